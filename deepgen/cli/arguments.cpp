@@ -1,0 +1,230 @@
+#include "deepgen/cli/arguments.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+
+#include "deepgen/cli/recipe.h"
+#include "deepgen/core/error.h"
+#include "deepgen/core/version.h"
+#include "deepgen/data/files/known_sets.h"
+
+namespace deepgen {
+namespace {
+
+const char* const overview =
+    "Deep generative models: learn a distribution, sample from it, score it, complete missing parts.\n\n"
+    "  deepgen train rbm --data glyphs:binarize=threshold --out runs/first\n"
+    "  deepgen evaluate runs/first --data glyphs:binarize=threshold\n"
+    "  deepgen sample runs/first -n 100 --out digits.png\n\n"
+    "A SPEC names data: a known or generated set or a file, with options (`deepgen data list`):\n"
+    "  mnist:binarize=dynamic   glyphs:binarize=threshold   table.csv:valid=0.1   images.npz\n";
+
+// "20m", "90s", "1.5h" or plain seconds.
+double parse_duration(const std::string& text) {
+  double unit = 1;
+  std::string number = text;
+  if (!text.empty() && std::string("smh").find(text.back()) != std::string::npos) {
+    unit = text.back() == 's' ? 1 : text.back() == 'm' ? 60 : 3600;
+    number.pop_back();
+  }
+  try {
+    std::size_t used = 0;
+    const double value = std::stod(number, &used);
+    if (used == number.size() && value > 0 && value < 1e9) return value * unit;
+  } catch (const std::exception&) {
+  }
+  fail_usage("--budget", fmt::format("expected a time like 90s, 20m or 1.5h, got '{}'", text));
+}
+
+// Builds the command line of every verb around one Arguments value.
+class CommandLine {
+ public:
+  explicit CommandLine(Arguments& a) : a_(a), app_(overview, "deepgen") {
+    app_.set_version_flag("--version", fmt::format("deepgen {} ({})", program_version(), program_commit()));
+    app_.require_subcommand(0, 1);
+    app_.get_formatter()->column_width(34);
+    training();
+    running();
+    information();
+  }
+  CLI::App& app() { return app_; }
+  std::string budget;
+
+ private:
+  CLI::App* verb(const std::string& name, const std::string& help) {
+    CLI::App* sub = app_.add_subcommand(name, help);
+    sub->add_option("--seed", a_.seed, "seed of every random draw")->default_val(1)->each([this](const std::string&) { a_.seed_given = true; });
+    sub->add_option("--threads", a_.threads, "threads; all cores when not given")->check(CLI::Range(1, 1024));
+    sub->add_flag("--quiet", a_.quiet, "no progress on stderr");
+    return sub;
+  }
+  void data_option(CLI::App* sub, bool required = true) {
+    auto* option = sub->add_option("--data", a_.data, "SPEC of the data");
+    if (required) option->required();
+    sub->add_option("--split", a_.split, "train, valid or test; a file with one matrix has all its rows in each")
+        ->default_val("test");
+  }
+  void out_option(CLI::App* sub, const std::string& help) { sub->add_option("--out", a_.out, help)->required(); }
+  void run_argument(CLI::App* sub) {
+    sub->add_option("RUN", a_.subject, "folder of a run, or a .safetensors file")->required();
+  }
+  void annealing_options(CLI::App* sub) {
+    sub->add_option("--ais", a_.ais, "annealing schedule: quick, standard, salakhutdinov_murray or linear-K")
+        ->default_val("standard");
+    sub->add_option("--chains", a_.chains, "annealing chains in each direction")->default_val(100)->check(CLI::Range(2, 100000));
+  }
+
+  void training() {
+    CLI::App* sub = verb("train", "learn a model from data");
+    sub->add_option("MODEL", a_.subject, "a model (`deepgen models`) or a recipe (recipes/*.toml)")->required();
+    sub->add_option("--data", a_.data, "SPEC of the data; a recipe brings its own");
+    out_option(sub, "folder of the run: checkpoint, metrics, pictures, report.html");
+    sub->add_option("--set", a_.settings, "model.<option>=value or training.<option>=value; `deepgen models NAME` lists them")
+        ->allow_extra_args(true);
+    sub->add_option("--device", a_.device, "cpu or cuda")->default_val("cpu");
+    sub->add_flag("--resume", a_.resume, "go on from the run's checkpoint; the result is that of an uninterrupted run");
+    sub->add_flag("--overwrite", a_.overwrite, "replace an earlier run in that folder");
+
+    CLI::App* again = verb("reproduce", "train a recipe and set its published number beside ours");
+    again->add_option("RECIPE", a_.subject, "name or path of a recipe")->required();
+    again->add_option("--budget", budget, "stop training after this time (90s, 20m, 1.5h)");
+    again->add_option("--out", a_.out, "folder of the run (default runs/RECIPE)");
+    again->add_option("--results", a_.results, "folder where the result is recorded (default docs/results)");
+    again->add_flag("--json", a_.json, "print one JSON object");
+    again->add_flag("--resume", a_.resume, "go on from the run's checkpoint");
+  }
+
+  void running() {
+    CLI::App* sample = verb("sample", "draw from a model");
+    run_argument(sample);
+    sample->add_option("-n", a_.count, "how many")->default_val(100)->check(CLI::Range(1, 10000000));
+    out_option(sample, "FILE.png (a grid of images), .npy or .csv");
+    sample->add_option("--given", a_.given, "condition, as in y=3");
+    sample->add_option("--steps", a_.steps, "Gibbs steps before the first sample (models with chains)")->default_val(1000)->check(CLI::Range(0, 10000000));
+    sample->add_option("--rows", a_.rows, "follow the chains: this many samples of each")->default_val(1)->check(CLI::Range(1, 100000));
+    sample->add_option("--between", a_.between, "Gibbs steps between two samples of a chain")->default_val(1000)->check(CLI::Range(1, 10000000));
+    sample->add_option("--columns", a_.columns, "images in a row of the grid");
+
+    CLI::App* score = verb("score", "log-probability (or bound, or estimate) of every row");
+    run_argument(score), data_option(score), out_option(score, "FILE.npy or .csv, one number a row"), annealing_options(score);
+
+    CLI::App* evaluate = verb("evaluate", "what can honestly be said of a model on data");
+    run_argument(evaluate), data_option(evaluate), annealing_options(evaluate);
+    evaluate->add_flag("--json", a_.json, "print one JSON object on stdout");
+
+    CLI::App* complete = verb("complete", "fill missing cells (NaN, or empty in CSV)");
+    run_argument(complete), data_option(complete), out_option(complete, "FILE.npy, .csv or .png");
+    complete->add_option("--steps", a_.steps, "Gibbs steps of each completion (models with chains)")->default_val(1000)->check(CLI::Range(1, 10000000));
+
+    CLI::App* encode = verb("encode", "features of every row");
+    run_argument(encode), data_option(encode), out_option(encode, "FILE.npy or .csv");
+    CLI::App* reconstruct = verb("reconstruct", "rows after encoding and decoding");
+    run_argument(reconstruct), data_option(reconstruct), out_option(reconstruct, "FILE.npy, .csv or .png");
+    for (CLI::App* sub : {evaluate, sample, score, complete, encode, reconstruct})
+      sub->add_option("--device", a_.device, "cpu or cuda")->default_val("cpu");
+  }
+
+  void information() {
+    CLI::App* models = app_.add_subcommand("models", "what there is, with capabilities and options");
+    models->add_option("NAME", a_.subject, "one model, with all its options");
+    models->add_flag("--json", a_.json, "print an array of objects");
+    models->add_flag("--markdown", a_.markdown, "print docs/models.md");
+    app_.add_subcommand("doctor", "what is installed: threads, BLAS, instruction set, data");
+    CLI::App* data = app_.add_subcommand("data", "known and generated data sets");
+    data->require_subcommand(1);
+    data->add_subcommand("list", "every set, and whether it is there");
+    CLI::App* info = data->add_subcommand("info", "shape, values and splits of a set or file");
+    info->add_option("SPEC", a_.subject, "data")->required();
+    CLI::App* make = data->add_subcommand("make", "write a generated set to a file");
+    make->add_option("NAME", a_.subject, "a generated set, with options: glyphs:seed=7,train=1000")->required();
+    out_option(make, "FILE.npz");
+  }
+
+  Arguments& a_;
+  CLI::App app_;
+};
+
+void collect_names(const CLI::App& app, std::vector<std::string>& names) {
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+}
+
+// The subcommand the user is in, as far as it was understood.
+const CLI::App* active(const CLI::App& app) {
+  const auto chosen = app.get_subcommands();
+  return chosen.empty() ? &app : active(*chosen.front());
+}
+
+[[noreturn]] void fail_extra(const CLI::App& app, const std::vector<std::string>& extras) {
+  const CLI::App* where = active(app);
+  const std::string extra = extras.empty() ? "" : extras.front();
+  std::vector<std::string> known;
+  if (extra.starts_with("-")) collect_names(*where, known);
+  else
+    for (const CLI::App* sub : where->get_subcommands([](const CLI::App*) { return true; })) known.push_back(sub->get_name());
+  if (known.empty()) fail_usage(where->get_name(), fmt::format("unexpected argument '{}'", extra));
+  fail_usage(where->get_name(), unknown_name(extra.starts_with("-") ? "flag" : "command", extra, known));
+}
+
+}  // namespace
+
+ParsedArguments parse_arguments(int argc, const char* const* argv) {
+  ParsedArguments result;
+  Arguments& a = result.arguments;
+  CommandLine line(a);
+  CLI::App& app = line.app();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::fputs(active(app)->help().c_str(), stdout);
+    result.done = true;
+    return result;
+  } catch (const CLI::CallForVersion&) {
+    std::printf("deepgen %s (%s)\n", program_version().c_str(), program_commit().c_str());
+    result.done = true;
+    return result;
+  } catch (const CLI::ExtrasError&) {
+    fail_extra(app, app.remaining(true));
+  } catch (const CLI::ParseError& error) {
+    fail_usage(active(app)->get_name(), error.what());
+  }
+  const auto chosen = app.get_subcommands();
+  if (chosen.empty()) {
+    std::fputs(app.help().c_str(), stdout);
+    result.done = true;
+    return result;
+  }
+  a.verb = chosen.front()->get_name();
+  if (a.verb == "data") a.verb += " " + chosen.front()->get_subcommands().front()->get_name();
+  if (!line.budget.empty()) a.budget_seconds = parse_duration(line.budget);
+  if (a.device != "cpu" && a.device != "cuda") fail_usage("--device", unknown_name("device", a.device, {"cpu", "cuda"}));
+  if (!a.data.empty()) check_spec(parse_data_spec(a.data));
+  return result;
+}
+
+TrainingPlan plan_training(const Arguments& arguments) {
+  const std::string path = find_recipe(arguments.subject);
+  std::optional<Recipe> recipe;
+  if (!path.empty()) recipe = read_recipe(path);
+  TrainingPlan plan{Settings(recipe ? recipe->model : arguments.subject), arguments.data};
+  if (recipe) {
+    plan.settings.set(recipe->settings);
+    if (plan.data.empty()) plan.data = recipe->data;
+  }
+  for (const std::string& assignment : arguments.settings) plan.settings.set(assignment);
+  if (plan.data.empty()) fail_usage("train", "expected --data SPEC; `deepgen data list` shows what there is");
+  check_spec(parse_data_spec(plan.data));
+  return plan;
+}
+
+int report_error(const std::exception& error) {
+  std::fprintf(stderr, "deepgen: %s\n", error.what());
+  const auto* known = dynamic_cast<const Error*>(&error);
+  return known ? known->exit_code() : static_cast<int>(ErrorKind::bug);
+}
+
+}  // namespace deepgen

@@ -1,0 +1,42 @@
+// The report of a run: one self-contained page (report.html) with scores, learning curves, pictures, options.
+//
+// It needs no network and no script, follows the reader's light or dark setting and fits a phone. Every text
+// that comes from outside (names of models, data, options) is escaped.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+namespace deepgen {
+
+// A PNG file, shown with its own pixels visible.
+struct ReportPicture {
+  std::string title;
+  std::vector<std::uint8_t> png;
+};
+
+// The page as text.
+//
+// `run` is the content of run.json. Understood are:
+//   model, title, data       the heading
+//   status                   anything but "done" is shown as a warning
+//   warnings                 array of sentences
+//   scores                   array as in `evaluate --json`; an entry may carry its own `split` and `data`
+//   evaluations              array of whole objects of `evaluate --json`, or a single one under `evaluation`
+//   options                  object of groups: {"model": {...}, "training": {...}}
+//   proxies                  names of metrics to mark as proxies, beside those known (reconstruction,
+//   pseudo-...)
+// and every other entry becomes a fact of the heading under its own name; *seconds and *_bytes get units.
+// `curve` holds the lines of metrics.jsonl; `help` maps "model.hidden" to its help text.
+std::string report_html(const nlohmann::ordered_json& run, const std::vector<nlohmann::ordered_json>& curve,
+                        const std::vector<ReportPicture>& pictures,
+                        const std::map<std::string, std::string>& help = {});
+
+// The lines of a metrics.jsonl; a last line cut short by a crash is left out, other bad lines are data
+// errors.
+std::vector<nlohmann::ordered_json> parse_curve(const std::string& text);
+
+}  // namespace deepgen

@@ -1,0 +1,267 @@
+#include "deepgen/data/dataset.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+#include "deepgen/core/error.h"
+#include "deepgen/kernels/kernels.h"
+#include "deepgen/ops/binary_units.h"
+
+namespace deepgen {
+namespace {
+
+at::ScalarType torch_type(DType type) {
+  switch (type) {
+    case DType::u8: return at::kByte;
+    case DType::i8: return at::kChar;
+    case DType::i16: return at::kShort;
+    case DType::u16: return at::kShort;  // widened by the caller
+    case DType::i32: return at::kInt;
+    case DType::i64: return at::kLong;
+    case DType::f32: return at::kFloat;
+    case DType::f64: return at::kDouble;
+  }
+  return at::kByte;
+}
+
+Tensor to_tensor(const Array& array) {
+  if (array.type == DType::u16) {  // torch has none: widen
+    Tensor wide = at::empty(array.shape, at::kInt);
+    for (std::int64_t i = 0; i < array.items(); ++i) wide.data_ptr<int>()[i] = array.as<std::uint16_t>()[i];
+    return wide;
+  }
+  Tensor tensor = at::empty(array.shape, torch_type(array.type));
+  std::memcpy(tensor.data_ptr(), array.bytes.data(), array.bytes.size());
+  return tensor;
+}
+
+// Cases as rows: bytes stay bytes, everything else becomes float32.
+Tensor to_rows(const Array& array, const std::string& what) {
+  if (array.shape.empty() || array.rows() == 0) fail_data(what, "expected at least one row, got none");
+  if (array.columns() == 0) fail_data(what, "expected at least one column, got none");
+  Tensor tensor = to_tensor(array).reshape({array.rows(), array.columns()});
+  return array.type == DType::u8 ? tensor : tensor.to(at::kFloat);
+}
+
+std::int64_t held_out(double asked, std::int64_t rows, const std::string& what) {
+  const double count = asked < 1 ? std::floor(asked * static_cast<double>(rows)) : std::floor(asked);
+  if (count >= static_cast<double>(rows))
+    fail_data(what, fmt::format("expected fewer rows to hold out than the {} there are, got {}", rows, count));
+  return static_cast<std::int64_t>(count);
+}
+
+// Moves the last `count` rows of train to another part.
+void hold_out(Split& train, Split& part, std::int64_t count) {
+  const std::int64_t keep = train.rows() - count;
+  part.x = train.x.narrow(0, keep, count);
+  train.x = train.x.narrow(0, 0, keep);
+  if (!train.y.defined()) return;
+  part.y = train.y.narrow(0, keep, count);
+  train.y = train.y.narrow(0, 0, keep);
+}
+
+void take_label_column(Split& split, std::int64_t column, const std::string& what) {
+  if (!split.x.defined()) return;
+  if (column >= split.x.size(1))
+    fail_usage(what + " labels", fmt::format("expected a column from 0 to {}, got {}", split.x.size(1) - 1, column));
+  split.y = split.x.select(1, column).to(at::kLong);
+  const Tensor left = split.x.narrow(1, 0, column), right = split.x.narrow(1, column + 1, split.x.size(1) - column - 1);
+  split.x = at::cat({left, right}, 1).contiguous();
+}
+
+void check_finite(const Split& split, const std::string& what, bool allow_missing) {
+  if (!split.x.defined() || !split.x.is_floating_point()) return;
+  const Tensor bad = allow_missing ? split.x.isinf() : split.x.isfinite().logical_not();
+  if (!bad.any().item<bool>()) return;
+  const Tensor first = bad.nonzero()[0];
+  fail_data(what, fmt::format("{} at row {}, column {} of {}; only complete takes missing (NaN) cells",
+                              allow_missing ? "infinite value" : "NaN or infinite value", first[0].item<std::int64_t>(),
+                              first[1].item<std::int64_t>(), split.name));
+}
+
+// "binary" when every value is 0 or 1, "grey" for other bytes and for reals within [0, 1], else "real".
+std::string infer_values(const Tensor& x) {
+  const Tensor known = x.is_floating_point() ? x.masked_select(x.isnan().logical_not()) : x.reshape({-1});
+  if (at::logical_or(known == 0, known == 1).all().item<bool>()) return "binary";
+  if (!x.is_floating_point()) return "grey";
+  return at::logical_and(known >= 0, known <= 1).all().item<bool>() ? "grey" : "real";
+}
+
+// One fixed binarisation of a part: threshold at half, or one Bernoulli draw.
+void binarise_once(Split& split, bool threshold, const Rng& rng) {
+  if (!split.x.defined()) return;
+  if (threshold) {
+    const Tensor on = split.x >= (split.x.is_floating_point() ? 0.5 : 128);
+    const bool gaps = split.x.is_floating_point() && split.x.isnan().any().item<bool>();
+    split.x = gaps ? at::where(split.x.isnan(), split.x, on.to(at::kFloat)) : on.to(at::kByte);
+  } else {
+    split.binarise = true;
+    split.x = Dataset::rows(split, 0, split.rows(), rng).to(at::kByte);
+    split.binarise = false;
+  }
+  split.scale = 1;
+}
+
+void binarise_set(Dataset& set, const Rng& rng) {
+  const bool threshold = set.binarize == "threshold";
+  if (set.values == "real") fail_data(set.name, "expected grey values in [0, 1] or bytes to binarise, got real ones");
+  if (set.binarize == "dynamic") {
+    set.train.binarise = true;
+  } else {
+    binarise_once(set.train, threshold, rng.fork({0}));
+  }
+  binarise_once(set.valid, threshold, rng.fork({1}));
+  binarise_once(set.test, threshold, rng.fork({2}));
+  set.values = "binary";
+}
+
+void read_parts(Dataset& set, const RawSet& raw, const DataOptions& options) {
+  auto read = [&](Split& split, const char* name) {
+    split.name = name;
+    if (const auto found = raw.arrays.find(name); found != raw.arrays.end())
+      split.x = to_rows(found->second, set.name);
+    if (const auto found = raw.arrays.find(std::string(name) + "_labels"); found != raw.arrays.end())
+      split.y = to_tensor(found->second).to(at::kLong).reshape({-1});
+    if (split.y.defined() && split.rows() != split.y.size(0))
+      fail_data(set.name, fmt::format("expected {} labels of {}, got {}", split.rows(), name, split.y.size(0)));
+  };
+  read(set.train, "train"), read(set.valid, "valid"), read(set.test, "test");
+  for (const Split* part : {&set.valid, &set.test})
+    if (part->rows() > 0 && part->x.size(1) != set.train.x.size(1))
+      fail_data(set.name, fmt::format("expected {} columns in {}, as in train, got {}", set.train.x.size(1), part->name,
+                                      part->x.size(1)));
+  if (options.labels >= 0)
+    for (Split* part : {&set.train, &set.valid, &set.test}) take_label_column(*part, options.labels, set.name);
+  auto hold = [&](Split& part, double asked, const char* name) {
+    if (asked <= 0) return;
+    if (part.rows() > 0) fail_data(set.name, fmt::format("has its own {0} part; leave :{0}= out", name));
+    hold_out(set.train, part, held_out(asked, set.train.rows(), set.name));
+  };
+  hold(set.test, options.test, "test");
+  hold(set.valid, options.valid >= 0 ? options.valid : static_cast<double>(raw.default_valid), "valid");
+  set.one_matrix = set.valid.rows() == 0 && set.test.rows() == 0;
+}
+
+void count_classes(Dataset& set) {
+  for (const Split* part : {&set.train, &set.valid, &set.test}) {
+    if (!part->y.defined() || part->rows() == 0) continue;
+    if (part->y.min().item<std::int64_t>() < 0)
+      fail_data(set.name, fmt::format("expected labels of 0 or more, got {} in {}", part->y.min().item<std::int64_t>(),
+                                      part->name));
+    set.classes = std::max(set.classes, part->y.max().item<std::int64_t>() + 1);
+  }
+}
+
+void transform_set(Dataset& set, const DataOptions& options, const Rng& rng) {
+  std::vector<Split*> parts;
+  for (Split* part : {&set.train, &set.valid, &set.test})
+    if (part->rows() > 0) parts.push_back(part);
+  for (Split* part : parts) part->x = Dataset::rows(*part, 0, part->rows(), rng), part->scale = 1;
+  auto apply = [&](const Transform& one) {
+    for (std::size_t i = 0; i < parts.size(); ++i) parts[i]->x = one.apply(parts[i]->x, set.name, rng.fork({9, i}));
+  };
+  Transform first;
+  if (options.onehot) first.fit_onehot(set.train.x, set.name);
+  if (options.dequantise && set.values != "grey") fail_data(set.name, "expected grey levels to dequantise");
+  first.dequantised = options.dequantise;
+  apply(first);
+  set.transform = first;
+  if (options.standardise) {
+    Transform second;
+    second.fit_standardise(set.train.x);
+    apply(second);
+    set.transform.mean = second.mean, set.transform.deviation = second.deviation;
+  }
+  set.values = options.onehot && !options.standardise ? "binary" : "real";
+  if (set.train.x.size(1) != std::accumulate(set.shape.begin(), set.shape.end(), std::int64_t{1}, std::multiplies<>()))
+    set.shape = {set.train.x.size(1)};
+}
+
+}  // namespace
+
+const Split& Dataset::split(const std::string& wanted) const {
+  if (wanted != "train" && wanted != "valid" && wanted != "test")
+    fail_usage("split", unknown_name("split", wanted, {"train", "valid", "test"}));
+  if (one_matrix) return train;
+  const Split& part = wanted == "train" ? train : wanted == "valid" ? valid : test;
+  if (part.rows() == 0)
+    fail_data(spec, fmt::format("has no {} part; hold rows out with :{}=0.1", wanted, wanted == "train" ? "valid" : wanted));
+  return part;
+}
+
+Tensor Dataset::rows(const Split& split, const std::vector<std::int64_t>& index, const Rng& rng) {
+  const std::int64_t count = static_cast<std::int64_t>(index.size());
+  if (split.x.scalar_type() == at::kByte) {
+    Rng own = rng;
+    const Tensor bytes = split.x.contiguous();
+    Tensor out = at::empty({count, bytes.size(1)});
+    GatherBytes gather{.bytes = bytes.data_ptr<std::uint8_t>(), .index = index.data(), .columns = bytes.size(1),
+                       .scale = split.scale, .binarise = split.binarise, .output = out.data_ptr<float>(),
+                       .stream = own.next()};
+    parallel_ranges(count, 0.3 * static_cast<double>(bytes.size(1)), 1,
+                    [&](std::int64_t begin, std::int64_t end) { kernels().gather_bytes(gather, begin, end); });
+    return out;
+  }
+  const Tensor where = at::from_blob(const_cast<std::int64_t*>(index.data()), {count}, at::kLong);
+  Tensor out = split.x.index_select(0, where);
+  if (!split.binarise) return out;
+  Rng own = rng;
+  return (uniform(out.size(0), out.size(1), own.next()) < out).to(at::kFloat);
+}
+
+Tensor Dataset::rows(const Split& split, std::int64_t first, std::int64_t count, const Rng& rng) {
+  std::vector<std::int64_t> index(static_cast<std::size_t>(count));
+  std::iota(index.begin(), index.end(), first);
+  return rows(split, index, rng);
+}
+
+Tensor Dataset::labels(const Split& split, const std::vector<std::int64_t>& index) {
+  if (!split.y.defined()) return {};
+  return split.y.index_select(
+      0, at::from_blob(const_cast<std::int64_t*>(index.data()), {static_cast<std::int64_t>(index.size())}, at::kLong));
+}
+
+nlohmann::ordered_json Dataset::describe() const {
+  nlohmann::ordered_json json = {{"spec", spec},         {"name", name},       {"shape", shape},
+                                 {"values", values},     {"binarize", binarize}, {"classes", classes},
+                                 {"train_rows", train.rows()}, {"transform", transform.to_json()}};
+  if (!column_names.empty()) json["columns"] = column_names;
+  return json;
+}
+
+Dataset load_dataset(const std::string& text, bool allow_missing) {
+  const DataSpec spec = parse_data_spec(text);
+  const DataOptions options = check_spec(spec);
+  Dataset set = make_dataset(read_set(spec), options, allow_missing);
+  set.spec = text;
+  return set;
+}
+
+Dataset make_dataset(RawSet raw, const DataOptions& options, bool allow_missing) {
+  Dataset set;
+  set.spec = set.name = raw.name;
+  set.description = raw.description;
+  set.column_names = raw.column_names;
+  read_parts(set, raw, options);
+  const Array& train = raw.arrays.at("train");
+  set.shape = raw.case_shape;
+  if (set.shape.empty())  // pictures keep their shape, tables are rows of columns
+    set.shape = train.shape.size() == 3 ? std::vector<std::int64_t>{1, train.shape[1], train.shape[2]}
+                                        : std::vector<std::int64_t>{set.train.x.size(1)};
+  for (const Split* part : {&set.train, &set.valid, &set.test}) check_finite(*part, set.name, allow_missing);
+  set.values = raw.values.empty() ? infer_values(set.train.x) : raw.values;
+  count_classes(set);
+  const bool bytes = set.train.x.scalar_type() == at::kByte;
+  if (set.values == "grey" && bytes)
+    for (Split* part : {&set.train, &set.valid, &set.test}) part->scale = 1.0F / 255;
+  set.binarize = set.values == "binary" ? "static" : options.binarize.empty() ? "none" : options.binarize;
+  const Rng rng(static_cast<std::uint64_t>(options.seed) ^ 0xB1A5ULL);
+  if (set.values != "binary" && set.binarize != "none") binarise_set(set, rng);
+  if (options.onehot || options.dequantise || options.standardise) transform_set(set, options, rng);
+  return set;
+}
+
+}  // namespace deepgen

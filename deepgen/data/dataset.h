@@ -1,0 +1,58 @@
+// A data set in memory: bytes stay bytes until a batch is made.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "deepgen/core/rng.h"
+#include "deepgen/core/torch.h"
+#include "deepgen/data/files/known_sets.h"
+#include "deepgen/data/transform.h"
+
+namespace deepgen {
+
+// One part of a set. x [N, D] is uint8 (binary 0/1, or grey 0..255) or float32; y [N] int64 or undefined.
+struct Split {
+  std::string name;
+  Tensor x, y;
+  bool binarise = false;  // draw each value anew as Bernoulli(byte / 255) whenever a batch is made
+  float scale = 1;        // bytes are multiplied by this
+
+  std::int64_t rows() const { return x.defined() ? x.size(0) : 0; }
+};
+
+class Dataset {
+ public:
+  std::string spec;                     // as asked for
+  std::string name, description;
+  std::vector<std::int64_t> shape;      // of a case: {1, 28, 28}, {123}
+  std::string values;                   // "binary", "grey" (in [0, 1]) or "real", after the transforms
+  std::string binarize;                 // none, static, dynamic, threshold; part of every result
+  std::int64_t classes = 0;
+  std::vector<std::string> column_names;
+  bool one_matrix = false;              // no parts: every row is in `train`
+  Transform transform;
+  Split train, valid, test;
+
+  std::int64_t columns() const { return train.x.size(1); }
+  // By name; a file with one matrix has the same rows under every name. Throws when the part is empty.
+  const Split& split(const std::string& name) const;
+
+  // Rows of a part as floats [index.size, D], freshly binarised where the set is dynamic.
+  static Tensor rows(const Split& split, const std::vector<std::int64_t>& index, const Rng& rng);
+  static Tensor rows(const Split& split, std::int64_t first, std::int64_t count, const Rng& rng);
+  static Tensor labels(const Split& split, const std::vector<std::int64_t>& index);
+
+  // What a checkpoint remembers: enough to refuse other data and to invert the transforms in samples.
+  nlohmann::ordered_json describe() const;
+};
+
+// Reads, splits, binarises and transforms. `allow_missing`: NaN cells pass (completion), else they are refused
+// with row and column.
+Dataset load_dataset(const std::string& spec, bool allow_missing = false);
+
+// The same on a set that is already in memory (tests, programs).
+Dataset make_dataset(RawSet raw, const DataOptions& options, bool allow_missing = false);
+
+}  // namespace deepgen

@@ -1,0 +1,33 @@
+// Numeric CSV: one case a line, cells between commas, semicolons or tabs, quotes as in RFC 4180.
+//
+// The separator is the tab if the first line has one outside quotes, else the semicolon, else the comma. The
+// first line is a header when one of its cells is neither a number nor missing. Missing cells (empty, NA,
+// N/A, NaN) become NaN. Line ends are LF, CRLF or CR; a byte-order mark and empty lines at the end are passed
+// over. An empty line elsewhere is a missing cell in a file of one column and an error in any other.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "deepgen/data/files/array.h"
+
+namespace deepgen {
+
+struct Csv {
+  std::vector<std::string> names;  // of the columns; empty without a header
+  Array values;                    // f64 [rows, columns]
+};
+
+// Plain or gzip. Throws a data error naming `path`, line and column (both from 1) for rows of another length,
+// cells that are no numbers, and quotes without an end.
+Csv read_csv(const std::string& path);
+Csv parse_csv(const std::string& path, std::string_view text);
+
+// Shortest decimals that read back to the same number; NaN as an empty cell. `names` may be empty, and else
+// has one name a column, not all of them numbers (they would read back as a row): a usage error. Rows are
+// values.rows(), all other sizes make the columns.
+void write_csv(const std::string& path, const std::vector<std::string>& names, const Array& values);
+std::string encode_csv(const std::vector<std::string>& names, const Array& values);
+
+}  // namespace deepgen

@@ -1,0 +1,423 @@
+#include "deepgen/data/files/known_sets.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "deepgen/core/error.h"
+#include "deepgen/core/file_bytes.h"
+#include "deepgen/data/files/csv.h"
+#include "deepgen/data/files/idx.h"
+#include "deepgen/data/files/npz.h"
+#include "deepgen/data/files/open.h"
+#include "deepgen/data/generated/generated.h"
+
+namespace deepgen {
+namespace {
+
+// How the arrays of a known set's files become train, valid and test.
+enum class Layout { idx, parts, images, table, cifar };
+
+struct Recipe {
+  KnownSet set;
+  Layout layout;
+  const char* values;
+  std::vector<std::int64_t> case_shape;
+  std::int64_t default_valid = 0;
+};
+
+const char* const idx_files_where =
+    "the four original IDX files (train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, "
+    "t10k-images-idx3-ubyte.gz, "
+    "t10k-labels-idx1-ubyte.gz)";
+const char* const larochelle_where =
+    "an .npz with train, valid, test as uint8 0/1 in Larochelle's split (github.com/mgermain/MADE, "
+    "github.com/arranger1044/DEBD)";
+
+std::vector<std::string> idx_files(const std::string& folder) {
+  std::vector<std::string> files;
+  for (const char* part : {"train", "t10k"}) {
+    files.push_back(folder + "/" + part + "-images-idx3-ubyte.gz");
+    files.push_back(folder + "/" + part + "-labels-idx1-ubyte.gz");
+  }
+  return files;
+}
+
+const std::vector<Recipe>& recipes() {
+  static const std::vector<Recipe> all = {
+      {{"mnist", "handwritten digits, 28x28 grey, 60000/10000 (Y. LeCun, C. Cortes, C. J. C. Burges)",
+        idx_files_where, idx_files("mnist")},
+       Layout::idx,
+       "grey",
+       {1, 28, 28},
+       10000},
+      {{"binarized_mnist",
+        "the one fixed (static) binarization of MNIST by Salakhutdinov and Murray 2008, 50000/10000/10000",
+        "an .npz with train, valid, test from Larochelle's binarized_mnist_*.amat (hugo-larochelle data "
+        "page)",
+        {"binarized_mnist/binarized_mnist.npz"}},
+       Layout::parts,
+       "binary",
+       {1, 28, 28}},
+      {{"fashion_mnist", "clothing, 28x28 grey, 60000/10000 (Zalando)",
+        "the four original IDX files (github.com/zalandoresearch/fashion-mnist)", idx_files("fashion_mnist")},
+       Layout::idx,
+       "grey",
+       {1, 28, 28},
+       10000},
+      {{"omniglot",
+        "handwritten characters of 50 alphabets, 28x28 grey, background/evaluation split",
+        "an .npz with train, test as uint8 grey (github.com/brendenlake/omniglot)",
+        {"omniglot/omniglot_28x28.npz"}},
+       Layout::parts,
+       "grey",
+       {1, 28, 28},
+       1345},
+      {{"caltech101_silhouettes",
+        "object silhouettes, 28x28 binary, 4100/2264/2307 (B. Marlin)",
+        "an .npz with train, valid, test as uint8 0/1",
+        {"caltech101_silhouettes/caltech101_silhouettes_28.npz"}},
+       Layout::parts,
+       "binary",
+       {1, 28, 28}},
+      {{"frey_faces",
+        "one face in 1965 video frames, 28x20 grey",
+        "an .npz with images",
+        {"frey_faces/frey_faces.npz"}},
+       Layout::images,
+       "grey",
+       {1, 28, 20}},
+      {{"olivetti_faces",
+        "40 people, ten pictures each, 64x64 grey",
+        "an .npz with images and person",
+        {"olivetti_faces/olivetti_faces.npz"}},
+       Layout::images,
+       "grey",
+       {1, 64, 64}},
+      {{"cifar10",
+        "small colour pictures, 32x32, the first 4000 training images (A. Krizhevsky)",
+        "a gzip of 3073-byte records of the binary release",
+        {"cifar10/cifar10_train_first4000.bin.gz"}},
+       Layout::cifar,
+       "grey",
+       {3, 32, 32}},
+      {{"bsds300_patches",
+        "8x8 grey patches of photographs (Berkeley segmentation data)",
+        "an .npz with train, valid, test",
+        {"bsds300_patches/bsds300_patches_8x8.npz"}},
+       Layout::parts,
+       "grey",
+       {1, 8, 8}},
+      {{"optdigits",
+        "handwritten digits, 8x8, levels 0..16 (UCI)",
+        "an .npz with train, valid, test and labels",
+        {"optdigits/optdigits_8x8.npz"}},
+       Layout::parts,
+       "real",
+       {1, 8, 8}},
+      {{"adult",
+        "binary census data, 123 columns, 5000/1414/26147",
+        larochelle_where,
+        {"nade_binary/adult.npz"}},
+       Layout::parts,
+       "binary",
+       {123}},
+      {{"connect4",
+        "binary board positions, 126 columns, 16000/4000/47557",
+        larochelle_where,
+        {"nade_binary/connect4.npz"}},
+       Layout::parts,
+       "binary",
+       {126}},
+      {{"dna",
+        "binary splice junctions, 180 columns, 1400/600/1186",
+        larochelle_where,
+        {"nade_binary/dna.npz"}},
+       Layout::parts,
+       "binary",
+       {180}},
+      {{"mushrooms",
+        "binary mushroom descriptions, 112 columns, 2000/500/5624",
+        larochelle_where,
+        {"nade_binary/mushrooms.npz"}},
+       Layout::parts,
+       "binary",
+       {112}},
+      {{"wine_red",
+        "red wine measurements, 12 real columns (UCI)",
+        "an .npz with data",
+        {"uci/wine_red.npz"}},
+       Layout::table,
+       "real",
+       {12}},
+      {{"wine_white",
+        "white wine measurements, 12 real columns (UCI)",
+        "an .npz with data",
+        {"uci/wine_white.npz"}},
+       Layout::table,
+       "real",
+       {12}},
+      {{"parkinsons",
+        "Parkinson's telemonitoring, 22 real columns (UCI)",
+        "an .npz with data",
+        {"uci/parkinsons_telemonitoring.npz"}},
+       Layout::table,
+       "real",
+       {22}},
+      {{"jsb_chorales",
+        "piano rolls of chorales, one frame a case, 88 binary notes (Boulanger-Lewandowski 2012)",
+        "an .npz with train, valid, test",
+        {"polyphonic/JSB_Chorales.npz"}},
+       Layout::parts,
+       "binary",
+       {88}},
+      {{"nottingham",
+        "piano rolls of folk tunes, one frame a case, 88 binary notes (Boulanger-Lewandowski 2012)",
+        "an .npz with train, valid, test",
+        {"polyphonic/Nottingham.npz"}},
+       Layout::parts,
+       "binary",
+       {88}},
+  };
+  return all;
+}
+
+// The full path of a file below one of the data folders, or "" when none has it.
+std::string find_file(const std::string& file) {
+  for (const std::string& folder : data_folders()) {
+    const std::filesystem::path path = std::filesystem::path(folder) / file;
+    std::error_code ignored;
+    if (std::filesystem::exists(path, ignored)) return path.string();
+  }
+  return "";
+}
+
+std::vector<std::string> find_files(const KnownSet& set) {
+  std::vector<std::string> paths;
+  for (const std::string& file : set.files) {
+    const std::string path = find_file(file);
+    if (!path.empty()) {
+      paths.push_back(path);
+      continue;
+    }
+    fail_data(set.name,
+              fmt::format("{} was not found below {}; get {} and put it at {}/{}", file,
+                          fmt::join(data_folders(), " or "), set.where, data_folders().front(), file));
+  }
+  return paths;
+}
+
+// Records of one label byte and 3072 pixel bytes.
+NamedArrays read_cifar(const std::string& path) {
+  constexpr std::int64_t record = 3073, limit = 60000 * record;
+  const std::vector<std::uint8_t> bytes = read_file_bytes(path, limit);
+  const std::int64_t size = static_cast<std::int64_t>(bytes.size());
+  if (size == 0 || size % record != 0)
+    fail_data(path, fmt::format("expected records of {} bytes, got {} bytes", record, size));
+  const std::int64_t rows = size / record;
+  Array x = make_array(DType::u8, {rows, record - 1}), y = make_array(DType::u8, {rows});
+  for (std::int64_t r = 0; r < rows; ++r) {
+    y.bytes[static_cast<std::size_t>(r)] = bytes[static_cast<std::size_t>(r * record)];
+    std::memcpy(x.bytes.data() + r * (record - 1), bytes.data() + r * record + 1, record - 1);
+  }
+  return {{"train", std::move(x)}, {"train_labels", std::move(y)}};
+}
+
+RawSet read_recipe(const Recipe& recipe) {
+  const std::vector<std::string> paths = find_files(recipe.set);
+  RawSet raw{.name = recipe.set.name,
+             .description = recipe.set.description,
+             .arrays = {},
+             .case_shape = recipe.case_shape,
+             .values = recipe.values,
+             .column_names = {},
+             .default_valid = recipe.default_valid};
+  switch (recipe.layout) {
+    case Layout::idx:
+      raw.arrays = {{"train", read_idx(paths[0])},
+                    {"train_labels", read_idx(paths[1])},
+                    {"test", read_idx(paths[2])},
+                    {"test_labels", read_idx(paths[3])}};
+      break;
+    case Layout::parts:
+      raw.arrays = read_npz(paths[0]);
+      break;
+    case Layout::cifar:
+      raw.arrays = read_cifar(paths[0]);
+      break;
+    case Layout::images:
+    case Layout::table: {
+      NamedArrays all = read_npz(paths[0]);
+      const char* key = recipe.layout == Layout::images ? "images" : "data";
+      if (!all.contains(key)) fail_data(paths[0], fmt::format("expected an array named {}", key));
+      raw.arrays["train"] = std::move(all[key]);
+      if (all.contains("person")) raw.arrays["train_labels"] = std::move(all["person"]);
+      break;
+    }
+  }
+  return raw;
+}
+
+const GeneratedInfo* find_generated(const std::string& name) {
+  for (const GeneratedInfo& info : generated_sets())
+    if (info.name == name) return &info;
+  return nullptr;
+}
+
+const Recipe* find_recipe(const std::string& name) {
+  for (const Recipe& recipe : recipes())
+    if (recipe.set.name == name) return &recipe;
+  return nullptr;
+}
+
+bool takes(const GeneratedInfo& info, const std::string& option) {
+  return std::any_of(info.options.begin(), info.options.end(),
+                     [&](const GeneratedOption& known) { return known.name == option; });
+}
+
+RawSet read_generated(const GeneratedInfo& info, const DataSpec& spec) {
+  std::map<std::string, std::string> own;
+  for (const auto& [key, value] : spec.options)
+    if (takes(info, key)) own[key] = value;
+  GeneratedSet set = generate(info.name, own);
+  RawSet raw{.name = set.name,
+             .description = set.description,
+             .arrays = {},
+             .case_shape = set.case_shape,
+             .values = set.values,
+             .column_names = {}};
+  auto keep = [&](const char* key, Array& array) {
+    if (!array.bytes.empty()) raw.arrays[key] = std::move(array);
+  };
+  keep("train", set.train), keep("valid", set.valid), keep("test", set.test);
+  keep("train_labels", set.train_labels), keep("valid_labels", set.valid_labels);
+  keep("test_labels", set.test_labels);
+  return raw;
+}
+
+RawSet read_path(const std::string& path) {
+  RawSet raw{
+      .name = path, .description = "file", .arrays = {}, .case_shape = {}, .values = "", .column_names = {}};
+  if (path.ends_with(".csv")) {
+    Csv csv = read_csv(path);
+    raw.column_names = std::move(csv.names);
+    raw.arrays["data"] = std::move(csv.values);
+  } else {
+    raw.arrays = read_any(path);
+  }
+  if (raw.arrays.contains("data") && !raw.arrays.contains("train")) {
+    raw.arrays["train"] = std::move(raw.arrays["data"]);
+    raw.arrays.erase("data");
+    if (raw.arrays.contains("labels")) raw.arrays["train_labels"] = std::move(raw.arrays["labels"]);
+  }
+  if (!raw.arrays.contains("train"))
+    fail_data(path, "expected an array named train, or one matrix named data");
+  return raw;
+}
+
+}  // namespace
+
+DataSpec parse_data_spec(const std::string& text) {
+  DataSpec spec;
+  // The options begin at the last colon that is followed by key=; a path may hold other colons.
+  std::size_t colon = text.rfind(':');
+  while (colon != std::string::npos && text.find('=', colon) == std::string::npos)
+    colon = colon == 0 ? std::string::npos : text.rfind(':', colon - 1);
+  spec.name = text.substr(0, colon);
+  if (colon != std::string::npos && (text.size() > colon + 1)) {
+    std::string rest = text.substr(colon + 1);
+    for (std::size_t start = 0; start <= rest.size();) {
+      const std::size_t end = std::min(rest.find(',', start), rest.size());
+      const std::string item = rest.substr(start, end - start);
+      const std::size_t equals = item.find('=');
+      if (equals == std::string::npos || equals == 0)
+        fail_usage(text, fmt::format("expected key=value after the colon, got '{}'", item));
+      spec.options[item.substr(0, equals)] = item.substr(equals + 1);
+      start = end + 1;
+    }
+  }
+  if (spec.name.empty()) fail_usage(text, "expected the name of a set or a path before the colon");
+  return spec;
+}
+
+void DataOptions::visit(OptionVisitor& v) {
+  v.field({"binarize",
+           "grey values become bits: threshold (>= 0.5), static (one fixed draw), dynamic (a new draw at "
+           "each presentation; valid and test fixed), none",
+           0,
+           0,
+           {"", "none", "static", "dynamic", "threshold"}},
+          binarize);
+  v.field(
+      {"valid", "rows (or share, below 1) held out from the end of train for validation; -1: the set's own",
+       -1, 1e9},
+      valid);
+  v.field({"test", "rows (or share, below 1) held out from the end of train for testing; -1: the set's own",
+           -1, 1e9},
+          test);
+  v.field({"standardise", "columns to mean 0 and deviation 1 (of the training rows)"}, standardise);
+  v.field({"dequantise", "grey levels as a density: (byte + u) / 256"}, dequantise);
+  v.field({"onehot", "whole-number columns become groups of 0 and 1"}, onehot);
+  v.field({"labels", "column of a table that holds the class; -1: none", -1, 1e6}, labels);
+  v.field({"seed", "seed of the binarisation and of dequantise", 0, 9e15}, seed);
+}
+
+const std::vector<KnownSet>& known_sets() {
+  static const std::vector<KnownSet> sets = [] {
+    std::vector<KnownSet> all;
+    for (const Recipe& recipe : recipes()) all.push_back(recipe.set);
+    return all;
+  }();
+  return sets;
+}
+
+std::vector<std::string> data_folders() {
+  std::vector<std::string> folders;
+  if (const char* chosen = std::getenv("DEEPGEN_DATA"); chosen && *chosen) folders.emplace_back(chosen);
+  if (const char* xdg = std::getenv("XDG_DATA_HOME"); xdg && *xdg)
+    folders.push_back(std::string(xdg) + "/deepgen");
+  else if (const char* home = std::getenv("HOME"); home && *home)
+    folders.push_back(std::string(home) + "/.local/share/deepgen");
+  if (folders.empty()) folders.emplace_back("data");
+  return folders;
+}
+
+bool is_available(const KnownSet& set) {
+  return std::all_of(set.files.begin(), set.files.end(),
+                     [](const std::string& f) { return !find_file(f).empty(); });
+}
+
+RawSet read_set(const DataSpec& spec) {
+  check_spec(spec);
+  if (const GeneratedInfo* info = find_generated(spec.name)) return read_generated(*info, spec);
+  if (const Recipe* recipe = find_recipe(spec.name)) return read_recipe(*recipe);
+  return read_path(spec.name);
+}
+
+DataOptions check_spec(const DataSpec& spec) {
+  DataOptions options;
+  const GeneratedInfo* info = find_generated(spec.name);
+  if (!info && !find_recipe(spec.name) && !std::filesystem::exists(spec.name)) {
+    if (spec.name.find_first_of("/.") != std::string::npos) fail_data(spec.name, "no such file or folder");
+    std::vector<std::string> names;
+    for (const GeneratedInfo& known : generated_sets()) names.push_back(known.name);
+    for (const Recipe& recipe : recipes()) names.push_back(recipe.set.name);
+    fail_usage("data", unknown_name("set", spec.name, names));
+  }
+  std::vector<std::string> names;
+  for (const FieldText& field : describe_options(options)) names.push_back(field.name);
+  if (info)
+    for (const GeneratedOption& known : info->options) names.push_back(known.name);
+  for (const auto& [key, value] : spec.options) {
+    if (std::find(names.begin(), names.end(), key) == names.end())
+      fail_usage(spec.name, unknown_name("option", key, names));
+    if (!info || !takes(*info, key)) set_option(options, spec.name, key, value);
+  }
+  return options;
+}
+
+}  // namespace deepgen

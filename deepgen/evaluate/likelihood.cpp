@@ -1,0 +1,139 @@
+#include "deepgen/evaluate/likelihood.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "deepgen/core/error.h"
+
+namespace deepgen {
+namespace {
+
+constexpr std::int64_t chunk = 2000;
+
+// A function of rows over a whole split, chunk by chunk.
+template <class F>
+Tensor over_rows(const Split& split, std::int64_t rows, const Rng& rng, F function) {
+  std::vector<Tensor> parts;
+  for (std::int64_t first = 0; first < rows; first += chunk)
+    parts.push_back(function(Dataset::rows(split, first, std::min(chunk, rows - first), rng.fork({static_cast<std::uint64_t>(first)}))));
+  return at::cat(parts);
+}
+
+Score row_score(const char* metric, const Split& split, ScoreKind kind, const Tensor& values, std::string how) {
+  const RowMean mean = mean_over_rows(values);
+  Score score;
+  score.metric = metric, score.split = split.name, score.kind = kind;
+  score.value = mean.mean, score.standard_error = mean.standard_error, score.rows = mean.rows;
+  score.how = std::move(how);
+  return score;
+}
+
+Score log_prob_score(const Tensor& log_probs, const Split& split, const Normaliser& normaliser) {
+  Score score = row_score("log_prob", split, normaliser.kind, log_probs, normaliser.how);
+  score.standard_error = std::hypot(score.standard_error, normaliser.standard_error);
+  score.warning = normaliser.warning;
+  if (normaliser.lower && normaliser.upper) {
+    score.lower = score.value + normaliser.log_z - *normaliser.upper;
+    score.upper = score.value + normaliser.log_z - *normaliser.lower;
+  }
+  return score;
+}
+
+// -log p(x | decode(encode(x))) of Bernoulli means, computed from clamped means: a proxy, not a likelihood.
+Tensor reconstruction_error(CanEncode& encoder, CanDecode& decoder, const Tensor& x) {
+  const Tensor mean = decoder.decode(encoder.encode(x)).to(at::kDouble).clamp(1e-7, 1 - 1e-7);
+  const Tensor truth = x.to(at::kDouble);
+  return -(truth * mean.log() + (1 - truth) * (-mean).log1p()).sum(1);
+}
+
+constexpr std::int64_t proxy_rows = 500;  // the pseudo-likelihood costs D free energies a row
+
+void add_proxies(Model& model, const Split& split, const Rng& rng, std::vector<Score>& scores) {
+  const std::int64_t rows = std::min(proxy_rows, split.rows());
+  if (auto* pseudo = as<HasPseudoLikelihood>(model))
+    scores.push_back(row_score("pseudo_log_likelihood", split, ScoreKind::proxy,
+                               over_rows(split, rows, rng, [&](const Tensor& x) { return pseudo->pseudo_log_likelihood(x); }),
+                               fmt::format("sum over units of log p(unit | all others), first {} rows", rows)));
+  auto* encoder = as<CanEncode>(model);
+  auto* decoder = as<CanDecode>(model);
+  if (encoder && decoder)
+    scores.push_back(row_score("reconstruction_error", split, ScoreKind::proxy,
+                               over_rows(split, split.rows(), rng,
+                                         [&](const Tensor& x) { return reconstruction_error(*encoder, *decoder, x); }),
+                               "cross entropy between a case and the decoded mean of its code"));
+}
+
+}  // namespace
+
+Normaliser normaliser_of(Model& model, const AnnealingPlan& plan, const Tensor& data, Rng& rng, Observer& observer) {
+  auto* energy = as<HasFreeEnergy>(model);
+  if (!energy) fail_usage("likelihood", "this model has no likelihood that can be computed or estimated");
+  Normaliser result;
+  if (const auto exact = energy->exact_log_partition()) {
+    result.log_z = *exact;
+    result.how = "log Z by enumeration of the smaller layer";
+    return result;
+  }
+  const PartitionBracket bracket = bracket_log_partition(model, plan, data, rng, observer);
+  result.kind = ScoreKind::estimate;
+  result.log_z = bracket.forward.value;
+  result.standard_error = bracket.forward.standard_error;
+  result.lower = std::min(bracket.forward.value, bracket.reverse.value);
+  result.upper = std::max(bracket.forward.value, bracket.reverse.value);
+  result.warning = bracket.warning;
+  result.how = fmt::format(
+      "annealed importance sampling, {} chains x {} temperatures ({}), log Z forward {:.2f} +- {:.2f} (effective chains "
+      "{:.1f}), reverse {:.2f} +- {:.2f}",
+      bracket.forward.chains, bracket.forward.temperatures, plan.schedule, bracket.forward.value,
+      bracket.forward.standard_error, bracket.forward.effective_chains, bracket.reverse.value,
+      bracket.reverse.standard_error);
+  return result;
+}
+
+Tensor log_prob_rows(Model& model, const Split& split, const Normaliser& normaliser, const Rng& rng) {
+  HasFreeEnergy& energy = *as<HasFreeEnergy>(model);
+  return over_rows(split, split.rows(), rng, [&](const Tensor& x) { return -energy.free_energy(x) - normaliser.log_z; });
+}
+
+std::vector<Score> evaluate_model(Model& model, const Dataset& data, const std::string& split_name,
+                                  const AnnealingPlan& plan, Rng& rng, Observer& observer) {
+  const Split& split = data.split(split_name);
+  std::vector<std::int64_t> index = rng.fork({0}).permutation(split.rows());
+  index.resize(static_cast<std::size_t>(std::min(plan.chains, split.rows())));
+  const Tensor start = Dataset::rows(split, index, rng.fork({1}));
+  model.check_data(start, data.name);
+  std::vector<Score> scores;
+  if (as<HasFreeEnergy>(model)) {
+    Rng own = rng.fork({2});
+    const Normaliser normaliser = normaliser_of(model, plan, start, own, observer);
+    scores.push_back(log_prob_score(log_prob_rows(model, split, normaliser, rng.fork({3})), split, normaliser));
+    if (!data.one_matrix && split_name != "train")
+      scores.push_back(log_prob_score(log_prob_rows(model, data.train, normaliser, rng.fork({4})), data.train, normaliser));
+  }
+  add_proxies(model, split, rng.fork({5}), scores);
+  return scores;
+}
+
+std::function<std::optional<ValidationScore>(Model&)> validation_score(const Dataset& data, std::uint64_t seed) {
+  constexpr std::int64_t quick_units = 16, chains = 100;
+  return [&data, seed](Model& model) -> std::optional<ValidationScore> {
+    auto* energy = as<HasFreeEnergy>(model);
+    auto* annealed = as<CanAnneal>(model);
+    if (!energy || !annealed || data.valid.rows() == 0) return std::nullopt;
+    const Rng rng = Rng(seed).fork({77});
+    const Tensor energies = over_rows(data.valid, data.valid.rows(), rng, [&](const Tensor& x) { return energy->free_energy(x); });
+    double log_z = 0;
+    const bool exact = energy->enumeration_units() <= quick_units;
+    if (exact) {
+      log_z = *energy->exact_log_partition();
+    } else {
+      Rng own = rng.fork({1});
+      Observer silent;
+      log_z = anneal_forward(*annealed, annealing_schedule("quick"), chains, own, silent).value;
+    }
+    return ValidationScore{exact ? "valid_log_prob" : "valid_log_prob_estimate", -energies.mean().item<double>() - log_z};
+  };
+}
+
+}  // namespace deepgen

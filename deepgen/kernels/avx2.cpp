@@ -1,0 +1,11 @@
+// The kernels in avx2 instructions. The build gives the flags for them to this file alone.
+#include "deepgen/kernels/lanes_avx2.h"  // first: the others use its names
+#include "deepgen/kernels/variants.h"
+#include "deepgen/kernels/vector_kernels.inl"
+
+namespace deepgen {
+
+const KernelTable avx2_kernels = {"avx2",       binary_layer, anneal_layer, softplus_sum, softplus_sum64,
+                                  gather_bytes, sgd_pass,     adam_pass,    column_sums};
+
+}  // namespace deepgen

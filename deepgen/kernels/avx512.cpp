@@ -1,0 +1,17 @@
+// The kernels in avx512 instructions. The build gives the flags for them to this file alone.
+//
+// GCC 12 takes the deliberately undefined operands inside its own intrinsics for mistakes.
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+#include "deepgen/kernels/lanes_avx512.h"  // first: the others use its names
+#include "deepgen/kernels/variants.h"
+#include "deepgen/kernels/vector_kernels.inl"
+
+namespace deepgen {
+
+const KernelTable avx512_kernels = {"avx512",     binary_layer, anneal_layer, softplus_sum, softplus_sum64,
+                                    gather_bytes, sgd_pass,     adam_pass,    column_sums};
+
+}  // namespace deepgen

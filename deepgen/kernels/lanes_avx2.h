@@ -1,0 +1,102 @@
+// Eight floats, four doubles or four 64-bit words at a time. Include it from avx2.cpp alone.
+//
+// The same names as in lanes_avx512.h, where they are explained.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace deepgen {
+namespace {
+
+constexpr int width = 8;
+using Float = __m256;
+using Double = __m256d;
+using Words = __m256i;
+
+inline __m256i first_lanes(int count) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+inline __m256i first_double_lanes(int count) {
+  return _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+
+inline Float all(float x) { return _mm256_set1_ps(x); }
+inline Double all(double x) { return _mm256_set1_pd(x); }
+inline Float load(const float* from) { return _mm256_loadu_ps(from); }
+inline Double load(const double* from) { return _mm256_loadu_pd(from); }
+inline void store(float* to, Float x) { _mm256_storeu_ps(to, x); }
+
+inline Float load_some(const float* from, int count) { return _mm256_maskload_ps(from, first_lanes(count)); }
+inline Double load_some(const double* from, int count, double fill) {
+  const __m256i mask = first_double_lanes(count);
+  return _mm256_blendv_pd(all(fill), _mm256_maskload_pd(from, mask), _mm256_castsi256_pd(mask));
+}
+inline void store_some(float* to, Float x, int count) { _mm256_maskstore_ps(to, first_lanes(count), x); }
+inline Float keep_some(Float x, int count) {
+  return _mm256_and_ps(x, _mm256_castsi256_ps(first_lanes(count)));
+}
+
+inline Float load_bytes(const std::uint8_t* from) {
+  const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
+  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));
+}
+inline Float load_some_bytes(const std::uint8_t* from, int count) {
+  alignas(8) std::uint8_t bytes[8] = {};
+  for (int i = 0; i < count && i < 8; ++i) bytes[i] = from[i];
+  return load_bytes(bytes);
+}
+
+inline Float fused(Float a, Float b, Float c) { return _mm256_fmadd_ps(a, b, c); }
+inline Double fused(Double a, Double b, Double c) { return _mm256_fmadd_pd(a, b, c); }
+inline Float root(Float x) { return _mm256_sqrt_ps(x); }
+inline Float magnitude(Float x) { return _mm256_andnot_ps(all(-0.0F), x); }
+inline Double magnitude(Double x) { return _mm256_andnot_pd(all(-0.0), x); }
+
+inline Float at_least(Float bound, Float x) { return _mm256_max_ps(bound, x); }
+inline Double at_least(Double bound, Double x) { return _mm256_max_pd(bound, x); }
+
+inline Float where_less(Float a, Float b, Float yes, Float no) {
+  return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
+}
+inline Float zero_where_less(Float a, Float b, Float no) {
+  return _mm256_andnot_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ), no);
+}
+inline Float one_where_less(Float a, Float b) {
+  return _mm256_and_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ), all(1.0F));
+}
+
+inline Float nearest(Float x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+inline Double nearest(Double x) { return _mm256_round_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+// Added to the exponent bits, so the result must be a normal number; a NaN stays one, as it is not the last
+// step (n is then the smallest integer, whose low bits are zero).
+inline Float times_two_to(Float x, Float n) {
+  const __m256i power = _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23);
+  return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), power));
+}
+inline Double times_two_to(Double x, Double n) {
+  const __m256i power = _mm256_slli_epi64(_mm256_cvtepi32_epi64(_mm256_cvtpd_epi32(n)), 52);
+  return _mm256_castsi256_pd(_mm256_add_epi64(_mm256_castpd_si256(x), power));
+}
+
+inline Double lower_half(Float x) { return _mm256_cvtps_pd(_mm256_castps256_ps128(x)); }
+inline Double upper_half(Float x) { return _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1)); }
+inline Float join(Double lower, Double upper) {
+  return _mm256_set_m128(_mm256_cvtpd_ps(upper), _mm256_cvtpd_ps(lower));
+}
+inline double sum_of_lanes(Double x) { return (x[0] + x[1]) + (x[2] + x[3]); }
+inline double product_of_lanes(Double x) { return (x[0] * x[1]) * (x[2] * x[3]); }
+
+inline Words all_words(std::uint64_t x) { return _mm256_set1_epi64x(static_cast<long long>(x)); }
+inline Words even_numbers() { return _mm256_setr_epi64x(0, 2, 4, 6); }
+inline Words multiply_lower(Words a, Words b) { return _mm256_mul_epu32(a, b); }
+inline Words upper_bits(Words x) { return _mm256_srli_epi64(x, 32); }
+inline Words exclusive_or(Words a, Words b, Words c) { return a ^ b ^ c; }
+inline Float unit_floats(Words even, Words odd) {
+  const Words both = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
+  return _mm256_cvtepi32_ps(_mm256_srli_epi32(both, 8)) * all(0x1p-24F);
+}
+
+}  // namespace
+}  // namespace deepgen

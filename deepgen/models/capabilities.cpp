@@ -1,0 +1,19 @@
+#include "deepgen/models/capabilities.h"
+
+namespace deepgen {
+
+std::vector<std::string> capability_names(Model& model) {
+  std::vector<std::string> names;
+  auto add = [&](bool has, const char* name) {
+    if (has) names.emplace_back(name);
+  };
+  add(as<HasFreeEnergy>(model), "HasFreeEnergy");
+  add(as<HasChain>(model), "HasChain");
+  add(as<CanAnneal>(model), "CanAnneal");
+  add(as<CanEncode>(model), "CanEncode");
+  add(as<CanDecode>(model), "CanDecode");
+  add(as<HasPseudoLikelihood>(model), "HasPseudoLikelihood");
+  return names;
+}
+
+}  // namespace deepgen

@@ -1,0 +1,87 @@
+// Capabilities: a class's base list is the list of what it can do.
+//
+// Small pure interfaces, asked for with `as<HasFreeEnergy>(model)`; no throwing defaults, no flags, no casts to
+// a concrete model. A capability is a promise for every configuration of the class and carries laws that run
+// over the whole registry (tests/library/laws_test.cpp).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "deepgen/models/model.h"
+
+namespace deepgen {
+
+// An unnormalised density: p(x) = exp(-free_energy(x)) / Z.
+class HasFreeEnergy {
+ public:
+  virtual ~HasFreeEnergy() = default;
+  virtual Tensor free_energy(const Tensor& x) = 0;  // x [B, D] -> [B] float64, nats
+  // exact_log_partition visits 2^enumeration_units() states.
+  virtual std::int64_t enumeration_units() const = 0;
+  // log Z by enumeration, or nothing above enumerable_units (25).
+  virtual std::optional<double> exact_log_partition() = 0;
+};
+
+// A Markov chain that leaves the model's distribution of the visible units unchanged.
+class HasChain {
+ public:
+  virtual ~HasChain() = default;
+  virtual Tensor chain_start(std::int64_t chains, Rng& rng) = 0;  // [chains, D], from the data's marginals
+  // `steps` transitions of every row of x [B, D]. Where `known` [B, D] (bool) is true the value stays as it is;
+  // undefined: all units move.
+  virtual Tensor chain_steps(const Tensor& x, std::int64_t steps, const Tensor& known, Rng& rng) = 0;
+  // The mean of the last transition's distribution in place of its sample: smoother pictures, same model.
+  virtual Tensor chain_mean(const Tensor& x, Rng& rng) = 0;
+};
+
+// Chains on their way between a base distribution with known Z (inverse temperature 0) and the model (1).
+class AnnealedChains {
+ public:
+  virtual ~AnnealedChains() = default;
+  // log_weights [chains] float64 += log p*_to(x) - log p*_from(x); then one transition that leaves p_to unchanged.
+  virtual void step(double from, double to, Tensor& log_weights, Rng& rng) = 0;
+};
+
+// Annealed importance sampling (Neal 2001) can run on this model.
+class CanAnneal {
+ public:
+  virtual ~CanAnneal() = default;
+  virtual double log_base_partition() = 0;  // log Z at inverse temperature 0, nats
+  virtual std::unique_ptr<AnnealedChains> anneal_from_base(std::int64_t chains, Rng& rng) = 0;
+  virtual std::unique_ptr<AnnealedChains> anneal_from(const Tensor& x) = 0;  // x [chains, D], drawn from the model
+};
+
+// A deterministic representation of a case: features.
+class CanEncode {
+ public:
+  virtual ~CanEncode() = default;
+  virtual Tensor encode(const Tensor& x) = 0;  // [B, D] -> [B, code]
+};
+
+// From a representation back to the mean of a case.
+class CanDecode {
+ public:
+  virtual ~CanDecode() = default;
+  virtual Tensor decode(const Tensor& code) = 0;  // [B, code] -> [B, D]
+};
+
+// A cheap stand-in for the likelihood that can be tracked while training; never called a likelihood.
+class HasPseudoLikelihood {
+ public:
+  virtual ~HasPseudoLikelihood() = default;
+  // sum_i log p(x_i | all other x) of each row, [B] float64, nats. Cost: D free energies a row.
+  virtual Tensor pseudo_log_likelihood(const Tensor& x) = 0;
+};
+
+template <class Capability>
+Capability* as(Model& model) {
+  return dynamic_cast<Capability*>(&model);
+}
+
+// The names of the capabilities a model has, in the order above.
+std::vector<std::string> capability_names(Model& model);
+
+}  // namespace deepgen

@@ -1,0 +1,59 @@
+// The one training loop of every model.
+//
+// A step is one batch: each phase of the stage has `repeats` turns, in each of which the model fills its gradients
+// and the optimiser makes one pass. All randomness is forked from (seed, stage, step, phase, repeat) and the order
+// of rows from (seed, stage, epoch), so a run that was stopped at any step goes on bit for bit as if it had not been.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "deepgen/core/observer.h"
+#include "deepgen/data/dataset.h"
+#include "deepgen/train/checkpoint.h"
+#include "deepgen/train/optimiser.h"
+#include "deepgen/train/settings.h"
+
+namespace deepgen {
+
+// A number to select models by: greater is better.
+struct ValidationScore {
+  std::string name;  // as it appears in the learning curve
+  double value = 0;
+};
+
+struct TrainingResult {
+  std::int64_t steps = 0;
+  double seconds = 0;        // of training, over all sittings
+  bool interrupted = false;  // stopped by request; a checkpoint was written
+  bool stopped_early = false;
+  double best_score = 0;     // with patience: of the checkpoint kept as best
+};
+
+class Trainer {
+ public:
+  Trainer(std::shared_ptr<Model> model, const Dataset& data, Settings settings, std::uint64_t seed);
+  ~Trainer();
+
+  // Called after each epoch with the weights that users will get (the average, where one is kept).
+  std::function<std::optional<ValidationScore>(Model&)> validate;
+  // Called after each epoch, likewise: pictures.
+  std::function<void(Model&, std::int64_t epoch)> after_epoch;
+  // Writes the state of the run; `best`: also keep it as the best so far.
+  std::function<void(const Checkpoint&, bool best)> save;
+
+  void resume(const Checkpoint& checkpoint, const std::string& path);  // throws when it does not fit this run
+  TrainingResult run(Observer& observer);                              // to the end, or until told to stop
+  Checkpoint checkpoint() const;
+
+  // One step, for benchmarks: one batch, all phases.
+  void step();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace deepgen

@@ -1,0 +1,90 @@
+// What the fuzzers and the fast suite try on hostile bytes: a reader may read or throw a data error, nothing
+// else, and what it has read must be whole and survive being written and read again.
+#pragma once
+
+#include <cstdlib>
+#include <string_view>
+
+#include "deepgen/core/error.h"
+#include "deepgen/core/file_bytes.h"
+#include "deepgen/data/files/array_bytes.h"
+#include "deepgen/data/files/csv.h"
+#include "deepgen/data/files/idx.h"
+#include "deepgen/data/files/npy.h"
+#include "deepgen/data/files/npz.h"
+#include "deepgen/data/files/png.h"
+#include "deepgen/data/files/safetensors.h"
+
+namespace deepgen::fuzz {
+
+inline void require(bool holds) {
+  if (!holds) std::abort();  // what a fuzzer and a test program both notice
+}
+
+inline void require_whole(const Array& array) {
+  const auto size = byte_size(array.type, array.shape);
+  require(size && static_cast<std::uint64_t>(*size) == array.bytes.size());
+}
+
+inline void require_same(const Array& a, const Array& b) {
+  require(a.type == b.type && a.shape == b.shape && a.bytes == b.bytes);
+}
+
+// Runs `read`, which may throw data errors only.
+template <class Read>
+void read_or_refuse(Read read) {
+  try {
+    read();
+  } catch (const Error& error) {
+    require(error.kind() == ErrorKind::data);
+  }
+}
+
+inline void idx(ByteView bytes) {
+  read_or_refuse([&] { require_whole(parse_idx("fuzz", Bytes(bytes.begin(), bytes.end()))); });
+}
+
+inline void npy(ByteView bytes) {
+  read_or_refuse([&] {
+    const Array array = parse_npy("fuzz", Bytes(bytes.begin(), bytes.end()));
+    require_whole(array);
+    Bytes again = encode_npy_header(array);
+    again.insert(again.end(), array.bytes.begin(), array.bytes.end());
+    require_same(parse_npy("fuzz", std::move(again)), array);
+  });
+}
+
+inline void npz(ByteView bytes) {
+  read_or_refuse([&] { list_npz("fuzz", bytes); });
+  read_or_refuse([&] {
+    for (const auto& [name, array] : parse_npz("fuzz", bytes)) require_whole(array);
+  });
+}
+
+inline void csv(ByteView bytes) {
+  read_or_refuse([&] {
+    const Csv csv = parse_csv("fuzz", {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    require_whole(csv.values);
+    require(csv.names.empty() || static_cast<std::int64_t>(csv.names.size()) == csv.values.columns());
+    if (csv.values.rows() == 0) return;
+    const Csv again = parse_csv("fuzz", encode_csv(csv.names, csv.values));
+    require(again.names == csv.names);
+    require_same(again.values, csv.values);
+  });
+}
+
+inline void png(ByteView bytes) {
+  read_or_refuse([&] { require_whole(parse_png("fuzz", bytes)); });
+}
+
+inline void safetensors(ByteView bytes) {
+  read_or_refuse([&] {
+    const SafeTensors content = parse_safetensors("fuzz", bytes);
+    for (const auto& [name, array] : content.tensors) require_whole(array);
+    const SafeTensors again = parse_safetensors("fuzz", encode_safetensors(content));
+    require(again.metadata == content.metadata && again.tensors.size() == content.tensors.size());
+    for (const auto& [name, array] : content.tensors) require_same(again.tensors.at(name), array);
+  });
+}
+
+}  // namespace deepgen::fuzz
