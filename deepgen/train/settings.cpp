@@ -58,7 +58,8 @@ void Settings::set(const nlohmann::ordered_json& groups) {
 
 nlohmann::ordered_json Settings::to_json() const {
   nlohmann::ordered_json all = {{"model", model_json()}, {"training", options_to_json(const_cast<TrainingOptions&>(training))}};
-  for (const auto& [name, value] : learning_json().items()) all["training"][name] = value;
+  const nlohmann::ordered_json own = learning_json();
+  for (const auto& [name, value] : own.items()) all["training"][name] = value;
   return all;
 }
 

@@ -90,7 +90,8 @@ inline ZipMember compressed(const std::string& name, const Bytes& content) {
   return {name, deflated(content, -15), content.size(), crc(content), 8};
 }
 
-inline Bytes zip(const std::vector<ZipMember>& members) {
+// `shared`: only the first has bytes, and all entries point at them.
+inline Bytes zip(const std::vector<ZipMember>& members, bool shared = false) {
   Bytes body, directory;
   for (const ZipMember& member : members) {
     const Bytes common =
@@ -98,7 +99,8 @@ inline Bytes zip(const std::vector<ZipMember>& members) {
               little(0x21, 2), little(member.checksum, 4), little(member.packed.size(), 4),
               little(member.size, 4), little(member.name.size(), 2), little(0, 2)});
     directory = join({directory, text("PK\1\2"), little(20, 2), common, repeated(10, 0),
-                      little(body.size(), 4), text(member.name)});
+                      little(shared ? 0 : body.size(), 4), text(member.name)});
+    if (shared && !body.empty()) continue;
     body = join({body, text("PK\3\4"), common, text(member.name), member.packed});
   }
   return join({body, directory, text("PK\5\6"), repeated(4, 0), little(members.size(), 2),

@@ -203,20 +203,9 @@ TEST(Npz, SharedMembersAreRefused) {
   const ZipMember member = {"a.npy", deflated(head, -15, 1'000'000), head.size() + 1'000'000, 0, 8};
   std::vector<ZipMember> members(200, member);
   for (std::size_t i = 0; i < members.size(); ++i) members[i].name = std::to_string(100 + i) + ".npy";
-  members[0].checksum = crc(join({head, repeated(1'000'000, 0)}));
-  Bytes archive = zip(members);
-  const std::size_t one = 30 + 7 + member.packed.size();
-  const Bytes directory(archive.begin() + static_cast<std::ptrdiff_t>(200 * one), archive.end());
-  archive.resize(one);
-  archive.insert(archive.end(), directory.begin(), directory.end());
-  for (std::size_t i = 0; i < 200; ++i) {
-    const std::size_t entry = one + i * (46 + 7);
-    std::copy_n(members[0].checksum == 0 ? archive.begin() : archive.begin() + 14, 4,
-                archive.begin() + static_cast<std::ptrdiff_t>(entry + 16));
-    std::fill_n(archive.begin() + static_cast<std::ptrdiff_t>(entry + 42), 4, std::uint8_t{0});
-  }
-  std::copy_n(little(one, 4).begin(), 4, archive.end() - 6);
-  expect_error("f", "expected", [&] { parse_npz("f", archive); });
+  expect_error("f", "compressed bytes can hold", [&] { list_npz("f", zip(members, true)); });
+  members.resize(1);
+  EXPECT_EQ(list_npz("f", zip(members, true)).size(), 1U);
 }
 
 TEST(Npz, BinarizedMnist) {

@@ -312,7 +312,7 @@ RawSet read_path(const std::string& path) {
   if (raw.arrays.contains("data") && !raw.arrays.contains("train")) {
     raw.arrays["train"] = std::move(raw.arrays["data"]);
     raw.arrays.erase("data");
-    if (raw.arrays.contains("labels")) raw.arrays["train_labels"] = std::move(raw.arrays["labels"]);
+    if (raw.arrays.contains("data_labels")) raw.arrays["train_labels"] = std::move(raw.arrays["data_labels"]);
   }
   if (!raw.arrays.contains("train"))
     fail_data(path, "expected an array named train, or one matrix named data");

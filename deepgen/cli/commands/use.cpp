@@ -1,0 +1,128 @@
+// sample, score, evaluate, complete, encode, reconstruct: what is done with a trained run.
+#include <fmt/format.h>
+
+#include "deepgen/cli/commands/commands.h"
+#include "deepgen/cli/commands/console.h"
+#include "deepgen/core/error.h"
+#include "deepgen/tasks/tasks.h"
+
+namespace deepgen {
+namespace {
+
+AnnealingPlan annealing_plan(const Arguments& arguments) {
+  AnnealingPlan plan;
+  plan.schedule = arguments.ais;
+  plan.chains = arguments.chains;
+  annealing_schedule(plan.schedule);  // a bad name fails before anything is read
+  return plan;
+}
+
+std::vector<std::string> column_names(const OpenRun& run) {
+  return run.checkpoint.data.value("columns", std::vector<std::string>{});
+}
+
+Transform transform_of(const OpenRun& run) {
+  return Transform::from_json(run.checkpoint.data.value("transform", nlohmann::ordered_json::object()));
+}
+
+// The model of a run refuses data that do not fit before long work begins.
+void check_rows(Model& model, const Split& split, const std::string& name) {
+  constexpr std::int64_t chunk = 10000;
+  for (std::int64_t first = 0; first < split.rows(); first += chunk)
+    model.check_data(Dataset::rows(split, first, std::min(chunk, split.rows() - first), Rng(0)), name);
+}
+
+}  // namespace
+
+void sample_command(const Arguments& arguments) {
+  ConsoleObserver observer(arguments.quiet);
+  OpenRun run = open_run(arguments.subject);
+  if (!arguments.given.empty())
+    fail_usage("--given", fmt::format("the model {} is not conditional: it learnt no labels", run.checkpoint.model));
+  const bool picture = arguments.out.ends_with(".png");
+  const SamplingPlan plan{.count = arguments.count, .steps = arguments.steps, .rows = arguments.rows,
+                          .between = arguments.between, .means = picture};
+  Rng rng(arguments.seed);
+  const Tensor samples = transform_of(run).invert(sample_model(*run.model, plan, rng, observer));
+  const Grid grid{.columns = arguments.columns > 0 ? arguments.columns : arguments.rows > 1 ? arguments.count : 0};
+  write_rows(arguments.out, samples, column_names(run), run.shape, grid);
+  observer.message(fmt::format("{} samples in {}{}", samples.size(0), arguments.out,
+                               picture ? " (means of the last Gibbs step)" : ""));
+}
+
+void score_command(const Arguments& arguments) {
+  ConsoleObserver observer(arguments.quiet);
+  const AnnealingPlan plan = annealing_plan(arguments);
+  OpenRun run = open_run(arguments.subject);
+  const Dataset data = load_data_for(run, arguments.data);
+  const Split& split = data.split(arguments.split);
+  check_rows(*run.model, split, arguments.data);
+  Rng rng(arguments.seed);
+  std::vector<std::int64_t> index = rng.fork({0}).permutation(split.rows());
+  index.resize(static_cast<std::size_t>(std::min(plan.chains, split.rows())));
+  const Normaliser normaliser = normaliser_of(*run.model, plan, Dataset::rows(split, index, rng), rng, observer);
+  const Tensor scores = log_prob_rows(*run.model, split, normaliser, rng.fork({1}));
+  write_rows(arguments.out, scores, {"log_prob"}, {}, {});
+  observer.message(fmt::format("{} log-probabilities ({}, nats) in {}; {}", scores.size(0), kind_name(normaliser.kind),
+                               arguments.out, normaliser.how));
+  if (!normaliser.warning.empty()) observer.message("warning: " + normaliser.warning);
+}
+
+void evaluate_command(const Arguments& arguments) {
+  ConsoleObserver observer(arguments.quiet);
+  const AnnealingPlan plan = annealing_plan(arguments);
+  OpenRun run = open_run(arguments.subject);
+  const Dataset data = load_data_for(run, arguments.data);
+  check_rows(*run.model, data.split(arguments.split), arguments.data);
+  Rng rng(arguments.seed);
+  const std::vector<Score> scores = evaluate_model(*run.model, data, arguments.split, plan, rng, observer);
+  const nlohmann::ordered_json result = evaluation_json(run.checkpoint.model, arguments.data, arguments.split, scores);
+  if (arguments.json) {
+    fmt::print("{}\n", result.dump(2));
+  } else {
+    fmt::print("{} on {}\n", run.checkpoint.model, arguments.data);
+    for (const Score& score : scores) fmt::print("  {}\n", score_line(score));
+  }
+  if (!run.folder.has("run.json")) return;
+  nlohmann::ordered_json record = run.folder.read_run();  // the report shows the latest evaluation of each data set
+  nlohmann::ordered_json kept = nlohmann::ordered_json::array();
+  for (const auto& each : record.value("evaluations", nlohmann::ordered_json::array()))
+    if (each.value("data", "") != arguments.data || each.value("split", "") != arguments.split) kept.push_back(each);
+  kept.push_back(result);
+  record["evaluations"] = kept;
+  run.folder.write_run(record);
+  run.folder.write_report();
+}
+
+void complete_command(const Arguments& arguments) {
+  ConsoleObserver observer(arguments.quiet);
+  OpenRun run = open_run(arguments.subject);
+  const Dataset data = load_data_for(run, arguments.data, true);
+  const Split& split = data.split(arguments.split);
+  const Tensor x = Dataset::rows(split, 0, split.rows(), Rng(0));
+  Rng rng(arguments.seed);
+  const Tensor completed = transform_of(run).invert(complete_rows(*run.model, x, arguments.steps, rng, observer));
+  write_rows(arguments.out, completed, column_names(run).empty() ? data.column_names : column_names(run), run.shape, {});
+  const std::int64_t missing = x.isnan().sum().item<std::int64_t>();
+  observer.message(fmt::format("{} missing cells of {} rows filled in {}", missing, x.size(0), arguments.out));
+}
+
+void encode_command(const Arguments& arguments) {
+  ConsoleObserver observer(arguments.quiet);
+  OpenRun run = open_run(arguments.subject);
+  const Dataset data = load_data_for(run, arguments.data);
+  const Tensor codes = encode_rows(*run.model, data.split(arguments.split), Rng(arguments.seed));
+  write_rows(arguments.out, codes, {}, {codes.size(1)}, {});
+  observer.message(fmt::format("{} codes of {} numbers in {}", codes.size(0), codes.size(1), arguments.out));
+}
+
+void reconstruct_command(const Arguments& arguments) {
+  ConsoleObserver observer(arguments.quiet);
+  OpenRun run = open_run(arguments.subject);
+  const Dataset data = load_data_for(run, arguments.data);
+  const Tensor rows = transform_of(run).invert(reconstruct_rows(*run.model, data.split(arguments.split), Rng(arguments.seed)));
+  write_rows(arguments.out, rows, column_names(run), run.shape, {});
+  observer.message(fmt::format("{} reconstructions in {}", rows.size(0), arguments.out));
+}
+
+}  // namespace deepgen

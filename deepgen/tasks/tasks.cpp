@@ -1,0 +1,107 @@
+#include "deepgen/tasks/tasks.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "deepgen/core/error.h"
+
+namespace deepgen {
+namespace {
+
+constexpr std::int64_t chunk = 2000, slice = 50;
+
+struct PictureShape {
+  std::int64_t channels, height, width;
+};
+
+PictureShape picture_shape(const std::vector<std::int64_t>& shape, std::int64_t columns) {
+  if (shape.size() == 3 && shape[0] * shape[1] * shape[2] == columns && (shape[0] == 1 || shape[0] == 3))
+    return {shape[0], shape[1], shape[2]};
+  return {1, 1, columns};
+}
+
+// [N, C*H*W] to pixels last: [N, H, W, C].
+Tensor pixels_last(const Tensor& x, const PictureShape& s) {
+  return x.to(at::kCPU, at::kFloat).view({x.size(0), s.channels, s.height, s.width}).permute({0, 2, 3, 1}).contiguous();
+}
+
+// Steps in slices, so that progress shows and Ctrl-C is heard.
+Tensor run_chain(HasChain& chain, Tensor x, std::int64_t steps, const Tensor& known, Rng& rng, Observer& observer,
+                 const char* what) {
+  const auto start = std::chrono::steady_clock::now();
+  for (std::int64_t done = 0; done < steps;) {
+    const std::int64_t now = std::min(slice, steps - done);
+    x = chain.chain_steps(x, now, known, rng);
+    done += now;
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    observer.progress({what, done, steps, seconds, seconds / static_cast<double>(done) * static_cast<double>(steps - done)}, {});
+    if (observer.stop_requested()) throw Error(ErrorKind::interrupted, what, "stopped by request; nothing was written");
+  }
+  return x;
+}
+
+template <class F>
+Tensor over_split(const Split& split, const Rng& rng, F function) {
+  std::vector<Tensor> parts;
+  for (std::int64_t first = 0; first < split.rows(); first += chunk)
+    parts.push_back(function(Dataset::rows(split, first, std::min(chunk, split.rows() - first), rng.fork({static_cast<std::uint64_t>(first)}))));
+  return at::cat(parts);
+}
+
+}  // namespace
+
+Tensor sample_model(Model& model, const SamplingPlan& plan, Rng& rng, Observer& observer) {
+  auto* chain = as<HasChain>(model);
+  if (!chain) fail_usage("sample", "this model has neither ancestral samples nor a chain");
+  Tensor x = chain->chain_start(plan.count, rng);
+  std::vector<Tensor> rows;
+  for (std::int64_t r = 0; r < plan.rows; ++r) {
+    x = run_chain(*chain, x, r == 0 ? plan.steps : plan.between, {}, rng, observer, "sampling");
+    rows.push_back(plan.means ? chain->chain_mean(x, rng) : x);
+  }
+  return at::cat(rows);
+}
+
+Tensor complete_rows(Model& model, const Tensor& x, std::int64_t steps, Rng& rng, Observer& observer) {
+  auto* chain = as<HasChain>(model);
+  if (!chain) fail_usage("complete", "this model cannot complete: it has no chain to clamp");
+  const Tensor known = x.isnan().logical_not();
+  if (known.all().item<bool>()) return x;
+  model.check_data(at::where(known, x, at::zeros_like(x)), "complete");
+  const Tensor start = at::where(known, x, chain->chain_start(x.size(0), rng));
+  return run_chain(*chain, start, steps, known, rng, observer, "completing");
+}
+
+Tensor encode_rows(Model& model, const Split& split, const Rng& rng) {
+  auto* encoder = as<CanEncode>(model);
+  if (!encoder) fail_usage("encode", "this model has no code");
+  return over_split(split, rng, [&](const Tensor& x) {
+    model.check_data(x, split.name);
+    return encoder->encode(x);
+  });
+}
+
+Tensor reconstruct_rows(Model& model, const Split& split, const Rng& rng) {
+  auto* encoder = as<CanEncode>(model);
+  auto* decoder = as<CanDecode>(model);
+  if (!encoder || !decoder) fail_usage("reconstruct", "this model cannot both encode and decode");
+  return over_split(split, rng, [&](const Tensor& x) {
+    model.check_data(x, split.name);
+    return decoder->decode(encoder->encode(x));
+  });
+}
+
+Image picture_of(const Tensor& x, const std::vector<std::int64_t>& shape, const Grid& grid) {
+  const PictureShape s = picture_shape(shape, x.size(1));
+  const Tensor pixels = pixels_last(at::nan_to_num(x, 0.5), s);
+  return image_grid(pixels.data_ptr<float>(), x.size(0), s.height, s.width, s.channels, grid);
+}
+
+Image picture_of_filters(const Tensor& filters, const std::vector<std::int64_t>& shape, const Grid& grid) {
+  const PictureShape s = picture_shape(shape, filters.size(1));
+  const Tensor pixels = pixels_last(filters, s);
+  return filter_grid(pixels.data_ptr<float>(), filters.size(0), s.height, s.width, s.channels, grid);
+}
+
+}  // namespace deepgen

@@ -1,0 +1,34 @@
+// What users do with a model, by the route its capabilities allow; each refusal says why.
+#pragma once
+
+#include <string>
+
+#include "deepgen/core/image.h"
+#include "deepgen/core/observer.h"
+#include "deepgen/data/dataset.h"
+#include "deepgen/models/capabilities.h"
+
+namespace deepgen {
+
+struct SamplingPlan {
+  std::int64_t count = 100;
+  std::int64_t steps = 1000;    // before the first sample (chains)
+  std::int64_t rows = 1;        // samples taken of each chain
+  std::int64_t between = 1000;  // steps between them
+  bool means = false;           // the last transition's means: smoother pictures
+};
+
+// [rows * count, D]: `count` independent chains, and below them the same chains later.
+Tensor sample_model(Model& model, const SamplingPlan& plan, Rng& rng, Observer& observer);
+
+// NaN cells of x [N, D] replaced by draws given the others; known cells come back unchanged, bit for bit.
+Tensor complete_rows(Model& model, const Tensor& x, std::int64_t steps, Rng& rng, Observer& observer);
+
+Tensor encode_rows(Model& model, const Split& split, const Rng& rng);
+Tensor reconstruct_rows(Model& model, const Split& split, const Rng& rng);
+
+// Pictures of rows x [N, D] of this case shape; a shape that is no image becomes one row of pixels a case.
+Image picture_of(const Tensor& x, const std::vector<std::int64_t>& shape, const Grid& grid);
+Image picture_of_filters(const Tensor& filters, const std::vector<std::int64_t>& shape, const Grid& grid);
+
+}  // namespace deepgen
