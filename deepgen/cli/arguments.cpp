@@ -212,7 +212,7 @@ TrainingPlan plan_training(const Arguments& arguments) {
   if (!path.empty()) recipe = read_recipe(path);
   TrainingPlan plan{Settings(recipe ? recipe->model : arguments.subject), arguments.data};
   if (recipe) {
-    plan.settings.set(recipe->settings);
+    plan.settings.set_all(recipe->settings);
     if (plan.data.empty()) plan.data = recipe->data;
   }
   for (const std::string& assignment : arguments.settings) plan.settings.set(assignment);

@@ -149,7 +149,7 @@ void Rbm::data_phase(const Tensor& v, Rng& rng) {
   Workspace& w = *workspace_;
   const double share = 1.0 / static_cast<double>(v.size(0));
   product(w.h_data, v, weights);
-  if (w.samples_wanted && !w.h_start.is_same_size(w.h_data)) w.h_start = at::empty_like(w.h_data);
+  if (w.samples_wanted && (!w.h_start.defined() || !w.h_start.is_same_size(w.h_data))) w.h_start = at::empty_like(w.h_data);
   binary_layer(w.h_data, hidden_bias, 1, rng.next(),
                {.mean = w.h_data, .sample = w.samples_wanted ? w.h_start : Tensor()});
   at::addmm_out(weights.mutable_grad(), weights.grad(), v.t(), w.h_data, 0, -share);

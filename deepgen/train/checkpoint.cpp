@@ -119,7 +119,7 @@ void restore_tensors(Model& model, const std::string& prefix, const Checkpoint& 
 
 std::shared_ptr<Model> make_model_of(const Checkpoint& checkpoint) {
   Settings settings(checkpoint.model);
-  settings.set(checkpoint.options);
+  settings.set_all(checkpoint.options);
   DataShape data;
   data.shape = checkpoint.data.at("shape").get<std::vector<std::int64_t>>();
   data.columns = 1;

@@ -46,7 +46,7 @@ void Settings::set(const std::string& group, const std::string& name, const std:
   fail_usage(group, unknown_name("option", name, names));
 }
 
-void Settings::set(const nlohmann::ordered_json& groups) {
+void Settings::set_all(const nlohmann::ordered_json& groups) {
   for (const auto& [group, values] : groups.items()) {
     if (!values.is_object()) fail_usage(group, "expected a table of options");
     for (const auto& [name, value] : values.items()) {

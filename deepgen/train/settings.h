@@ -23,7 +23,7 @@ class Settings {
   void set(const std::string& assignment);
   void set(const std::string& group, const std::string& name, const std::string& text);
   // {"model": {...}, "training": {...}}, as written by to_json or read from a recipe.
-  void set(const nlohmann::ordered_json& groups);
+  void set_all(const nlohmann::ordered_json& groups);
 
   nlohmann::ordered_json to_json() const;  // the model's learning options are among "training"
   nlohmann::ordered_json model_json() const, learning_json() const;

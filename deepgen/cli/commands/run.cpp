@@ -39,6 +39,8 @@ extern "C" __attribute__((visibility("default"))) int deepgen_run(int argc, char
     deepgen::kernels();  // a bad DEEPGEN_KERNELS is an error now, not in the middle
     deepgen::dispatch(parsed.arguments);
     return 0;
+  } catch (const c10::Error& error) {  // without torch's stack trace: one line
+    return deepgen::report_error(deepgen::Error(deepgen::ErrorKind::bug, "torch", error.what_without_backtrace()));
   } catch (const std::exception& error) {
     return deepgen::report_error(error);
   }

@@ -97,7 +97,7 @@ TrainingResult train_into(const RunFolder& folder, const TrainingPlan& plan, std
   std::shared_ptr<Model> model = make_model(plan.settings.model, plan.settings.model_json(), plan.settings.learning_json(),
                                             {data.columns(), data.shape, data.classes});
   Settings settings(plan.settings.model);
-  settings.set(plan.settings.to_json());
+  settings.set_all(plan.settings.to_json());
   const std::int64_t epochs = settings.training.epochs;
   Trainer trainer(model, data, std::move(settings), seed);
   if (resume && folder.has("model.safetensors")) {

@@ -1,0 +1,161 @@
+// The RBM's hot loops against their bound, the matrix products alone, and against plain torch operations.
+//
+// All variants of a case run interleaved in one process and every figure is a ratio of best times, since absolute
+// times on a shared machine mean little. Before timing, each fused loop is checked against its plain twin.
+#include <fmt/format.h>
+
+#include "bench/harness.h"
+#include "deepgen/models/rbm.h"
+#include "deepgen/ops/binary_units.h"
+#include "deepgen/train/trainer.h"
+
+namespace deepgen::bench {
+namespace {
+
+constexpr std::int64_t visible = 784, hidden = 500;
+
+Dataset random_set(std::int64_t rows) {
+  RawSet raw{.name = "random bits", .description = "", .arrays = {}, .case_shape = {visible}, .values = "binary", .column_names = {}};
+  Array train = make_array(DType::u8, {rows, visible});
+  Rng rng(3);
+  for (std::uint8_t& byte : train.bytes) byte = rng.uniform() < 0.13 ? 1 : 0;
+  raw.arrays["train"] = std::move(train);
+  return make_dataset(std::move(raw), DataOptions{});
+}
+
+Settings step_settings(std::int64_t batch, const std::string& learning, bool centring) {
+  Settings settings("rbm");
+  settings.set("model.hidden=500");
+  settings.set(fmt::format("training.batch={}", batch));
+  settings.set("training.learning=" + learning);
+  settings.set(fmt::format("training.chains={}", batch));
+  settings.set(fmt::format("training.centring={}", centring));
+  return settings;
+}
+
+std::unique_ptr<Trainer> make_trainer(const Dataset& data, const Settings& settings) {
+  auto model = make_model("rbm", settings.model_json(), settings.learning_json(), {visible, {visible}, 0});
+  Settings copy("rbm");
+  copy.set_all(settings.to_json());
+  return std::make_unique<Trainer>(model, data, std::move(copy), 1);
+}
+
+// The five products of a CD-1 step, into buffers that are there.
+class Products {
+ public:
+  explicit Products(std::int64_t batch)
+      : v_(at::rand({batch, visible})), w_(at::rand({visible, hidden})), h_(at::empty({batch, hidden})),
+        h1_(at::empty({batch, hidden})), v1_(at::empty({batch, visible})), g_(at::empty({visible, hidden})) {}
+  void step() {
+    at::mm_out(h_, v_, w_);
+    at::addmm_out(g_, g_, v_.t(), h_, 0, -1);
+    at::mm_out(v1_, h_, w_.t());
+    at::mm_out(h1_, v1_, w_);
+    at::addmm_out(g_, g_, v1_.t(), h1_, 1, 1);
+  }
+
+ private:
+  Tensor v_, w_, h_, h1_, v1_, g_;
+};
+
+// The same step written plainly with torch operations, as one would from its tutorial.
+class Eager {
+ public:
+  Eager(const Dataset& data, std::int64_t batch)
+      : x_(data.train.x), batch_(batch), w_(at::randn({visible, hidden}) * 0.01), b_(at::zeros({visible})),
+        c_(at::zeros({hidden})) {}
+  void step() {
+    const Tensor index = at::randint(x_.size(0), {batch_}, at::kLong);
+    const Tensor v0 = x_.index_select(0, index).to(at::kFloat);
+    const Tensor h0 = at::sigmoid(at::mm(v0, w_) + c_);
+    const Tensor v1 = at::bernoulli(at::sigmoid(at::mm(at::bernoulli(h0), w_.t()) + b_));
+    const Tensor h1 = at::sigmoid(at::mm(v1, w_) + c_);
+    const double rate = 0.05 / static_cast<double>(batch_);
+    w_.add_(at::mm(v0.t(), h0) - at::mm(v1.t(), h1), rate);
+    b_.add_((v0 - v1).sum(0), rate);
+    c_.add_((h0 - h1).sum(0), rate);
+  }
+
+ private:
+  Tensor x_;
+  std::int64_t batch_;
+  Tensor w_, b_, c_;
+};
+
+// The gradient of the fused step equals the plain formula with the same random numbers.
+void check_gradient() {
+  RbmOptions options;
+  options.hidden = hidden;
+  RbmLearning learning;
+  learning.learning = "cd", learning.centring = false;
+  Rbm rbm(options, learning, visible);
+  Rng seed(5);
+  const Tensor v0 = (uniform(100, visible, seed.next()) < 0.13).to(at::kFloat);
+  rbm.initialise({v0, {}}, seed);
+  Rng fused = seed.fork({1}), plain = seed.fork({1});
+  rbm.gradients({v0, {}}, Turn{}, fused);
+  const Tensor h0 = at::sigmoid(at::mm(v0, rbm.weights) + rbm.hidden_bias);
+  const Tensor s0 = (uniform(100, hidden, plain.next()) < h0).to(at::kFloat);
+  const Tensor m1 = at::sigmoid(at::mm(s0, rbm.weights.t()) + rbm.visible_bias);
+  const Tensor v1 = (uniform(100, visible, plain.next()) < m1).to(at::kFloat);
+  const Tensor h1 = at::sigmoid(at::mm(v1, rbm.weights) + rbm.hidden_bias);
+  const Tensor expected = (at::mm(v1.t(), h1) - at::mm(v0.t(), h0)) / 100;
+  require(at::allclose(rbm.weights.grad(), expected, 1e-3, 1e-5), "the fused CD-1 gradient differs from the plain one");
+}
+
+void bench_step(std::int64_t batch, const std::string& learning, bool centring, double aim, double eager_aim) {
+  const Dataset data = random_set(5000);
+  auto trainer = make_trainer(data, step_settings(batch, learning, centring));
+  Products products(batch);
+  Eager eager(data, batch);
+  const std::string name = fmt::format("rbm 784x500 {}-1{}, batch {}", learning, centring ? " centred" : "", batch);
+  Comparison c(name);
+  c.add("products", [&] { products.step(); });
+  c.add("step", [&] { trainer->step(); });
+  c.add("eager", [&] { eager.step(); });
+  c.run();
+  c.ratio("step", "products", aim, false);
+  c.ratio("eager", "step", eager_aim, true);
+}
+
+void bench_annealing() {
+  RbmOptions options;
+  options.hidden = hidden;
+  Rbm rbm(options, RbmLearning{}, visible);
+  Rng rng(7);
+  const Tensor sample = (uniform(1000, visible, rng.next()) < 0.13).to(at::kFloat);
+  rbm.initialise({sample, {}}, rng);
+  constexpr std::int64_t chains = 100, steps = 20;
+  const auto fused = rbm.anneal_from_base(chains, rng);
+  Tensor log_weights = at::zeros({chains}, at::kDouble);
+  const Tensor v = at::rand({chains, visible}), h = at::rand({chains, hidden});
+  Tensor v_out = at::empty_like(v), h_out = at::empty_like(h);
+  Comparison c("annealing 784x500, 100 chains, a temperature");
+  c.add("products", [&] {
+    for (std::int64_t k = 0; k < steps; ++k) at::mm_out(v_out, h, rbm.weights.t()), at::mm_out(h_out, v, rbm.weights);
+  });
+  double beta = 0;
+  c.add("step", [&] {
+    for (std::int64_t k = 0; k < steps; ++k) {
+      const double next = beta >= 0.999 ? 0 : beta + 1e-4;
+      fused->step(beta, next, log_weights, rng);
+      beta = next;
+    }
+  });
+  c.run();
+  c.ratio("step", "products", 1.2, false);
+  require(log_weights.isfinite().all().item<bool>(), "annealing weights are not finite");
+}
+
+const Registration cd("rbm-cd1", [] {
+  check_gradient();
+  bench_step(20, "cd", false, 1.3, 0);
+  bench_step(100, "cd", false, 1.15, 2.2);
+  bench_step(500, "cd", false, 1.05, 0);
+});
+const Registration pcd("rbm-pcd1", [] { bench_step(100, "pcd", false, 1.15, 0); });
+const Registration centred("rbm-centred", [] { bench_step(100, "pcd", true, 0, 0); });
+const Registration annealing("rbm-annealing", bench_annealing);
+
+}  // namespace
+}  // namespace deepgen::bench

@@ -1,0 +1,38 @@
+// A benchmark compares variants of one piece of work in one run and prints ratios of their best times.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace deepgen::bench {
+
+// Stops the run when a result is wrong: a fast wrong answer is no benchmark.
+void require(bool condition, const std::string& what);
+
+// Variants are timed in turns (a, b, c, a, b, c, ...), so that a slow minute of the machine hits all alike.
+class Comparison {
+ public:
+  explicit Comparison(std::string name) : name_(std::move(name)) {}
+  void add(std::string variant, std::function<void()> body) { variants_.push_back({std::move(variant), std::move(body), 0}); }
+  void run();
+  // Prints time(a) / time(b); `aim` (0: none) is the largest, or with `at_least` the smallest, ratio wanted.
+  void ratio(const std::string& a, const std::string& b, double aim, bool at_least) const;
+
+ private:
+  struct Variant {
+    std::string name;
+    std::function<void()> body;
+    double best_ms;
+  };
+  double best(const std::string& variant) const;
+  std::string name_;
+  std::vector<Variant> variants_;
+};
+
+// Makes a benchmark known under a name: deepgen_bench [NAME...].
+struct Registration {
+  Registration(std::string name, std::function<void()> body);
+};
+
+}  // namespace deepgen::bench
