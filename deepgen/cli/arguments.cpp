@@ -90,7 +90,8 @@ class CommandLine {
     sub->add_flag("--overwrite", a_.overwrite, "replace an earlier run in that folder");
 
     CLI::App* again = verb("reproduce", "train a recipe and set its published number beside ours");
-    again->add_option("RECIPE", a_.subject, "name or path of a recipe")->required();
+    again->add_option("RECIPE", a_.subject, "name or path of a recipe");
+    again->add_flag("--markdown", a_.markdown, "print docs/results.md from what is recorded");
     again->add_option("--budget", budget, "stop training after this time (90s, 20m, 1.5h)");
     again->add_option("--out", a_.out, "folder of the run (default runs/RECIPE)");
     again->add_option("--results", a_.results, "folder where the result is recorded (default docs/results)");
@@ -202,6 +203,8 @@ ParsedArguments parse_arguments(int argc, const char* const* argv) {
   if (a.verb == "data") a.verb += " " + chosen.front()->get_subcommands().front()->get_name();
   if (!line.budget.empty()) a.budget_seconds = parse_duration(line.budget);
   if (a.device != "cpu" && a.device != "cuda") fail_usage("--device", unknown_name("device", a.device, {"cpu", "cuda"}));
+  if (a.verb == "reproduce" && a.subject.empty() && !a.markdown)
+    fail_usage("reproduce", fmt::format("expected a recipe; there are: {}", fmt::join(recipe_names(), ", ")));
   if (!a.data.empty()) check_spec(parse_data_spec(a.data));
   return result;
 }

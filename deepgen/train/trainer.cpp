@@ -269,7 +269,7 @@ TrainingResult Trainer::run(Observer& observer) {
     if (interrupted || s.finished) break;
   }
   if (interrupted && save) save(checkpoint(), false);
-  TrainingResult result{s.step, s.seconds(), interrupted, stop_early, s.best.value_or(0)};
+  TrainingResult result{s.step, s.step / s.batches(), s.seconds(), interrupted, stop_early, s.best.value_or(0)};
   s.seconds_before = s.seconds();
   s.started = 0;
   return result;

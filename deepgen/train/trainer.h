@@ -25,7 +25,7 @@ struct ValidationScore {
 };
 
 struct TrainingResult {
-  std::int64_t steps = 0;
+  std::int64_t steps = 0, epochs = 0;  // done in the last stage
   double seconds = 0;        // of training, over all sittings
   bool interrupted = false;  // stopped by request; a checkpoint was written
   bool stopped_early = false;
