@@ -42,6 +42,8 @@ void show_info(const std::string& text) {
                "ones are not comparable\n");
   if (set.default_valid > 0) fmt::print("  the last {} training rows are the validation part (:valid=N changes that)\n", set.default_valid);
   if (!set.column_names.empty()) fmt::print("  columns: {}\n", fmt::join(set.column_names, ", "));
+  if (set.entropy)
+    fmt::print("  entropy {:.4f} nats: no model's expected log-probability is above {:.4f}\n", *set.entropy, -*set.entropy);
   for (const GeneratedInfo& info : generated_sets()) {
     if (info.name != set.name) continue;
     for (const GeneratedOption& option : info.options) fmt::print("  option {}\n", option_text(option));

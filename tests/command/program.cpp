@@ -86,6 +86,7 @@ void Process::start(const Words& arguments, const How& how) {
   const int nothing = ::open("/dev/null", O_RDONLY);
   const bool ready = ::chdir(how.folder.c_str()) == 0 && ::dup2(nothing, STDIN_FILENO) >= 0 &&
                      ::dup2(out_, STDOUT_FILENO) >= 0 && ::dup2(err_, STDERR_FILENO) >= 0;
+  if (!how.output.empty()) ::dup2(::open(how.output.c_str(), O_WRONLY), STDOUT_FILENO);
   if (how.largest_file > 0) limit_files(how.largest_file);
   if (ready) ::execv(DEEPGEN_COMMAND, argv.data());
   ::_exit(127);

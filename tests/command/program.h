@@ -34,6 +34,7 @@ struct How {
   std::map<std::string, std::string> environment;  // beside what is inherited
   std::uint64_t largest_file = 0;                  // bytes a file may grow to, as on a full disk; 0: no limit
   double limit = 120;                              // seconds
+  std::string output;                              // a file for stdout instead of keeping it
 };
 
 // A started program; ended with the object if it still runs.

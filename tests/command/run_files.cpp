@@ -93,6 +93,16 @@ std::string encode_stored_run(const StoredRun& run) {
   return little(text.size(), 8) + text + data;
 }
 
+std::vector<std::string> differing_tensors(const StoredRun& a, const StoredRun& b) {
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : a.tensors)
+    if (const auto found = b.tensors.find(name); found == b.tensors.end() || !(found->second == tensor))
+      names.push_back(name);
+  for (const auto& [name, tensor] : b.tensors)
+    if (!a.tensors.contains(name)) names.push_back(name);
+  return names;
+}
+
 Table read_npy_table(const std::string& content) {
   if (!content.starts_with("\x93NUMPY\x01")) throw std::runtime_error("no .npy file of version 1");
   const std::size_t size = little(content, 8, 2);

@@ -25,6 +25,8 @@ struct StoredRun {
 };
 StoredRun read_stored_run(const std::string& content);
 std::string encode_stored_run(const StoredRun& run);
+// Names of the tensors that are not equal to the bit, or are in one of the two alone.
+std::vector<std::string> differing_tensors(const StoredRun& a, const StoredRun& b);
 
 // Rows and columns of numbers, from .npy or .csv; a column of one number a row has one column.
 struct Table {

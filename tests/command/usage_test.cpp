@@ -132,7 +132,7 @@ TEST(Usage, SettingsAreCheckedByNameTypeAndRange) {
            {"model.hidden", "model.hidden"},
            {"=", "="},
            {"model.=3", "model"},
-           {".hidden=3", ".hidden"},
+           {".hidden=3", "group"},
        })
     expect_usage_error({"train", "rbm", "--data", "glyphs:binarize=threshold", "--out", "run", "--set", each.line},
                        {each.part});
@@ -152,7 +152,7 @@ TEST(Usage, WhatIsMissingIsNamed) {
       {"encode run --data glyphs", "--out"},
       {"data info", "SPEC"},
       {"data make glyphs", "--out"},
-      {"reproduce", "RECIPE"},
+      {"reproduce", "recipe"},
   });
   expect_usage_error({"data"}, {});
 }

@@ -289,7 +289,8 @@ RawSet read_generated(const GeneratedInfo& info, const DataSpec& spec) {
              .arrays = {},
              .case_shape = set.case_shape,
              .values = set.values,
-             .column_names = {}};
+             .column_names = {},
+             .entropy = set.entropy};
   auto keep = [&](const char* key, Array& array) {
     if (!array.bytes.empty()) raw.arrays[key] = std::move(array);
   };
