@@ -82,6 +82,36 @@ class Eager {
   Tensor w_, b_, c_;
 };
 
+// The same by autograd on the difference of mean free energies, as tutorials write it.
+class Tutorial {
+ public:
+  Tutorial(const Dataset& data, std::int64_t batch)
+      : x_(data.train.x), batch_(batch), w_((at::randn({visible, hidden}) * 0.01).requires_grad_(true)),
+        b_(at::zeros({visible}).requires_grad_(true)), c_(at::zeros({hidden}).requires_grad_(true)) {}
+  void step() {
+    const Tensor v0 = x_.index_select(0, at::randint(x_.size(0), {batch_}, at::kLong)).to(at::kFloat);
+    Tensor v1;
+    {
+      torch::NoGradGuard no_graph;
+      const Tensor h0 = at::bernoulli(at::sigmoid(at::mm(v0, w_) + c_));
+      v1 = at::bernoulli(at::sigmoid(at::mm(h0, w_.t()) + b_));
+    }
+    const Tensor loss = free_energy(v0) - free_energy(v1);
+    for (Tensor* p : {&w_, &b_, &c_}) p->mutable_grad().reset();
+    loss.backward();
+    torch::NoGradGuard no_graph;
+    for (Tensor* p : {&w_, &b_, &c_}) p->sub_(p->grad(), 0.05);
+  }
+
+ private:
+  Tensor free_energy(const Tensor& v) const {
+    return -(at::mv(v, b_) + at::softplus(at::mm(v, w_) + c_).sum(1)).mean();
+  }
+  Tensor x_;
+  std::int64_t batch_;
+  Tensor w_, b_, c_;
+};
+
 // The gradient of the fused step equals the plain formula with the same random numbers.
 void check_gradient() {
   RbmOptions options;
@@ -108,14 +138,17 @@ void bench_step(std::int64_t batch, const std::string& learning, bool centring, 
   auto trainer = make_trainer(data, step_settings(batch, learning, centring));
   Products products(batch);
   Eager eager(data, batch);
+  Tutorial tutorial(data, batch);
   const std::string name = fmt::format("rbm 784x500 {}-1{}, batch {}", learning, centring ? " centred" : "", batch);
   Comparison c(name);
   c.add("products", [&] { products.step(); });
   c.add("step", [&] { trainer->step(); });
   c.add("eager", [&] { eager.step(); });
+  c.add("tutorial", [&] { tutorial.step(); });
   c.run();
   c.ratio("step", "products", aim, false);
   c.ratio("eager", "step", eager_aim, true);
+  c.ratio("tutorial", "step", 0, true);
 }
 
 void bench_annealing() {

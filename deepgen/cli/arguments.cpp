@@ -119,6 +119,10 @@ class CommandLine {
 
     CLI::App* complete = verb("complete", "fill missing cells (NaN, or empty in CSV)");
     run_argument(complete), data_option(complete), out_option(complete, "FILE.npy, .csv or .png");
+    complete->add_option("-n", a_.limit, "at most this many rows; all when not given")->check(CLI::Range(std::int64_t{1}, std::numeric_limits<std::int64_t>::max()));
+    complete->add_option("--hide", a_.hide,
+                         "forget cells first, to see what the model makes of them: the bottom, top, left or right half of "
+                         "each picture, or a share of all cells, as in 0.2; a .png then shows truth, what is left, completion");
     complete->add_option("--steps", a_.steps, "Gibbs steps of each completion (models with chains)")->default_val(1000)->check(CLI::Range(1, 10000000));
 
     CLI::App* encode = verb("encode", "features of every row");

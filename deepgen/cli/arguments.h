@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,8 @@ struct Arguments {
   std::int64_t count = 100;          // -n
   std::int64_t steps = 1000;         // Gibbs steps before a sample, or of a completion
   std::int64_t rows = 1, between = 1000;  // pictures: rows of samples, steps between them
-  std::int64_t draws = 1;            // completions of a row
+  std::int64_t limit = std::numeric_limits<std::int64_t>::max();  // complete -n: rows at most
+  std::string hide;                  // complete: cells to forget first (bottom, top, left, right or a share)
   std::string ais = "standard";      // schedule of annealed importance sampling
   std::int64_t chains = 100;         // of annealed importance sampling
   std::int64_t columns = 0;          // pictures in a row of a grid

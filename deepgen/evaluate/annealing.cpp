@@ -57,7 +57,7 @@ Tensor run_chains(AnnealedChains& chains, const std::vector<double>& betas, std:
   return log_weights;
 }
 
-constexpr double widest_bracket = 2.0, fewest_effective = 5.0;
+constexpr double widest_bracket = 1.0, fewest_effective = 5.0;
 
 std::string judge(const PartitionBracket& bracket) {
   const double width = bracket.reverse.value - bracket.forward.value;

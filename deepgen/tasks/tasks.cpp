@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <chrono>
+#include <limits>
 
 #include "deepgen/core/error.h"
+#include "deepgen/ops/binary_units.h"
 
 namespace deepgen {
 namespace {
@@ -61,6 +64,27 @@ Tensor sample_model(Model& model, const SamplingPlan& plan, Rng& rng, Observer& 
     rows.push_back(plan.means ? chain->chain_mean(x, rng) : x);
   }
   return at::cat(rows);
+}
+
+Tensor hide_cells(const Tensor& x, const std::vector<std::int64_t>& shape, const std::string& what, Rng& rng) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const PictureShape s = picture_shape(shape, x.size(1));
+  Tensor hidden = x.clone();
+  Tensor pixels = hidden.view({x.size(0), s.channels, s.height, s.width});
+  const bool rows = (what == "bottom" || what == "top") && s.height > 1;
+  const std::int64_t axis = rows ? 2 : 3, size = pixels.size(axis), half = size / 2;
+  if (what == "bottom" || what == "right") {
+    pixels.narrow(axis, half, size - half).fill_(nan);
+  } else if (what == "top" || what == "left") {
+    pixels.narrow(axis, 0, half).fill_(nan);
+  } else {
+    double share = 0;
+    const auto [end, code] = std::from_chars(what.data(), what.data() + what.size(), share);
+    if (code != std::errc() || end != what.data() + what.size() || share <= 0 || share > 1)
+      fail_usage("--hide", fmt::format("expected bottom, top, left, right or a share above 0 and at most 1, got '{}'", what));
+    hidden.masked_fill_(uniform(x.size(0), x.size(1), rng.next()) < share, nan);
+  }
+  return hidden;
 }
 
 Tensor complete_rows(Model& model, const Tensor& x, std::int64_t steps, Rng& rng, Observer& observer) {

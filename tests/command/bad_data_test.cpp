@@ -1,4 +1,5 @@
-// Files that are not what they should be: one line that names the file and the place, exit 3, and nothing left behind.
+// Files that are not what they should be: one line that names the file and the place, exit 3, and nothing
+// left behind.
 #include <cmath>
 #include <limits>
 
@@ -11,15 +12,16 @@ namespace {
 std::string text_of(const Bytes& bytes) { return {bytes.begin(), bytes.end()}; }
 
 // `data info` reads the whole file, and answers at once.
-void expect_unreadable(const Workplace& place, const std::string& name, const std::vector<std::string>& parts = {}) {
+void expect_unreadable(const Workplace& place, const std::string& name,
+                       const std::vector<std::string>& parts = {}) {
   std::vector<std::string> all = parts;
   all.push_back(name);
   expect_refused(place.run(Words{"data", "info", name}), 3, all);
 }
 
 // `train` refuses the data before it makes anything.
-void expect_untrainable(const Workplace& place, const std::string& spec, const std::vector<std::string>& parts,
-                        int code = 3) {
+void expect_untrainable(const Workplace& place, const std::string& spec,
+                        const std::vector<std::string>& parts, int code = 3) {
   const Result result = place.run("train rbm --quiet --threads 1 --out refused --data " + spec);
   expect_refused(result, code, parts);
   EXPECT_TRUE(!place.has("refused") || place.names("refused").empty()) << "something is left of: " << result;
@@ -52,7 +54,8 @@ TEST(BadFile, Missing) {
   expect_untrainable(place, "missing.csv", {"missing.csv"});
   How how = place.here();  // a known set that is not there: where to get it, and where to put it
   how.environment = {{"DEEPGEN_DATA", place.path()}, {"HOME", place.path()}, {"XDG_DATA_HOME", place.path()}};
-  expect_refused(run(words("data info mnist"), how), 3, {"mnist", "train-images-idx3-ubyte.gz", place.path()});
+  expect_refused(run(words("data info mnist"), how), 3,
+                 {"mnist", "train-images-idx3-ubyte.gz", place.path()});
   expect_refused(run(words("data info dna"), how), 3, {"dna", "github.com", place.path()});
 }
 
@@ -60,12 +63,14 @@ TEST(BadFile, TruncatedArchives) {
   const Workplace place;
   place.must("data make bars_and_stripes:train=50,valid=10,test=10 --out whole.npz");
   const std::string whole = place.read("whole.npz");
-  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{30}, whole.size() / 2, whole.size() - 1}) {
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{1}, std::size_t{30}, whole.size() / 2, whole.size() - 1}) {
     place.write("cut.npz", whole.substr(0, size));
     expect_unreadable(place, "cut.npz");
   }
   std::string damaged = whole;
-  for (std::size_t i = damaged.size() / 4; i < damaged.size() / 4 + 20; ++i) damaged[i] = static_cast<char>(~damaged[i]);
+  for (std::size_t i = damaged.size() / 4; i < damaged.size() / 4 + 20; ++i)
+    damaged[i] = static_cast<char>(~damaged[i]);
   place.write("damaged.npz", damaged);
   expect_unreadable(place, "damaged.npz");
   expect_untrainable(place, "damaged.npz", {"damaged.npz"});
@@ -117,8 +122,11 @@ TEST(BadFile, WrongKinds) {
   expect_unreadable(place, "notes.txt");
   place.write("pictures/one.png", "this is no picture");
   expect_refused(place.run("data info pictures"), 3, {"one.png"});
-  const Bytes bits = fixtures::npy("{'descr': '|u1', 'fortran_order': False, 'shape': (2, 4), }", Bytes(8, 1));
-  place.write("other.npz", text_of(fixtures::zip({fixtures::stored("something.npy", bits), fixtures::stored("else.npy", bits)})));
+  const Bytes bits =
+      fixtures::npy("{'descr': '|u1', 'fortran_order': False, 'shape': (2, 4), }", Bytes(8, 1));
+  place.write(
+      "other.npz",
+      text_of(fixtures::zip({fixtures::stored("something.npy", bits), fixtures::stored("else.npy", bits)})));
   expect_unreadable(place, "other.npz", {"train"});
 }
 
@@ -158,7 +166,8 @@ TEST(BadData, GreyKnownSets) {
     GTEST_SKIP() << "mnist is not installed";
   const Workplace place;
   expect_untrainable(place, "mnist", {"mnist", "binarize"});
-  expect_refused(bars_run().place.run("evaluate run --quiet --data mnist:binarize=threshold"), 3, {"mnist", "16", "784"});
+  expect_refused(bars_run().place.run("evaluate run --quiet --data mnist:binarize=threshold"), 3,
+                 {"mnist", "16", "784"});
 }
 
 TEST(BadData, ColumnsThatDoNotFitTheRun) {
@@ -183,7 +192,8 @@ TEST(BadData, LabelsAndParts) {
                              std::to_string(columns) + "), }",
                          Bytes(static_cast<std::size_t>(rows * columns), 1));
   };
-  place.write("parts.npz", text_of(fixtures::zip({fixtures::stored("train.npy", bits(3, 4)), fixtures::stored("test.npy", bits(3, 5))})));
+  place.write("parts.npz", text_of(fixtures::zip({fixtures::stored("train.npy", bits(3, 4)),
+                                                  fixtures::stored("test.npy", bits(3, 5))})));
   expect_untrainable(place, "parts.npz", {"parts.npz", "4", "5"});
   place.write("labels.npz", text_of(fixtures::zip({fixtures::stored("train.npy", bits(3, 4)),
                                                    fixtures::stored("train_labels.npy", bits(2, 1))})));

@@ -1,4 +1,5 @@
-// Runs and outputs that are not what they should be: damaged or hostile checkpoints, places that cannot be written.
+// Runs and outputs that are not what they should be: damaged or hostile checkpoints, places that cannot be
+// written.
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -37,8 +38,9 @@ TEST(BadCheckpoint, DamagedFiles) {
   const Copy copy;
   const std::string whole = copy.place.read("run/model.safetensors");
   const std::string huge(8, '\x7f');
-  for (const std::string& content : {std::string(), whole.substr(0, 7), whole.substr(0, 100), whole.substr(0, whole.size() - 1),
-                                     whole + "x", std::string("PK\3\4 not a checkpoint"), huge + whole.substr(8)}) {
+  for (const std::string& content :
+       {std::string(), whole.substr(0, 7), whole.substr(0, 100), whole.substr(0, whole.size() - 1),
+        whole + "x", std::string("PK\3\4 not a checkpoint"), huge + whole.substr(8)}) {
     copy.place.write("run/model.safetensors", content);
     copy.expect_unusable();
   }
@@ -79,7 +81,8 @@ TEST(BadCheckpoint, HostileMetadata) {
     copy.edit([&](StoredRun& run) { run.metadata["options"] = options; });
     copy.expect_unusable();
   }
-  for (const char* shape : {"[-1]", "[0]", "\"x\"", "null", "[1000000000000]", "[4611686018427387904,4]", "[]", "[1.5]"}) {
+  for (const char* shape :
+       {"[-1]", "[0]", "\"x\"", "null", "[1000000000000]", "[4611686018427387904,4]", "[]", "[1.5]"}) {
     SCOPED_TRACE(shape);
     copy.edit([&](StoredRun& run) {
       Json data = Json::parse(run.metadata["data"]);
@@ -111,7 +114,8 @@ TEST(BadCheckpoint, NonFiniteWeightsGiveNoNumbers) {
     const float nan = std::numeric_limits<float>::quiet_NaN();
     std::memcpy(run.tensors["model.weights"].bytes.data(), &nan, sizeof nan);
   });
-  for (const std::string line : {"evaluate run --json --quiet --threads 1 --data ", "score run --quiet --threads 1 --out no.csv --data "}) {
+  for (const std::string line : {"evaluate run --json --quiet --threads 1 --data ",
+                                 "score run --quiet --threads 1 --out no.csv --data "}) {
     const Result result = copy.place.run(line + bars);
     EXPECT_TRUE(result.code == 3 || result.code == 4) << result;
     EXPECT_EQ(result.out, "") << result;
@@ -121,11 +125,17 @@ TEST(BadCheckpoint, NonFiniteWeightsGiveNoNumbers) {
 
 TEST(BadCheckpoint, ResumeTrustsNoPlaceInTheRun) {
   const Copy copy;
-  const std::string line = std::string("train rbm --quiet --resume --threads 1 --seed 5 --out run --data ") + bars +
+  const std::string line = std::string("train rbm --quiet --resume --threads 1 --seed 5 --out run --data ") +
+                           bars +
                            " --set model.hidden=8 training.epochs=22 training.rate=0.1 training.batch=50";
-  for (const auto& [key, value] : std::vector<std::pair<std::string, std::string>>{
-           {"stage", "999"}, {"stage", "-1"}, {"step", "-5"}, {"step", "9000000000000000000"}, {"stage", "x"}, {"state", "[]"},
-           {"state", "{\"best\":\"x\"}"}}) {
+  for (const auto& [key, value] :
+       std::vector<std::pair<std::string, std::string>>{{"stage", "999"},
+                                                        {"stage", "-1"},
+                                                        {"step", "-5"},
+                                                        {"step", "9000000000000000000"},
+                                                        {"stage", "x"},
+                                                        {"state", "[]"},
+                                                        {"state", "{\"best\":\"x\"}"}}) {
     SCOPED_TRACE(key + "=" + value);
     copy.edit([&](StoredRun& run) { run.metadata[key] = value; });
     expect_refused(copy.place.run(line), 3, {"model.safetensors"});
@@ -134,12 +144,15 @@ TEST(BadCheckpoint, ResumeTrustsNoPlaceInTheRun) {
 
 TEST(BadCheckpoint, ResumeRefusesAnotherRun) {
   const Copy copy;
-  const std::string line = "train rbm --quiet --resume --threads 1 --out run --set training.epochs=22 training.batch=50 ";
+  const std::string line =
+      "train rbm --quiet --resume --threads 1 --out run --set training.epochs=22 training.batch=50 ";
   const std::string before = copy.place.read("run/model.safetensors");
-  expect_refused(copy.place.run(line + "training.rate=0.1 model.hidden=8 --seed 6 --data " + bars), 2, {"seed", "5", "6"});
+  expect_refused(copy.place.run(line + "training.rate=0.1 model.hidden=8 --seed 6 --data " + bars), 2,
+                 {"seed", "5", "6"});
   const Result other = copy.place.run(line + "training.rate=0.1 model.hidden=9 --seed 5 --data " + bars);
   EXPECT_TRUE(other.code == 2 || other.code == 3) << other;
-  const Result data = copy.place.run(line + "training.rate=0.1 model.hidden=8 --seed 5 --data shifter:train=500");
+  const Result data =
+      copy.place.run(line + "training.rate=0.1 model.hidden=8 --seed 5 --data shifter:train=500");
   EXPECT_TRUE(data.code == 2 || data.code == 3) << data;
   EXPECT_EQ(copy.place.read("run/model.safetensors"), before);
   EXPECT_EQ(read_json_lines(copy.place.read("run/metrics.jsonl")).size(), 20U);
@@ -158,7 +171,8 @@ TEST(BadRun, FoldersThatAreNone) {
 TEST(BadRun, RecordsThatAreDamaged) {
   const Copy copy;
   const std::string line = std::string("evaluate run --quiet --threads 1 --data ") + bars;
-  for (const char* content : {"", "{\"model\":", "[1, 2]", "{\"evaluations\": 7}", "{\"model\": 3}", "{\"evaluations\": [3]}"}) {
+  for (const char* content :
+       {"", "{\"model\":", "[1, 2]", "{\"evaluations\": 7}", "{\"model\": 3}", "{\"evaluations\": [3]}"}) {
     SCOPED_TRACE(content);
     copy.place.write("run/run.json", content);
     const Result result = copy.place.run(line);

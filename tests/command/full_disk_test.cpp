@@ -1,4 +1,5 @@
-// A disk that is full: the error is told, what was there stays whole, and the run goes on when there is room again.
+// A disk that is full: the error is told, what was there stays whole, and the run goes on when there is room
+// again.
 #include "small_runs.h"
 
 namespace deepgen::command {
@@ -50,10 +51,12 @@ TEST(FullDisk, AReportThatDoesNotFitIsNamed) {
 TEST(FullDisk, OutputsAreWholeOrNot) {
   const Workplace& place = bars_run().place;
   for (const char* name : {"full.csv", "full.npy", "full.png"}) {
-    expect_refused(run_with(place, std::string("sample run -n 500 --quiet --threads 1 --out ") + name, 1000), 3, {name});
+    expect_refused(run_with(place, std::string("sample run -n 500 --quiet --threads 1 --out ") + name, 1000),
+                   3, {name});
     EXPECT_FALSE(place.has(name)) << name;
   }
-  expect_refused(run_with(place, "data make glyphs:train=50,valid=0,test=0 --out full.npz", 1000), 3, {"full.npz"});
+  expect_refused(run_with(place, "data make glyphs:train=50,valid=0,test=0 --out full.npz", 1000), 3,
+                 {"full.npz"});
   EXPECT_FALSE(place.has("full.npz"));
   EXPECT_EQ(temporary_files(place, ""), Words());
   std::filesystem::create_symlink("/dev/full", place.path("device.csv"));

@@ -180,6 +180,8 @@ void expect_done(const Result& result) {
   EXPECT_EQ(result.code, 0) << result;
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace deepgen::command

@@ -1,4 +1,5 @@
-// What the documentation shows is run: the commands of README.md, and docs/models.md as the program prints it.
+// What the documentation shows is run: the commands of README.md, and docs/models.md as the program prints
+// it.
 #include <algorithm>
 #include <fstream>
 #include <iterator>
@@ -9,7 +10,9 @@
 namespace deepgen::command {
 namespace {
 
-std::filesystem::path source_folder() { return std::filesystem::path(__FILE__).parent_path().parent_path().parent_path(); }
+std::filesystem::path source_folder() {
+  return std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
+}
 
 std::string document(const std::string& name) {
   std::ifstream file(source_folder() / name, std::ios::binary);
@@ -31,7 +34,8 @@ std::vector<std::string> commands_of(const std::string& page) {
   return commands;
 }
 
-// The file with missing cells that a reader is supposed to have: pictures of 28 x 28 whose lower half is empty.
+// The file with missing cells that a reader is supposed to have: pictures of 28 x 28 whose lower half is
+// empty.
 void write_holes(const Workplace& place) {
   std::vector<std::vector<std::string>> rows(3, std::vector<std::string>(784, "0"));
   for (auto& row : rows) std::fill(row.begin() + 392, row.end(), "");
@@ -40,7 +44,8 @@ void write_holes(const Workplace& place) {
 
 // The reader's own files, and sets that have to be fetched, may be absent.
 bool needs_what_is_absent(const Result& result) {
-  return result.code == 3 && (contains(result.err, "was not found below") || contains(result.err, "no such file"));
+  return result.code == 3 &&
+         (contains(result.err, "was not found below") || contains(result.err, "no such file"));
 }
 
 TEST(Readme, CommandsRunInOrder) {
@@ -53,8 +58,10 @@ TEST(Readme, CommandsRunInOrder) {
     Words command = words(line.substr(0, line.find(" #")));
     if (command.at(0) == "train") command.insert(command.end(), {"--set", "training.epochs=1"});
     const Result result = place.run(command);
-    if (needs_what_is_absent(result)) skipped += "\n" + line;
-    else expect_done(result);
+    if (needs_what_is_absent(result))
+      skipped += "\n" + line;
+    else
+      expect_done(result);
   }
   if (!skipped.empty()) GTEST_SKIP() << "these need data that are not installed:" << skipped;
 }

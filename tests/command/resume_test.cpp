@@ -1,6 +1,7 @@
 // Killed, interrupted, resumed: the end is that of a run that was left alone, to the bit.
 #include <chrono>
 #include <csignal>
+#include <numeric>
 #include <random>
 #include <thread>
 
@@ -11,9 +12,12 @@ namespace {
 
 // Some 200 updates an epoch, so that a run lasts long enough to be killed at many places.
 std::string training(int epochs, const std::string& more = "") {
-  return "train rbm --quiet --threads 1 --seed 3 --out run --data bars_and_stripes:train=2000,valid=100,test=100 "
-         "--set model.hidden=12 training.batch=10 training.momentum=0.5 training.average=0.99 training.schedule=linear "
-         "training.epochs=" + std::to_string(epochs) + " " + more;
+  return "train rbm --quiet --threads 1 --seed 3 --out run --data "
+         "bars_and_stripes:train=2000,valid=100,test=100 "
+         "--set model.hidden=12 training.batch=10 training.momentum=0.5 training.average=0.99 "
+         "training.schedule=linear "
+         "training.epochs=" +
+         std::to_string(epochs) + " " + more;
 }
 
 void sleep_for(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
@@ -39,16 +43,17 @@ std::vector<Json> curve_of(const Workplace& place) {
 }
 
 void expect_every_epoch_once(const Workplace& place, std::size_t epochs) {
-  const std::vector<Json> lines = read_json_lines(place.read("run/metrics.jsonl"));
-  EXPECT_EQ(lines.size(), epochs);
-  for (std::size_t i = 0; i < lines.size(); ++i) EXPECT_EQ(lines[i].at("epoch"), i + 1) << "line " << i + 1;
+  std::vector<std::size_t> expected(epochs), found;
+  std::iota(expected.begin(), expected.end(), 1U);
+  for (const Json& line : read_json_lines(place.read("run/metrics.jsonl"))) found.push_back(line.at("epoch"));
+  EXPECT_EQ(found, expected);
 }
 
 void expect_equal_runs(const Workplace& ours, const Workplace& whole) {
   EXPECT_EQ(differing_tensors(read_stored_run(ours.read("run/model.safetensors")),
                               read_stored_run(whole.read("run/model.safetensors"))),
             Words());
-  EXPECT_EQ(curve_of(ours), curve_of(whole));
+  EXPECT_TRUE(curve_of(ours) == curve_of(whole)) << "the learning curves differ";
   EXPECT_EQ(Json::parse(ours.read("run/run.json")).at("status"), "done");
   EXPECT_TRUE(ours.has("run/report.html"));
 }
@@ -60,7 +65,8 @@ bool kill_one_sitting(const Workplace& place, int epochs, int number, std::mt199
   if (number % 3 == 0) {  // at any time, the start included
     sleep_for(std::uniform_real_distribution<double>(0, 1)(random));
   } else {  // in the midst of training, at any place of an epoch
-    if (!wait_for_lines(process, place, done + std::uniform_int_distribution<std::size_t>(1, 3)(random))) return false;
+    if (!wait_for_lines(process, place, done + std::uniform_int_distribution<std::size_t>(1, 3)(random)))
+      return false;
     sleep_for(std::uniform_real_distribution<double>(0, 0.02)(random));
   }
   process.send(SIGKILL);
@@ -75,7 +81,7 @@ void expect_kills_leave_no_trace(int kills, int epochs, unsigned seed) {
   int done = 0;
   for (int i = 0; i < kills; ++i)
     if (kill_one_sitting(killed, epochs, i, random)) ++done;
-  EXPECT_GE(done, kills / 2) << "too few kills came before the end; seed " << seed;
+  EXPECT_EQ(done, kills) << "too few kills came before the end; seed " << seed;
   killed.must(training(epochs, "--resume"));
   whole.must(training(epochs));
   expect_every_epoch_once(killed, static_cast<std::size_t>(epochs));
@@ -84,12 +90,13 @@ void expect_kills_leave_no_trace(int kills, int epochs, unsigned seed) {
 
 TEST(Resume, ThreeKillsLeaveNoTrace) { expect_kills_leave_no_trace(3, 100, 1); }
 
-TEST(ResumeSlow, TwentyKillsLeaveNoTrace) { expect_kills_leave_no_trace(20, 200, std::random_device()()); }
+TEST(ResumeSlow, TwentyKillsLeaveNoTrace) { expect_kills_leave_no_trace(20, 600, std::random_device()()); }
 
 TEST(Resume, RareCheckpointsRepeatNoLine) {
   const Workplace killed, whole;
   const std::string rare = "training.checkpoint_every=25 ";
-  for (const std::size_t lines : {5U, 33U}) {  // before the first checkpoint, and between the first and the second
+  for (const std::size_t lines :
+       {5U, 33U}) {  // before the first checkpoint, and between the first and the second
     Process process(words(training(60, rare + "--resume")), killed.here());
     EXPECT_TRUE(wait_for_lines(process, killed, lines)) << process.wait();
     process.send(SIGKILL);
@@ -159,7 +166,8 @@ TEST(Interrupt, WritesACheckpointFromWhichTheRunGoesOn) {
 
 TEST(Interrupt, LongWorkEndsWithoutAFile) {
   const Workplace& place = bars_run().place;
-  Process process(words("sample run -n 1000 --steps 10000000 --quiet --threads 1 --out never.csv"), place.here());
+  Process process(words("sample run -n 1000 --steps 10000000 --quiet --threads 1 --out never.csv"),
+                  place.here());
   sleep_for(2);
   process.send(SIGINT);
   const Result result = process.wait();

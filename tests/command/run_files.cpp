@@ -71,7 +71,8 @@ StoredRun read_stored_run(const std::string& content) {
       continue;
     }
     const auto ends = entry.at("data_offsets").get<std::vector<std::size_t>>();
-    run.tensors[name] = {entry.at("dtype").get<std::string>(), entry.at("shape").get<std::vector<std::int64_t>>(),
+    run.tensors[name] = {entry.at("dtype").get<std::string>(),
+                         entry.at("shape").get<std::vector<std::int64_t>>(),
                          data.substr(ends.at(0), ends.at(1) - ends.at(0))};
   }
   return run;
@@ -80,7 +81,8 @@ StoredRun read_stored_run(const std::string& content) {
 std::string encode_stored_run(const StoredRun& run) {
   Json header = {{"__metadata__", run.metadata}};
   std::string data;
-  for (const char* type : {"F64", "I64", "F32", "I32", "I16", "I8", "U8"})  // wide types first: all are aligned
+  for (const char* type :
+       {"F64", "I64", "F32", "I32", "I16", "I8", "U8"})  // wide types first: all are aligned
     for (const auto& [name, tensor] : run.tensors) {
       if (tensor.type != type) continue;
       header[name] = {{"dtype", tensor.type},
@@ -108,12 +110,14 @@ Table read_npy_table(const std::string& content) {
   const std::size_t size = little(content, 8, 2);
   const std::string header = content.substr(10, size), data = content.substr(10 + size);
   const bool wide = header.find("<f8") != std::string::npos;
-  if (!wide && header.find("<f4") == std::string::npos) throw std::runtime_error("unexpected type: " + header);
+  if (!wide && header.find("<f4") == std::string::npos)
+    throw std::runtime_error("unexpected type: " + header);
   const std::vector<std::size_t> shape = npy_shape(header);
   const std::vector<double> all = wide ? numbers<double>(data) : numbers<float>(data);
   std::size_t columns = 1;
   for (std::size_t i = 1; i < shape.size(); ++i) columns *= shape[i];
-  if (shape.empty() || all.size() != shape[0] * columns) throw std::runtime_error("the data do not fit: " + header);
+  if (shape.empty() || all.size() != shape[0] * columns)
+    throw std::runtime_error("the data do not fit: " + header);
   Table table;
   for (std::size_t r = 0; r < shape[0]; ++r) {
     const auto first = all.begin() + static_cast<std::ptrdiff_t>(r * columns);
@@ -142,9 +146,11 @@ Table read_csv_table(const std::string& content) {
 
 std::string encode_npy_table(const std::vector<std::vector<float>>& rows) {
   std::string data;
-  for (const auto& row : rows) data.append(reinterpret_cast<const char*>(row.data()), row.size() * sizeof(float));
-  const std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + std::to_string(rows.size()) +
-                             ", " + std::to_string(rows.at(0).size()) + "), }\n";
+  for (const auto& row : rows)
+    data.append(reinterpret_cast<const char*>(row.data()), row.size() * sizeof(float));
+  const std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" +
+                             std::to_string(rows.size()) + ", " + std::to_string(rows.at(0).size()) +
+                             "), }\n";
   return std::string("\x93NUMPY\x01\x00", 8) + little(header.size(), 2) + header + data;
 }
 

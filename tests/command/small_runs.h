@@ -6,9 +6,10 @@
 
 namespace deepgen::command {
 
-const char* const bars = "bars_and_stripes:train=500,valid=100,test=100";                          // 16 columns
-const char* const glyphs = "glyphs:train=500,valid=100,test=100,binarize=threshold";               // 28 x 28
-constexpr std::size_t bars_columns = 16, bars_hidden = 8, glyph_columns = 784, glyphs_hidden = 40;  // of the runs
+const char* const bars = "bars_and_stripes:train=500,valid=100,test=100";             // 16 columns
+const char* const glyphs = "glyphs:train=500,valid=100,test=100,binarize=threshold";  // 28 x 28
+constexpr std::size_t bars_columns = 16, bars_hidden = 8, glyph_columns = 784,
+                      glyphs_hidden = 40;  // of the runs
 
 struct SmallRun {
   explicit SmallRun(const std::string& options)
@@ -21,8 +22,9 @@ struct SmallRun {
 
 // Few hidden units: its likelihood is exact. And many, whose likelihood is estimated. Both are in `run`.
 inline const SmallRun& bars_run() {
-  static const SmallRun made(std::string("--seed 5 --data ") + bars +
-                             " --set model.hidden=8 training.epochs=20 --set training.rate=0.1 training.batch=50");
+  static const SmallRun made(
+      std::string("--seed 5 --data ") + bars +
+      " --set model.hidden=8 training.epochs=20 --set training.rate=0.1 training.batch=50");
   return made;
 }
 inline const SmallRun& glyphs_run() {

@@ -1,4 +1,5 @@
-// What is done with a run: sample, score, evaluate, complete, encode, reconstruct; shapes, values, seeds, honesty.
+// What is done with a run: sample, score, evaluate, complete, encode, reconstruct; shapes, values, seeds,
+// honesty.
 #include <algorithm>
 #include <cmath>
 
@@ -119,13 +120,15 @@ TEST(Evaluate, EachSplitIsItsOwn) {
   const Workplace& place = bars_run().place;
   const Json train = evaluation(place, bars + std::string(" --split train")).at("scores").at(0);
   EXPECT_EQ(train.at("rows"), 500);
-  expect_refused(place.run("evaluate run --quiet --split valid --data bars_and_stripes:train=50,valid=0,test=20"), 3,
-                 {"valid"});
+  expect_refused(
+      place.run("evaluate run --quiet --split valid --data bars_and_stripes:train=50,valid=0,test=20"), 3,
+      {"valid"});
 }
 
 // log p of each row by enumeration of the hidden states, from the tensors of the file alone.
 std::vector<double> log_probs_by_enumeration(const StoredRun& run, const Table& rows) {
-  const std::vector<float> w = run.tensors.at("model.weights").floats(), b = run.tensors.at("model.visible_bias").floats(),
+  const std::vector<float> w = run.tensors.at("model.weights").floats(),
+                           b = run.tensors.at("model.visible_bias").floats(),
                            c = run.tensors.at("model.hidden_bias").floats();
   double z = 0;
   for (std::size_t state = 0; state < (std::size_t{1} << c.size()); ++state) {
@@ -158,7 +161,8 @@ TEST(Score, IsTheLogProbabilityOfEachRow) {
   place.must("score run --data rows.csv --out scores.csv" + one_thread);
   place.must("score run --data rows.csv --out scores.npy" + one_thread);
   const Table csv = table_of(place, "scores.csv"), npy = table_of(place, "scores.npy");
-  const std::vector<double> expected = log_probs_by_enumeration(bars_run().stored(), table_of(place, "rows.csv"));
+  const std::vector<double> expected =
+      log_probs_by_enumeration(bars_run().stored(), table_of(place, "rows.csv"));
   ASSERT_EQ(csv.rows.size(), 50U);
   ASSERT_EQ(npy.rows.size(), 50U);
   for (std::size_t r = 0; r < 50; ++r) {
@@ -171,7 +175,8 @@ TEST(Score, IsTheLogProbabilityOfEachRow) {
 TEST(Score, MeanIsTheEvaluatedValue) {
   const Workplace& place = bars_run().place;
   place.must(std::string("score run --out all.npy --data ") + bars + one_thread);
-  EXPECT_NEAR(mean_of(table_of(place, "all.npy")), evaluation(place, bars).at("scores").at(0).at("value"), 1e-6);
+  EXPECT_NEAR(mean_of(table_of(place, "all.npy")), evaluation(place, bars).at("scores").at(0).at("value"),
+              1e-6);
 }
 
 TEST(Score, MeanIsTheEvaluatedValueOfAnEstimateToo) {
@@ -239,7 +244,8 @@ TEST(Complete, FillsNaNOfAnArray) {
 TEST(Encode, GivesAFeatureAHiddenUnit) {
   const Workplace& place = bars_run().place;
   for (const char* name : {"codes.npy", "codes.csv"}) {
-    const Result result = place.must(std::string("encode run --data ") + bars + " --out " + name + one_thread);
+    const Result result =
+        place.must(std::string("encode run --data ") + bars + " --out " + name + one_thread);
     EXPECT_EQ(result.out, "") << result;
     const Table codes = table_of(place, name);
     EXPECT_EQ(codes.rows.size(), 100U);

@@ -1,4 +1,5 @@
-// Help and usage errors: what a person meets first. Each answers at once, errors in one line with the nearest name.
+// Help and usage errors: what a person meets first. Each answers at once, errors in one line with the nearest
+// name.
 #include <algorithm>
 
 #include "program.h"
@@ -7,8 +8,8 @@ namespace deepgen::command {
 namespace {
 
 constexpr double at_once = 0.1;  // seconds
-const std::vector<std::string> verbs = {"models",   "data",     "train",  "sample",      "score",    "evaluate",
-                                        "complete", "encode",   "reconstruct", "reproduce", "doctor"};
+const std::vector<std::string> verbs = {"models",   "data",   "train",       "sample",    "score", "evaluate",
+                                        "complete", "encode", "reconstruct", "reproduce", "doctor"};
 
 // The run with the shortest time of at most five: other work on the machine lengthens some.
 Result fastest(const Words& arguments) {
@@ -43,7 +44,8 @@ TEST(Help, NamesEveryVerb) {
 }
 
 TEST(Help, OfAVerbNamesItsArguments) {
-  expect_help("train --help", {"MODEL", "--data", "--out", "--set", "--seed", "--threads", "--device", "--resume"});
+  expect_help("train --help",
+              {"MODEL", "--data", "--out", "--set", "--seed", "--threads", "--device", "--resume"});
   expect_help("sample --help", {"RUN", "-n", "--out", "--given", "--seed"});
   expect_help("score --help", {"RUN", "--data", "--out"});
   expect_help("evaluate --help", {"RUN", "--data", "--split", "--json"});
@@ -134,8 +136,9 @@ TEST(Usage, SettingsAreCheckedByNameTypeAndRange) {
            {"model.=3", "model"},
            {".hidden=3", "group"},
        })
-    expect_usage_error({"train", "rbm", "--data", "glyphs:binarize=threshold", "--out", "run", "--set", each.line},
-                       {each.part});
+    expect_usage_error(
+        {"train", "rbm", "--data", "glyphs:binarize=threshold", "--out", "run", "--set", each.line},
+        {each.part});
 }
 
 TEST(Usage, WhatIsMissingIsNamed) {

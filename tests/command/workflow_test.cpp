@@ -1,4 +1,5 @@
-// From data to a run: train, the folder it leaves, the checkpoint, settings, and what informs about the program.
+// From data to a run: train, the folder it leaves, the checkpoint, settings, and what informs about the
+// program.
 #include <algorithm>
 #include <set>
 
@@ -67,7 +68,8 @@ TEST(Train, CheckpointHasWhatTheContractNames) {
   EXPECT_EQ(Json::parse(stored.metadata.at("options")).at("model").at("hidden"), bars_hidden);
   EXPECT_EQ(Json::parse(stored.metadata.at("data")).at("spec"), bars);
   for (const auto& [name, tensor] : stored.tensors)
-    EXPECT_TRUE(name.starts_with("model.") || name.starts_with("average.") || name.starts_with("optimiser.")) << name;
+    EXPECT_TRUE(name.starts_with("model.") || name.starts_with("average.") || name.starts_with("optimiser."))
+        << name;
 }
 
 TEST(Train, AverageAndOptimiserStateAreInTheCheckpoint) {
@@ -91,17 +93,18 @@ TEST(Train, SpeaksPlainlyWhereThereIsNoTerminal) {
 
 TEST(Train, QuietSaysNothing) {
   const Workplace place;
-  const Result result =
-      place.must(std::string("train rbm --quiet --threads 1 --out run --set training.epochs=1 --data ") + bars);
+  const Result result = place.must(
+      std::string("train rbm --quiet --threads 1 --out run --set training.epochs=1 --data ") + bars);
   EXPECT_EQ(result.out + result.err, "") << result;
 }
 
 TEST(Train, SettingsReachTheRun) {
   const Workplace place;
-  place.must(std::string("train rbm --out run --threads 1 --seed 9 --data ") + bars +
-             " --set model.hidden=7 model.weight_scale=0.02 --set training.epochs=2 --set training.learning=cd "
-             "training.gibbs_steps=1..3 training.centring=false training.optimiser=adam training.rate=0.001 "
-             "training.schedule=linear training.batch=50");
+  place.must(
+      std::string("train rbm --out run --threads 1 --seed 9 --data ") + bars +
+      " --set model.hidden=7 model.weight_scale=0.02 --set training.epochs=2 --set training.learning=cd "
+      "training.gibbs_steps=1..3 training.centring=false training.optimiser=adam training.rate=0.001 "
+      "training.schedule=linear training.batch=50");
   const Json run = Json::parse(place.read("run/run.json")), &options = run.at("options");
   EXPECT_EQ(run.at("seed"), 9);
   EXPECT_EQ(options.at("model").at("hidden"), 7);
@@ -131,7 +134,8 @@ TEST(Train, RefusesAFolderThatHoldsARun) {
 
 TEST(Train, OverwriteReplacesARun) {
   const Workplace place;
-  const std::string line = std::string("train rbm --threads 1 --out run --data ") + bars + " --set training.epochs=";
+  const std::string line =
+      std::string("train rbm --threads 1 --out run --data ") + bars + " --set training.epochs=";
   place.must(line + "3 model.hidden=4");
   place.must(line + "1 model.hidden=5 --overwrite");
   EXPECT_EQ(read_stored_run(place.read("run/model.safetensors")).tensors.at("model.weights").shape.at(1), 5);
@@ -140,26 +144,31 @@ TEST(Train, OverwriteReplacesARun) {
 
 TEST(Train, EqualSeedsGiveEqualRunsWhateverTheThreads) {
   const Workplace place;
-  const std::string line = std::string("train rbm --data ") + glyphs + " --set training.epochs=2 model.hidden=100";
+  const std::string line =
+      std::string("train rbm --data ") + glyphs + " --set training.epochs=2 model.hidden=100";
   place.must(line + " --out a --seed 3 --threads 1");
   place.must(line + " --out b --seed 3 --threads 2");
   place.must(line + " --out c --seed 4 --threads 1");
-  const auto stored = [&](const std::string& run) { return read_stored_run(place.read(run + "/model.safetensors")); };
+  const auto stored = [&](const std::string& run) {
+    return read_stored_run(place.read(run + "/model.safetensors"));
+  };
   EXPECT_EQ(differing_tensors(stored("a"), stored("b")), Words());
   EXPECT_NE(differing_tensors(stored("a"), stored("c")), Words());
 }
 
 TEST(Train, ARecipeBringsItsOwnSettings) {
   const Workplace place;
-  place.write("small.toml", std::string("title = \"t\"\nmodel = \"rbm\"\nseed = 7\ndata = \"") + bars +
-                                "\"\n[model_options]\nhidden = 6\n[training]\nepochs = 2\ncentring = false\n");
+  place.write("small.toml",
+              std::string("title = \"t\"\nmodel = \"rbm\"\nseed = 7\ndata = \"") + bars +
+                  "\"\n[model_options]\nhidden = 6\n[training]\nepochs = 2\ncentring = false\n");
   place.must("train small.toml --out run --threads 1");
   const Json run = Json::parse(place.read("run/run.json"));
   EXPECT_EQ(run.at("data"), bars);
   EXPECT_EQ(run.at("seed"), 7);
   EXPECT_EQ(run.at("options").at("model").at("hidden"), 6);
   EXPECT_EQ(run.at("options").at("training").at("epochs"), 2);
-  place.must("train small.toml --out other --threads 1 --seed 8 --set training.epochs=1 --data shifter:train=100");
+  place.must(
+      "train small.toml --out other --threads 1 --seed 8 --set training.epochs=1 --data shifter:train=100");
   const Json other = Json::parse(place.read("other/run.json"));
   EXPECT_EQ(other.at("data"), "shifter:train=100");
   EXPECT_EQ(other.at("seed"), 8);
@@ -197,8 +206,8 @@ TEST(Models, OptionsAreThoseThatSetTakes) {
   const Json model = Json::parse(place.must("models rbm --json").out).at(0);
   std::set<std::string> names;
   for (const Json& option : model.at("options")) names.insert(option.at("name").get<std::string>());
-  for (const char* name : {"epochs", "batch", "optimiser", "rate", "momentum", "decay", "schedule", "average", "patience",
-                           "checkpoint_every"})
+  for (const char* name : {"epochs", "batch", "optimiser", "rate", "momentum", "decay", "schedule", "average",
+                           "patience", "checkpoint_every"})
     EXPECT_TRUE(names.contains(std::string("training.") + name)) << name;
   EXPECT_TRUE(names.contains("model.hidden"));
   const std::string page = place.must("models rbm").out;
@@ -209,7 +218,8 @@ TEST(Data, ListInfoAndMake) {
   const Workplace place;
   EXPECT_TRUE(contains(place.must("data list").out, "bars_and_stripes"));
   const std::string info = place.must(std::string("data info ") + bars).out;
-  for (const char* part : {"train", "valid", "test", "500", "100", "binary"}) EXPECT_TRUE(contains(info, part)) << part;
+  for (const char* part : {"train", "valid", "test", "500", "100", "binary"})
+    EXPECT_TRUE(contains(info, part)) << part;
   place.must(std::string("data make ") + bars + " --out made.npz");
   place.must(std::string("data make ") + bars + " --out again.npz");
   EXPECT_EQ(place.read("made.npz"), place.read("again.npz"));
@@ -231,10 +241,12 @@ TEST(Data, AMadeFileTrainsLikeTheSetItself) {
 TEST(Data, GreyFilesSayHowToBeBinary) {
   const Workplace place;
   place.must("data make glyphs:train=50,valid=10,test=10 --out grey.npz");
-  EXPECT_TRUE(contains(place.must("data info grey.npz").out + place.must("data info glyphs:train=5").out, "binarize="));
+  EXPECT_TRUE(contains(place.must("data info grey.npz").out + place.must("data info glyphs:train=5").out,
+                       "binarize="));
   for (const char* how : {"static", "dynamic", "threshold"}) {
-    place.must(std::string("train rbm --threads 1 --set training.epochs=1 model.hidden=3 --data grey.npz:binarize=") + how +
-               " --out " + how);
+    place.must(std::string(
+                   "train rbm --threads 1 --set training.epochs=1 model.hidden=3 --data grey.npz:binarize=") +
+               how + " --out " + how);
     EXPECT_EQ(Json::parse(place.read(std::string(how) + "/run.json")).at("binarize"), how);
   }
 }

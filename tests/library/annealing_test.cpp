@@ -46,23 +46,33 @@ TEST(AnnealingSchedule, OthersRunFrom0To1) {
   expect_says(error_of(ErrorKind::usage, [] { annealing_schedule("standart"); }), {"standard"});
 }
 
-// Exact draws of the visible units: h from its enumerated marginal, then v given h.
+// log of the sum over the other layer, for all states of a layer of n units: bias of the layer, weight(own, other) and
+// the other layer's bias.
+template <class Weight>
+Doubles log_marginals(const Doubles& own, const Doubles& other, Weight weight) {
+  Doubles logs(std::size_t{1} << own.size());
+  for (std::size_t s = 0; s < logs.size(); ++s) {
+    for (std::size_t i = 0; i < own.size(); ++i) logs[s] += s >> i & 1 ? own[i] : 0;
+    for (std::size_t j = 0; j < other.size(); ++j) {
+      double input = other[j];
+      for (std::size_t i = 0; i < own.size(); ++i) input += s >> i & 1 ? weight(i, j) : 0;
+      logs[s] += std::max(input, 0.0) + std::log1p(std::exp(-std::abs(input)));
+    }
+  }
+  return logs;
+}
+
+// Exact draws of the visible units: the smaller layer from its enumerated marginal, then v given h.
 Tensor exact_visible(const Rbm& rbm, std::int64_t count, Rng& rng) {
   const PlainRbm m(rbm);
-  Doubles logs(size(std::int64_t{1} << m.H));
-  for (std::size_t h = 0; h < logs.size(); ++h) {
-    double sum = 0;
-    for (std::int64_t j = 0; j < m.H; ++j)
-      if (h >> j & 1) sum += m.c[size(j)];
-    for (std::int64_t i = 0; i < m.V; ++i) {
-      double input = m.b[size(i)];
-      for (std::int64_t j = 0; j < m.H; ++j)
-        if (h >> j & 1) input += m.w[size(i * m.H + j)];
-      sum += std::max(input, 0.0) + std::log1p(std::exp(-std::abs(input)));
-    }
-    logs[h] = sum;
-  }
-  return rbm.sample_v_given_h(exact_samples(probabilities(logs), m.H, count, rng), rng);
+  const auto columns = m.c.size();
+  if (m.V <= m.H)
+    return exact_samples(
+        probabilities(log_marginals(m.b, m.c, [&](std::size_t i, std::size_t j) { return m.w[i * columns + j]; })), m.V,
+        count, rng);
+  const Doubles p =
+      probabilities(log_marginals(m.c, m.b, [&](std::size_t j, std::size_t i) { return m.w[i * columns + j]; }));
+  return rbm.sample_v_given_h(exact_samples(p, m.H, count, rng), rng);
 }
 
 struct Machine {
@@ -117,15 +127,16 @@ TEST_P(Annealing, ForwardIsLowAndReverseHighOnAverage) {
   Moments forward, reverse;
   double forward_sum = 0, reverse_sum = 0;
   const int runs = 40;
+  const Tensor starts = exact_visible(*rbm, 10 * runs, rng);
   for (int run = 0; run < runs; ++run) {
     const double low = anneal_forward(*rbm, schedule, 10, rng, silent).value;
-    const double high = anneal_reverse(*rbm, schedule, exact_visible(*rbm, 10, rng), rng, silent).value;
+    const double high = anneal_reverse(*rbm, schedule, starts.narrow(0, 10 * run, 10), rng, silent).value;
     forward.add({low}), reverse.add({high});
     forward_sum += low, reverse_sum += high;
   }
   const double low = forward_sum / runs, high = reverse_sum / runs;
-  if (low > exact) EXPECT_LT(forward.largest_z({exact}, 1e-6), 5);
-  if (high < exact) EXPECT_LT(reverse.largest_z({exact}, 1e-6), 5);
+  EXPECT_TRUE(low < exact || forward.largest_z({exact}, 1e-6) < 5) << low << " against " << exact;
+  EXPECT_TRUE(high > exact || reverse.largest_z({exact}, 1e-6) < 5) << high << " against " << exact;
   EXPECT_LT(low, high);
 }
 
@@ -197,7 +208,7 @@ TEST(AnnealedScore, OfALargeMachineHasBothEnds) {
   EXPECT_GT(score.standard_error, 0);
   EXPECT_EQ(score.rows, 120);
   for (const Score& other : scores)
-    if (other.metric != "log_prob") EXPECT_EQ(other.kind, ScoreKind::proxy) << other.metric;
+    EXPECT_TRUE(other.metric == "log_prob" || other.kind == ScoreKind::proxy) << other.metric;
 }
 
 // ---------------------------------------------------------------- the exact side

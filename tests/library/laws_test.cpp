@@ -278,7 +278,7 @@ TEST_P(Laws, PseudoLikelihoodIsTheSumOfConditionals) {
 class BrokenKernel : public ::testing::Test {
  protected:
   void SetUp() override {
-    rbm = make_rbm(columns, 4, 1.0, 3);
+    rbm = make_rbm(columns, 4, 1.5, 3);
     p = probabilities(PlainRbm(*rbm).log_unnormalised());
     start = exact_samples(p, columns, 40000, rng);
   }
@@ -294,7 +294,7 @@ TEST_F(BrokenKernel, ItsOwnStartPasses) { EXPECT_LT(verdict(start), one_in_a_mil
 
 TEST_F(BrokenKernel, AWrongBiasFails) {
   NoGradGuard no_graph;
-  auto wrong = make_rbm(columns, 4, 1.0, 3);
+  auto wrong = make_rbm(columns, 4, 1.5, 3);
   wrong->visible_bias[2] += 0.15;
   EXPECT_GT(verdict(wrong->chain_steps(start, 4, {}, rng)), one_in_a_million);
 }
@@ -308,12 +308,13 @@ TEST_F(BrokenKernel, WeightsReadTransposedFail) {
   EXPECT_GT(chi_square_z(state_numbers(transposed->chain_steps(from, 4, {}, rng)), right), one_in_a_million);
 }
 
-// Hidden units in two halves, each from other visible units than the ones they are combined with.
+// Hidden units in two halves, one of them computed from visible units of ten steps ago.
 TEST_F(BrokenKernel, HiddenUnitsFromStaleVisibleOnesFail) {
-  const Tensor h = rbm->sample_h_given_v(start, rng);
-  const Tensor fresh = rbm->sample_h_given_v(rbm->sample_v_given_h(h, rng), rng);
-  const Tensor stale = at::cat({h.narrow(1, 0, 2), fresh.narrow(1, 2, 2)}, 1);
-  EXPECT_GT(verdict(rbm->sample_v_given_h(stale, rng)), one_in_a_million);
+  const Tensor stale = rbm->sample_h_given_v(start, rng);
+  const Tensor fresh = rbm->sample_h_given_v(rbm->chain_steps(start, 10, {}, rng), rng);
+  const Tensor mixed = at::cat({stale.narrow(1, 0, 2), fresh.narrow(1, 2, 2)}, 1);
+  EXPECT_LT(verdict(rbm->sample_v_given_h(fresh, rng)), one_in_a_million);
+  EXPECT_GT(verdict(rbm->sample_v_given_h(mixed, rng)), one_in_a_million);
 }
 
 TEST_F(BrokenKernel, MeansInPlaceOfSamplesFail) {

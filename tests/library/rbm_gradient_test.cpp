@@ -81,8 +81,8 @@ class ExactGradient : public ::testing::TestWithParam<Shape> {
     return make_rbm(GetParam().visible, GetParam().hidden, GetParam().scale, 71, learning("exact", centring));
   }
   Tensor data() const {
-    Rng rng(73);
-    return bits_tensor(13, GetParam().visible, rng, 0.4);
+    Rng own(73);
+    return bits_tensor(13, GetParam().visible, own, 0.4);
   }
   Rng rng{79};
 };
@@ -271,23 +271,34 @@ TEST(PersistentChains, MoveOnFromWhereTheyWere) {
   EXPECT_FALSE(at::equal(rbm->chains, before));
 }
 
+Doubles first_gradient(const std::string& steps, std::int64_t step) {
+  const auto rbm = make_rbm(6, 4, 0.7, 103, learning("cd", false, steps));
+  Rng rng(7);
+  const Tensor x = bits_tensor(20, 6, rng);
+  return gradient_of(*rbm, x, rng, {0, 0, 0, step, 30}).all();
+}
+
 // With steps "2..4" the first update has two, the last four: told by equality with fixed numbers of steps.
 TEST(GibbsSteps, RiseOverTheRun) {
-  Rng data_rng(3);
-  const Tensor x = bits_tensor(20, 6, data_rng);
-  auto with = [&](const std::string& steps, std::int64_t step) {
-    const auto rbm = make_rbm(6, 4, 0.7, 103, learning("cd", false, steps));
-    Rng rng(7);
-    return gradient_of(*rbm, x, rng, {0, 0, 0, step, 30}).all();
-  };
-  EXPECT_EQ(with("2..4", 0), with("2", 0));
-  EXPECT_EQ(with("2..4", 15), with("3", 0));
-  EXPECT_EQ(with("2..4", 29), with("4", 0));
-  EXPECT_EQ(with("4..2", 0), with("4", 0));
-  EXPECT_EQ(with("4..2", 29), with("2", 0));
-  EXPECT_EQ(with("4..2", 15), with("3", 0));
+  EXPECT_EQ(first_gradient("2..4", 0), first_gradient("2", 0));
+  EXPECT_EQ(first_gradient("2..4", 15), first_gradient("3", 0));
+  EXPECT_EQ(first_gradient("2..4", 29), first_gradient("4", 0));
+  EXPECT_NE(first_gradient("2", 0), first_gradient("4", 0));
   for (const char* wrong : {"", "0", "-1", "1.5", "1..", "..3", "1..0", "a", "1...3", "100001"})
     error_of(ErrorKind::usage, [&] { make_rbm(4, 2, 0, 1, learning("cd", false, wrong)); });
+}
+
+// "A..B to raise it": a range that falls is refused, or goes from A to B as evenly as one that rises.
+TEST(GibbsSteps, FallingRangesReachTheirEndOrAreRefused) {
+  try {
+    make_rbm(4, 2, 0, 1, learning("cd", false, "4..2"));
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::usage);
+    return;
+  }
+  EXPECT_EQ(first_gradient("4..2", 0), first_gradient("4", 0));
+  EXPECT_EQ(first_gradient("4..2", 15), first_gradient("3", 0));
+  EXPECT_EQ(first_gradient("4..2", 29), first_gradient("2", 0));
 }
 
 // ---------------------------------------------------------------- sparsity and decay

@@ -8,7 +8,7 @@ set -euo pipefail
 
 program=$(readlink -f "${1:?usage: $0 PROGRAM [KILLS]}")
 kills=${2:-20}
-epochs=300
+epochs=1500
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 

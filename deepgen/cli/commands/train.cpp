@@ -40,8 +40,7 @@ void draw_completions(const RunFolder& folder, Model& model, const Dataset& data
   std::vector<std::int64_t> index = rng.fork({1}).permutation(split.rows());
   index.resize(static_cast<std::size_t>(std::min(cases, split.rows())));
   const Tensor truth = Dataset::rows(split, index, rng.fork({2}));
-  Tensor given = truth.clone();
-  given.narrow(1, truth.size(1) / 2, truth.size(1) - truth.size(1) / 2).fill_(std::numeric_limits<float>::quiet_NaN());
+  const Tensor given = hide_cells(truth, data.shape, "bottom", rng);
   const Tensor completed = complete_rows(model, given, steps, rng, silent);
   folder.write_picture("completions", picture_of(at::cat({truth, given, completed}), data.shape, {.columns = cases}));
 }

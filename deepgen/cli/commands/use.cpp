@@ -32,6 +32,22 @@ void check_rows(Model& model, const Split& split, const std::string& name) {
     model.check_data(Dataset::rows(split, first, std::min(chunk, split.rows() - first), Rng(0)), name);
 }
 
+constexpr std::int64_t picture_columns = 20;
+
+// Bands of at most picture_columns cases: of each band first the rows of a, then of b, then of c.
+Tensor interleave(const std::vector<Tensor>& kinds) {
+  std::vector<Tensor> bands;
+  const std::int64_t rows = kinds.front().size(0);
+  for (std::int64_t first = 0; first < rows; first += picture_columns)
+    for (const Tensor& kind : kinds) {
+      Tensor band = kind.narrow(0, first, std::min(picture_columns, rows - first));
+      if (band.size(0) < picture_columns && rows > picture_columns)  // the last band keeps its columns in line
+        band = at::cat({band, at::full({picture_columns - band.size(0), band.size(1)}, 0.5)});
+      bands.push_back(band);
+    }
+  return at::cat(bands);
+}
+
 }  // namespace
 
 void sample_command(const Arguments& arguments) {
@@ -99,10 +115,15 @@ void complete_command(const Arguments& arguments) {
   OpenRun run = open_run(arguments.subject);
   const Dataset data = load_data_for(run, arguments.data, true);
   const Split& split = data.split(arguments.split);
-  const Tensor x = Dataset::rows(split, 0, split.rows(), Rng(0));
+  const Tensor truth = Dataset::rows(split, 0, std::min(split.rows(), arguments.limit), Rng(0));
   Rng rng(arguments.seed);
-  const Tensor completed = transform_of(run).invert(complete_rows(*run.model, x, arguments.steps, rng, observer));
-  write_rows(arguments.out, completed, column_names(run).empty() ? data.column_names : column_names(run), run.shape, {});
+  const Tensor x = arguments.hide.empty() ? truth : hide_cells(truth, run.shape, arguments.hide, rng);
+  const Transform transform = transform_of(run);
+  const Tensor completed = transform.invert(complete_rows(*run.model, x, arguments.steps, rng, observer));
+  const bool picture = arguments.out.ends_with(".png");
+  const bool compare = picture && !arguments.hide.empty();
+  write_rows(arguments.out, compare ? interleave({transform.invert(truth), transform.invert(x), completed}) : completed,
+             column_names(run).empty() ? data.column_names : column_names(run), run.shape, {.columns = compare ? picture_columns : 0});
   const std::int64_t missing = x.isnan().sum().item<std::int64_t>();
   observer.message(fmt::format("{} missing cells of {} rows filled in {}", missing, x.size(0), arguments.out));
 }

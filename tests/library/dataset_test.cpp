@@ -1,0 +1,354 @@
+// Data sets: what a SPEC says, splits, binarisations, refusals and transforms; and the real sets where they are.
+#include "deepgen/data/dataset.h"
+
+#include "deepgen/data/files/csv.h"
+#include "deepgen/data/files/npz.h"
+#include "deepgen/evaluate/likelihood.h"
+#include "tests/library/runs.h"
+
+namespace deepgen {
+namespace {
+
+using namespace machines;
+using namespace runs;
+using fixtures::Folder;
+using fixtures::text;
+
+Array floats(std::vector<std::int64_t> shape, const std::vector<float>& values) {
+  return fixtures::array<float>(DType::f32, std::move(shape), values);
+}
+
+Dataset set_of(NamedArrays arrays, const std::map<std::string, std::string>& settings) {
+  RawSet raw;
+  raw.name = "memory";
+  raw.arrays = std::move(arrays);
+  DataOptions options;
+  for (const auto& [key, value] : settings) set_option(options, "data", key, value);
+  return make_dataset(std::move(raw), options);
+}
+
+Tensor rows_of(const Split& split, std::uint64_t seed = 1) { return Dataset::rows(split, 0, split.rows(), Rng(seed)); }
+
+// A matrix whose cell (r, j) is 100 r + j.
+Array numbered(std::int64_t rows, std::int64_t columns) {
+  std::vector<float> values;
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t j = 0; j < columns; ++j) values.push_back(static_cast<float>(100 * r + j));
+  return floats({rows, columns}, values);
+}
+
+// ---------------------------------------------------------------- specs
+
+TEST(DataSpec, SplitsNameAndOptions) {
+  auto spec = parse_data_spec("mnist:binarize=dynamic,valid=0.1");
+  EXPECT_EQ(spec.name, "mnist");
+  EXPECT_EQ(spec.options, (std::map<std::string, std::string>{{"binarize", "dynamic"}, {"valid", "0.1"}}));
+  EXPECT_EQ(parse_data_spec("mnist").name, "mnist");
+  EXPECT_TRUE(parse_data_spec("mnist").options.empty());
+  spec = parse_data_spec("/a:b/c.npz:valid=5");
+  EXPECT_EQ(spec.name, "/a:b/c.npz");
+  EXPECT_EQ(spec.options.at("valid"), "5");
+  EXPECT_EQ(parse_data_spec("/a:b/c.npz").name, "/a:b/c.npz");
+  EXPECT_EQ(parse_data_spec("C:\\data\\c.csv:labels=0").name, "C:\\data\\c.csv");
+  EXPECT_EQ(parse_data_spec("x:a=1:2").options.at("a"), "1:2") << "a value may hold a colon";
+}
+
+TEST(DataSpec, RefusesMalformedOptions) {
+  for (const char* wrong : {"", ":", ":valid=1", "mnist:valid=1,", "mnist:valid=1,test", "mnist:=3"}) {
+    SCOPED_TRACE(wrong);
+    error_of(ErrorKind::usage, [&] { parse_data_spec(wrong); });
+  }
+  expect_says(error_of(ErrorKind::usage, [] { load_dataset("glyhps"); }), {"glyphs"});
+  expect_says(error_of(ErrorKind::usage, [] { load_dataset("glyphs:vlaid=3"); }), {"valid"});
+  error_of(ErrorKind::usage, [] { load_dataset("glyphs:binarize=often"); });
+  error_of(ErrorKind::data, [] { load_dataset("/no/such/file.npz"); });
+}
+
+TEST(DataSpec, ReadsPathsWithColonsAndEqualsSigns) {
+  const Folder folder;
+  for (const char* name : {"plain.csv", "a:b.csv", "a:b/c:d.csv", "x=1.csv"}) {
+    SCOPED_TRACE(name);
+    const std::string path = folder.write(name, text("1,0\n0,1\n1,1\n0,0\n"));
+    EXPECT_EQ(load_dataset(path).train.rows(), 4);
+    EXPECT_EQ(load_dataset(path + ":valid=1").valid.rows(), 1);
+  }
+}
+
+// ---------------------------------------------------------------- splits
+
+TEST(Splits, ByCountComeFromTheEnd) {
+  const Dataset set = set_of({{"train", numbered(10, 3)}}, {{"valid", "2"}, {"test", "3"}});
+  EXPECT_EQ(set.train.rows(), 5);
+  EXPECT_EQ(set.valid.rows(), 2);
+  EXPECT_EQ(set.test.rows(), 3);
+  EXPECT_FALSE(set.one_matrix);
+  std::vector<double> first;
+  for (const Split* part : {&set.train, &set.valid, &set.test})
+    for (std::int64_t r = 0; r < part->rows(); ++r) first.push_back(rows_of(*part)[r][0].item<double>());
+  std::sort(first.begin(), first.end());
+  for (std::size_t r = 0; r < 10; ++r) EXPECT_EQ(first[r], 100.0 * static_cast<double>(r)) << "each row once";
+}
+
+TEST(Splits, ByShareAreThatShare) {
+  for (const auto& [share, rows, wanted] : std::vector<std::tuple<std::string, std::int64_t, std::int64_t>>{
+           {"0.1", 100, 10}, {"0.25", 8, 2}, {"0.3", 10, 3}, {"0.7", 10, 7}, {"0.29", 100, 29}, {"0.57", 100, 57}}) {
+    const Dataset set = set_of({{"train", numbered(rows, 2)}}, {{"valid", share}});
+    EXPECT_EQ(set.valid.rows(), wanted) << share << " of " << rows;
+    EXPECT_EQ(set.train.rows(), rows - wanted);
+  }
+}
+
+TEST(Splits, RefuseToTakeEverythingOrWhatIsThere) {
+  error_of(ErrorKind::data, [] { set_of({{"train", numbered(4, 2)}}, {{"valid", "4"}}); });
+  error_of(ErrorKind::data, [] { set_of({{"train", numbered(4, 2)}}, {{"valid", "2"}, {"test", "2"}}); });
+  error_of(ErrorKind::data, [] { set_of({{"train", numbered(4, 2)}, {"valid", numbered(1, 2)}}, {{"valid", "1"}}); });
+  const Dataset set = set_of({{"train", numbered(4, 2)}, {"test", numbered(2, 2)}}, {});
+  EXPECT_EQ(set.split("test").rows(), 2);
+  error_of(ErrorKind::data, [&] { set.split("valid"); });
+  error_of(ErrorKind::usage, [&] { set.split("tset"); });
+}
+
+TEST(Splits, OneMatrixIsAllRowsUnderEveryName) {
+  const Dataset set = set_of({{"train", numbered(4, 2)}}, {});
+  EXPECT_TRUE(set.one_matrix);
+  for (const char* name : {"train", "valid", "test"}) EXPECT_EQ(set.split(name).rows(), 4) << name;
+}
+
+TEST(Splits, KeepLabelsBesideTheirRows) {
+  Array labels = make_array(DType::u8, {6});
+  for (std::size_t r = 0; r < 6; ++r) labels.bytes[r] = static_cast<std::uint8_t>(r % 3);
+  const Dataset set = set_of({{"train", numbered(6, 2)}, {"train_labels", labels}}, {{"test", "2"}});
+  EXPECT_EQ(set.classes, 3);
+  expect_near(doubles(set.test.y), {1, 2}, 0, "test labels");
+  expect_near(doubles(Dataset::labels(set.train, {3, 0})), {0, 0}, 0, "labels by index");
+  expect_near(doubles(Dataset::rows(set.train, {3, 0}, Rng(1)).select(1, 1)), {301, 1}, 0, "rows by index");
+  Array short_labels = make_array(DType::u8, {5});
+  error_of(ErrorKind::data, [&] { set_of({{"train", numbered(6, 2)}, {"train_labels", short_labels}}, {}); });
+}
+
+TEST(Splits, WithOtherColumnsAreRefused) {
+  expect_says(error_of(ErrorKind::data, [] { set_of({{"train", numbered(4, 3)}, {"test", numbered(2, 2)}}, {}); }),
+              {"test", "3", "2"});
+}
+
+TEST(Tables, TakeTheirLabelsFromAColumn) {
+  const Folder folder;
+  const std::string path = folder.write("t.csv", text("a,class,b\n0.5,1,2\n1.5,0,3\n2.5,2,4\n"));
+  const Dataset set = load_dataset(path + ":labels=1");
+  EXPECT_EQ(set.columns(), 2);
+  EXPECT_EQ(set.shape, (std::vector<std::int64_t>{2}));
+  EXPECT_EQ(set.classes, 3);
+  expect_near(doubles(set.train.y), {1, 0, 2}, 0, "labels");
+  expect_near(doubles(rows_of(set.train)), {0.5, 2, 1.5, 3, 2.5, 4}, 0, "columns left");
+  EXPECT_EQ(set.column_names, (std::vector<std::string>{"a", "b"})) << "names of the columns that are left";
+  error_of(ErrorKind::usage, [&] { load_dataset(path + ":labels=3"); });
+}
+
+TEST(Tables, RefuseLabelsThatAreNoWholeNumbers) {
+  const Folder folder;
+  for (const char* wrong : {"0.5", "-1", "nan"}) {
+    SCOPED_TRACE(wrong);
+    const std::string path = folder.write("t.csv", text(std::string("1,1\n2,") + wrong + "\n3,0\n"));
+    error_of(ErrorKind::data, [&] { load_dataset(path + ":labels=1"); });
+  }
+}
+
+// ---------------------------------------------------------------- binarisations
+
+NamedArrays grey() {
+  return {{"train", random_bytes(40, 11, 255, 1)}, {"valid", random_bytes(20, 11, 255, 2)}, {"test", random_bytes(20, 11, 255, 3)}};
+}
+
+TEST(Binarising, StaticIsOneDrawFixedByItsSeed) {
+  const Dataset a = set_of(grey(), {{"binarize", "static"}}), b = set_of(grey(), {{"binarize", "static"}}),
+                c = set_of(grey(), {{"binarize", "static"}, {"seed", "1"}});
+  for (const char* part : {"train", "valid", "test"}) {
+    const Tensor x = rows_of(a.split(part));
+    EXPECT_TRUE(at::logical_or(x == 0, x == 1).all().item<bool>());
+    expect_bit_equal(x, rows_of(a.split(part), 2), "another presentation");
+    expect_bit_equal(x, rows_of(b.split(part)), "another loading");
+    EXPECT_FALSE(at::equal(x, rows_of(c.split(part)))) << "another seed";
+  }
+  EXPECT_EQ(a.values, "binary");
+  EXPECT_EQ(a.describe()["binarize"], "static");
+}
+
+TEST(Binarising, DynamicIsFreshForTrainAndFixedForTheRest) {
+  const Dataset a = set_of(grey(), {{"binarize", "dynamic"}}), b = set_of(grey(), {{"binarize", "dynamic"}});
+  EXPECT_FALSE(at::equal(rows_of(a.train, 1), rows_of(a.train, 2)));
+  expect_bit_equal(rows_of(a.train, 1), rows_of(b.train, 1), "equal generator");
+  for (const char* part : {"valid", "test"}) {
+    expect_bit_equal(rows_of(a.split(part), 1), rows_of(a.split(part), 2), part);
+    expect_bit_equal(rows_of(a.split(part), 1), rows_of(b.split(part), 1), part);
+  }
+  const Tensor x = rows_of(a.train);
+  EXPECT_TRUE(at::logical_or(x == 0, x == 1).all().item<bool>());
+  EXPECT_EQ(a.describe()["binarize"], "dynamic");
+}
+
+// 4000 draws of each of 30 cells; each check fails by chance once in 30 million fresh seeds.
+TEST(Binarising, DrawsWithTheGreyValueAsProbability) {
+  const Array bytes = random_bytes(3, 10, 255, 9);
+  std::vector<float> values;
+  for (const auto byte : bytes.bytes) values.push_back(static_cast<float>(byte) / 255);
+  for (const Array& array : {bytes, floats({3, 10}, values)}) {
+    const Dataset set = set_of({{"train", array}}, {{"binarize", "dynamic"}});
+    Tensor sum = at::zeros({3, 10}, at::kDouble);
+    for (std::uint64_t seed = 0; seed < 4000; ++seed) sum += rows_of(set.train, seed);
+    const Doubles mean = doubles(sum / 4000);
+    for (std::size_t i = 0; i < mean.size(); ++i) {
+      const double p = values[i];
+      EXPECT_NEAR(mean[i], p, 5.5 * std::sqrt(p * (1 - p) / 4000) + 1e-9) << i;
+    }
+  }
+}
+
+TEST(Binarising, ThresholdIsOneFromHalfOn) {
+  Array bytes = make_array(DType::u8, {1, 6});
+  bytes.bytes = {0, 1, 127, 128, 254, 255};
+  expect_near(doubles(rows_of(set_of({{"train", bytes}}, {{"binarize", "threshold"}}).train)), {0, 0, 0, 1, 1, 1}, 0, "bytes");
+  const Array reals = floats({1, 5}, {0, 0.49999F, 0.5F, 0.50001F, 1});
+  expect_near(doubles(rows_of(set_of({{"train", reals}}, {{"binarize", "threshold"}}).train)), {0, 0, 1, 1, 1}, 0, "reals");
+}
+
+TEST(Binarising, NoneKeepsGreyAndBinaryStays) {
+  for (const std::map<std::string, std::string>& how : {std::map<std::string, std::string>{}, {{"binarize", "none"}}}) {
+    const Dataset set = set_of(grey(), how);
+    EXPECT_EQ(set.values, "grey");
+    EXPECT_EQ(set.binarize, "none");
+    const Tensor x = rows_of(set.train);
+    EXPECT_LT((x * 255 - set.train.x.to(at::kFloat)).abs().max().item<double>(), 1e-4);
+  }
+  const Dataset bits = set_of({{"train", random_bytes(20, 5, 1, 1)}}, {});
+  EXPECT_EQ(bits.values, "binary");
+  expect_bit_equal(rows_of(bits.train), bits.train.x.to(at::kFloat), "bits");
+  error_of(ErrorKind::data, [] { set_of({{"train", numbered(4, 3)}}, {{"binarize", "static"}}); });
+}
+
+// ---------------------------------------------------------------- refusals
+
+TEST(Refusals, NameRowAndColumnOfMissingCells) {
+  const float nan = std::nanf(""), inf = INFINITY;
+  NamedArrays arrays = {{"train", floats({3, 2}, {1, 2, 3, 4, 5, nan})}};
+  expect_says(error_of(ErrorKind::data, [&] { set_of(arrays, {}); }), {"row 2", "column 1", "train"});
+  arrays = {{"train", floats({1, 2}, {1, 2})}, {"test", floats({2, 2}, {1, 2, inf, 3})}};
+  expect_says(error_of(ErrorKind::data, [&] { set_of(arrays, {}); }), {"row 1", "column 0", "test"});
+  RawSet raw;
+  raw.name = "memory", raw.arrays = {{"train", floats({2, 2}, {1, nan, 0, 1})}};
+  EXPECT_TRUE(rows_of(make_dataset(raw, {}, true).train).isnan().any().item<bool>()) << "completion takes them";
+}
+
+TEST(Refusals, OfSetsWithoutRowsOrColumns) {
+  for (const std::vector<std::int64_t>& shape : std::vector<std::vector<std::int64_t>>{{0, 3}, {3, 0}, {0, 0}}) {
+    error_of(ErrorKind::data, [&] { set_of({{"train", make_array(DType::f32, shape)}}, {}); });
+    error_of(ErrorKind::data, [&] { set_of({{"train", make_array(DType::u8, shape)}}, {}); });
+  }
+}
+
+// A binary model on grey rows must say where, whichever part they are in.
+TEST(Refusals, GreyRowsForABinaryModelAreShown) {
+  const Dataset set = set_of(grey(), {});
+  const std::string message = error_of(ErrorKind::data, [&] { trainer_for({"model.hidden=3"}, set, 1); });
+  expect_says(message, {"train", "row", "column", "binarize"});
+  NamedArrays arrays = {{"train", random_bytes(10, 4, 1, 1)}, {"valid", random_bytes(10, 4, 1, 2)}};
+  arrays["valid"].bytes[4 * 7 + 2] = 9;
+  expect_says(error_of(ErrorKind::data, [&] { trainer_for({"model.hidden=3"}, set_of(arrays, {}), 1); }),
+              {"valid", "row 7", "column 2"});
+}
+
+TEST(Refusals, GreyRowsAnywhereInAPartAreNotScored) {
+  NamedArrays arrays = {{"train", random_bytes(10, 4, 1, 1)}, {"test", random_bytes(300, 4, 1, 2)}};
+  arrays["test"].bytes[4 * 200 + 1] = 7;
+  const Dataset set = set_of(arrays, {});
+  const auto rbm = make_rbm(4, 3, 0.1, 1);
+  Rng rng(1);
+  Observer silent;
+  const std::string message =
+      error_of(ErrorKind::data, [&] { evaluate_model(*rbm, set, "test", {"quick", 5, 5}, rng, silent); });
+  expect_says(message, {"row 200", "column 1"});
+}
+
+// ---------------------------------------------------------------- transforms
+
+TEST(Transforms, StandardiseInvertsAndUsesTrainingRows) {
+  Rng rng(5);
+  std::vector<float> train, test;
+  for (int i = 0; i < 300; ++i) train.push_back(static_cast<float>(5 + 3 * rng.normal()));
+  for (int i = 0; i < 30; ++i) test.push_back(static_cast<float>(20 + rng.normal()));
+  const Dataset set = set_of({{"train", floats({100, 3}, train)}, {"test", floats({10, 3}, test)}}, {{"standardise", "true"}});
+  const Tensor x = rows_of(set.train).to(at::kDouble);
+  EXPECT_LT(x.mean(0).abs().max().item<double>(), 1e-6);
+  EXPECT_LT((x.std(0, false) - 1).abs().max().item<double>(), 1e-6);
+  EXPECT_GT(rows_of(set.test).mean().item<double>(), 3);
+  const Tensor back = set.transform.invert(rows_of(set.test));
+  for (std::size_t i = 0; i < test.size(); ++i) EXPECT_NEAR(doubles(back)[i], test[i], 1e-5);
+  const Transform again = Transform::from_json(set.describe()["transform"]);
+  expect_bit_equal(again.invert(rows_of(set.test)), back, "by way of the checkpoint");
+}
+
+// Constant columns are only shifted, whatever rounding says of their deviation.
+TEST(Transforms, ConstantColumnsAreOnlyShifted) {
+  for (const float value : {0.0F, 1.0F, 0.1F, 0.3F, -7.7F, 1e-3F, 123456.7F}) {
+    for (const std::int64_t rows : {1, 3, 10, 1000, 1001}) {
+      const std::vector<float> train(size(rows), value);
+      const Dataset set = set_of({{"train", floats({rows, 1}, train)}, {"test", floats({1, 1}, {value + 1})}},
+                                 {{"standardise", "true"}});
+      EXPECT_EQ(rows_of(set.train).abs().max().item<double>(), 0) << value << " x " << rows;
+      EXPECT_NEAR(rows_of(set.test).item<double>(), 1, 0.01) << value << " x " << rows;
+      EXPECT_NEAR(set.transform.invert(rows_of(set.train))[0][0].item<double>(), value, std::abs(value) * 1e-6);
+    }
+  }
+}
+
+TEST(Transforms, OnehotInverts) {
+  const std::vector<float> values = {0, 5, 2, 7, 1, 5, 2, 6};
+  const Dataset set = set_of({{"train", floats({4, 2}, values)}}, {{"onehot", "true"}});
+  EXPECT_EQ(set.columns(), 3 + 3);
+  EXPECT_EQ(set.shape, (std::vector<std::int64_t>{6}));
+  EXPECT_EQ(set.values, "binary");
+  const Tensor x = rows_of(set.train);
+  expect_near(doubles(x[0]), {1, 0, 0, 1, 0, 0}, 0, "row 0");
+  expect_near(doubles(x[1]), {0, 0, 1, 0, 0, 1}, 0, "row 1");
+  const Tensor back = set.transform.invert(x);
+  expect_near(doubles(back), Doubles(values.begin(), values.end()), 0, "back");
+  expect_bit_equal(Transform::from_json(set.transform.to_json()).invert(x), back, "by way of the checkpoint");
+  error_of(ErrorKind::data, [] { set_of({{"train", floats({2, 1}, {0.5F, 1})}}, {{"onehot", "true"}}); });
+  expect_says(error_of(ErrorKind::data,
+                       [] {
+                         set_of({{"train", floats({2, 1}, {0, 1})}, {"test", floats({2, 1}, {0, 4})}}, {{"onehot", "true"}});
+                       }),
+              {"column 0", "row 1"});
+}
+
+TEST(Transforms, DequantiseKeepsTheLevelAndInverts) {
+  const Array bytes = random_bytes(50, 8, 255, 4);
+  const Dataset set = set_of({{"train", bytes}}, {{"dequantise", "true"}});
+  const Doubles x = doubles(rows_of(set.train)), back = doubles(set.transform.invert(rows_of(set.train)) * 255);
+  double sum = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double u = x[i] * 256 - bytes.bytes[i];
+    ASSERT_GE(u, -1e-4);
+    ASSERT_LE(u, 1 + 1e-4);
+    sum += u;
+    ASSERT_NEAR(std::round(back[i]), bytes.bytes[i], 0) << "in the units of the file";
+  }
+  EXPECT_NEAR(sum / 400, 0.5, 4.9 / std::sqrt(12.0 * 400));  // one in a million
+  EXPECT_EQ(set.values, "real");
+  error_of(ErrorKind::data, [] { set_of({{"train", numbered(3, 2)}}, {{"dequantise", "true"}}); });
+}
+
+// A dynamic set that is transformed as well: every part must come out in the same units, or be refused.
+TEST(Transforms, DoNotMixWithFreshDraws) {
+  NamedArrays arrays = {{"train", random_bytes(60, 5, 255, 1)}, {"valid", random_bytes(60, 5, 255, 1)}};
+  try {
+    const Dataset set = set_of(arrays, {{"binarize", "dynamic"}, {"standardise", "true"}});
+    EXPECT_LT(rows_of(set.train).mean(0).abs().max().item<double>(), 0.3);
+    EXPECT_LT(rows_of(set.valid).mean(0).abs().max().item<double>(), 1.0);
+    EXPECT_LT(rows_of(set.train).min().item<double>(), 0) << "standardised bits are no bits";
+  } catch (const Error& error) {
+    EXPECT_NE(error.kind(), ErrorKind::bug);
+  }
+}
+
+}  // namespace
+}  // namespace deepgen
