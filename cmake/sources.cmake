@@ -6,6 +6,7 @@ list(FILTER DEEPGEN_CORE_SOURCES EXCLUDE REGEX "cli/main.cpp$")
 file(GLOB DEEPGEN_TORCH_SOURCES CONFIGURE_DEPENDS
   deepgen/ops/*.cpp deepgen/data/*.cpp deepgen/parts/*.cpp deepgen/models/*.cpp deepgen/train/*.cpp
   deepgen/evaluate/*.cpp deepgen/tasks/*.cpp deepgen/cli/commands/*.cpp)
-# Settings are torch-free although they belong to training: the command's front resolves them.
-list(APPEND DEEPGEN_CORE_SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/deepgen/train/settings.cpp)
-list(FILTER DEEPGEN_TORCH_SOURCES EXCLUDE REGEX "train/settings.cpp$")
+# Settings and schedules are torch-free although their folders are not: the command's front resolves them.
+list(APPEND DEEPGEN_CORE_SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/deepgen/train/settings.cpp
+  ${CMAKE_CURRENT_SOURCE_DIR}/deepgen/evaluate/schedule.cpp)
+list(FILTER DEEPGEN_TORCH_SOURCES EXCLUDE REGEX "train/settings.cpp$|evaluate/schedule.cpp$")

@@ -4,13 +4,14 @@
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
 #include <cstdio>
-#include <filesystem>
+#include <cstring>
 
-#include "deepgen/cli/recipe.h"
 #include "deepgen/core/error.h"
 #include "deepgen/core/version.h"
-#include "deepgen/data/files/known_sets.h"
 
 namespace deepgen {
 namespace {
@@ -40,6 +41,17 @@ double parse_duration(const std::string& text) {
   fail_usage("--budget", fmt::format("expected a time like 90s, 20m or 1.5h, got '{}'", text));
 }
 
+// A whole number from 0 to 2^63 - 1.
+std::uint64_t parse_seed(const std::string& text) {
+  std::int64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, code] = std::from_chars(text.data(), end, value);
+  if (code != std::errc() || stop != end || value < 0)
+    fail_usage("--seed", fmt::format("expected a whole number from 0 to {}, got '{}'",
+                                     std::numeric_limits<std::int64_t>::max(), text));
+  return static_cast<std::uint64_t>(value);
+}
+
 // Builds the command line of every verb around one Arguments value.
 class CommandLine {
  public:
@@ -57,7 +69,13 @@ class CommandLine {
  private:
   CLI::App* verb(const std::string& name, const std::string& help) {
     CLI::App* sub = app_.add_subcommand(name, help);
-    sub->add_option("--seed", a_.seed, "seed of every random draw")->default_val(1)->each([this](const std::string&) { a_.seed_given = true; });
+    const auto take_seed = [this](const std::string& text) {
+      a_.seed = parse_seed(text);
+      a_.seed_given = true;
+    };
+    sub->add_option_function<std::string>("--seed", take_seed, "seed of every random draw")
+        ->type_name("UINT")
+        ->default_str("1");
     sub->add_option("--threads", a_.threads, "threads; all cores when not given")->check(CLI::Range(1, 1024));
     sub->add_flag("--quiet", a_.quiet, "no progress on stderr");
     return sub;
@@ -65,28 +83,36 @@ class CommandLine {
   void data_option(CLI::App* sub, bool required = true) {
     auto* option = sub->add_option("--data", a_.data, "SPEC of the data");
     if (required) option->required();
-    sub->add_option("--split", a_.split, "train, valid or test; a file with one matrix has all its rows in each")
+    sub->add_option("--split", a_.split,
+                    "train, valid or test; a file with one matrix has all its rows in each")
         ->default_val("test");
   }
-  void out_option(CLI::App* sub, const std::string& help) { sub->add_option("--out", a_.out, help)->required(); }
+  void out_option(CLI::App* sub, const std::string& help) {
+    sub->add_option("--out", a_.out, help)->required();
+  }
   void run_argument(CLI::App* sub) {
     sub->add_option("RUN", a_.subject, "folder of a run, or a .safetensors file")->required();
   }
   void annealing_options(CLI::App* sub) {
     sub->add_option("--ais", a_.ais, "annealing schedule: quick, standard, salakhutdinov_murray or linear-K")
         ->default_val("standard");
-    sub->add_option("--chains", a_.chains, "annealing chains in each direction")->default_val(100)->check(CLI::Range(2, 100000));
+    sub->add_option("--chains", a_.chains, "annealing chains in each direction")
+        ->default_val(100)
+        ->check(CLI::Range(2, 100000));
   }
 
   void training() {
     CLI::App* sub = verb("train", "learn a model from data");
-    sub->add_option("MODEL", a_.subject, "a model (`deepgen models`) or a recipe (recipes/*.toml)")->required();
+    sub->add_option("MODEL", a_.subject, "a model (`deepgen models`) or a recipe (recipes/*.toml)")
+        ->required();
     sub->add_option("--data", a_.data, "SPEC of the data; a recipe brings its own");
     out_option(sub, "folder of the run: checkpoint, metrics, pictures, report.html");
-    sub->add_option("--set", a_.settings, "model.<option>=value or training.<option>=value; `deepgen models NAME` lists them")
+    sub->add_option("--set", a_.settings,
+                    "model.<option>=value or training.<option>=value; `deepgen models NAME` lists them")
         ->allow_extra_args(true);
     sub->add_option("--device", a_.device, "cpu or cuda")->default_val("cpu");
-    sub->add_flag("--resume", a_.resume, "go on from the run's checkpoint; the result is that of an uninterrupted run");
+    sub->add_flag("--resume", a_.resume,
+                  "go on from the run's checkpoint; the result is that of an uninterrupted run");
     sub->add_flag("--overwrite", a_.overwrite, "replace an earlier run in that folder");
 
     CLI::App* again = verb("reproduce", "train a recipe and set its published number beside ours");
@@ -97,6 +123,7 @@ class CommandLine {
     again->add_option("--results", a_.results, "folder where the result is recorded (default docs/results)");
     again->add_flag("--json", a_.json, "print one JSON object");
     again->add_flag("--resume", a_.resume, "go on from the run's checkpoint");
+    again->add_flag("--overwrite", a_.overwrite, "replace an earlier run in that folder");
   }
 
   void running() {
@@ -105,13 +132,22 @@ class CommandLine {
     sample->add_option("-n", a_.count, "how many")->default_val(100)->check(CLI::Range(1, 10000000));
     out_option(sample, "FILE.png (a grid of images), .npy or .csv");
     sample->add_option("--given", a_.given, "condition, as in y=3");
-    sample->add_option("--steps", a_.steps, "Gibbs steps before the first sample (models with chains)")->default_val(1000)->check(CLI::Range(0, 10000000));
-    sample->add_option("--rows", a_.rows, "follow the chains: this many samples of each")->default_val(1)->check(CLI::Range(1, 100000));
-    sample->add_option("--between", a_.between, "Gibbs steps between two samples of a chain")->default_val(1000)->check(CLI::Range(1, 10000000));
-    sample->add_option("--columns", a_.columns, "images in a row of the grid");
+    sample->add_option("--steps", a_.steps, "Gibbs steps before the first sample (models with chains)")
+        ->default_val(1000)
+        ->check(CLI::Range(0, 10000000));
+    sample->add_option("--rows", a_.rows, "follow the chains: this many samples of each")
+        ->default_val(1)
+        ->check(CLI::Range(1, 100000));
+    sample->add_option("--between", a_.between, "Gibbs steps between two samples of a chain")
+        ->default_val(1000)
+        ->check(CLI::Range(1, 10000000));
+    sample->add_option("--columns", a_.columns, "images in a row of the grid; 0: as square as possible")
+        ->default_val(0)
+        ->check(CLI::Range(0, 100000));
 
     CLI::App* score = verb("score", "log-probability (or bound, or estimate) of every row");
-    run_argument(score), data_option(score), out_option(score, "FILE.npy or .csv, one number a row"), annealing_options(score);
+    run_argument(score), data_option(score), out_option(score, "FILE.npy or .csv, one number a row"),
+        annealing_options(score);
 
     CLI::App* evaluate = verb("evaluate", "what can honestly be said of a model on data");
     run_argument(evaluate), data_option(evaluate), annealing_options(evaluate);
@@ -119,11 +155,16 @@ class CommandLine {
 
     CLI::App* complete = verb("complete", "fill missing cells (NaN, or empty in CSV)");
     run_argument(complete), data_option(complete), out_option(complete, "FILE.npy, .csv or .png");
-    complete->add_option("-n", a_.limit, "at most this many rows; all when not given")->check(CLI::Range(std::int64_t{1}, std::numeric_limits<std::int64_t>::max()));
-    complete->add_option("--hide", a_.hide,
-                         "forget cells first, to see what the model makes of them: the bottom, top, left or right half of "
-                         "each picture, or a share of all cells, as in 0.2; a .png then shows truth, what is left, completion");
-    complete->add_option("--steps", a_.steps, "Gibbs steps of each completion (models with chains)")->default_val(1000)->check(CLI::Range(1, 10000000));
+    complete->add_option("-n", a_.limit, "at most this many rows; all when not given")
+        ->check(CLI::Range(std::int64_t{1}, std::numeric_limits<std::int64_t>::max()));
+    complete->add_option(
+        "--hide", a_.hide,
+        "forget cells first, to see what the model makes of them: the bottom, top, left or right half of "
+        "each picture, or a share of all cells, as in 0.2; a .png then shows truth, what is left, "
+        "completion");
+    complete->add_option("--steps", a_.steps, "Gibbs steps of each completion (models with chains)")
+        ->default_val(1000)
+        ->check(CLI::Range(1, 10000000));
 
     CLI::App* encode = verb("encode", "features of every row");
     run_argument(encode), data_option(encode), out_option(encode, "FILE.npy or .csv");
@@ -145,7 +186,8 @@ class CommandLine {
     CLI::App* info = data->add_subcommand("info", "shape, values and splits of a set or file");
     info->add_option("SPEC", a_.subject, "data")->required();
     CLI::App* make = data->add_subcommand("make", "write a generated set to a file");
-    make->add_option("NAME", a_.subject, "a generated set, with options: glyphs:seed=7,train=1000")->required();
+    make->add_option("NAME", a_.subject, "a generated set, with options: glyphs:seed=7,train=1000")
+        ->required();
     out_option(make, "FILE.npz");
   }
 
@@ -164,15 +206,59 @@ const CLI::App* active(const CLI::App& app) {
   return chosen.empty() ? &app : active(*chosen.front());
 }
 
+// Whether a command is to follow and was not understood.
+bool lacks_verb(const CLI::App& app) {
+  return app.get_subcommands().empty() && !app.get_subcommands([](const CLI::App*) { return true; }).empty();
+}
+
+bool is_flag(const std::string& word) { return word.starts_with("-"); }
+
 [[noreturn]] void fail_extra(const CLI::App& app, const std::vector<std::string>& extras) {
   const CLI::App* where = active(app);
-  const std::string extra = extras.empty() ? "" : extras.front();
+  auto chosen =
+      std::find_if(extras.begin(), extras.end(), is_flag);  // the likelier mistake, where verbs are known
+  if (lacks_verb(*where) || chosen == extras.end()) chosen = extras.begin();
+  std::string extra = chosen == extras.end() ? "" : *chosen;
+  if (is_flag(extra)) extra = extra.substr(0, extra.find('='));
   std::vector<std::string> known;
-  if (extra.starts_with("-")) collect_names(*where, known);
+  if (is_flag(extra))
+    collect_names(*where, known);
   else
-    for (const CLI::App* sub : where->get_subcommands([](const CLI::App*) { return true; })) known.push_back(sub->get_name());
+    for (const CLI::App* sub : where->get_subcommands([](const CLI::App*) { return true; }))
+      known.push_back(sub->get_name());
   if (known.empty()) fail_usage(where->get_name(), fmt::format("unexpected argument '{}'", extra));
-  fail_usage(where->get_name(), unknown_name(extra.starts_with("-") ? "flag" : "command", extra, known));
+  fail_usage(where->get_name(), unknown_name(is_flag(extra) ? "flag" : "command", extra, known));
+}
+
+// Something required is missing: perhaps because its name is misspelt.
+[[noreturn]] void fail_required(const CLI::App& app, const std::string& what) {
+  const std::vector<std::string> extras = app.remaining(true);
+  const CLI::App* where = active(app);
+  if (std::any_of(extras.begin(), extras.end(), is_flag) || (lacks_verb(*where) && !extras.empty()))
+    fail_extra(app, extras);
+  fail_usage(where->get_name(), what);
+}
+
+// Parses; true when help or the version was printed and nothing is left to do.
+bool parse_or_inform(CLI::App& app, int argc, const char* const* argv) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::fputs(active(app)->help().c_str(), stdout);
+    return true;
+  } catch (const CLI::CallForVersion&) {
+    std::printf("deepgen %s (%s)\n", program_version().c_str(), program_commit().c_str());
+    return true;
+  } catch (const CLI::ExtrasError&) {
+    fail_extra(app, app.remaining(true));
+  } catch (const CLI::RequiredError& error) {
+    fail_required(app, error.what());
+  } catch (const CLI::ParseError& error) {
+    fail_usage(active(app)->get_name(), error.what());
+  }
+  if (!app.get_subcommands().empty()) return false;
+  std::fputs(app.help().c_str(), stdout);
+  return true;
 }
 
 }  // namespace
@@ -182,56 +268,48 @@ ParsedArguments parse_arguments(int argc, const char* const* argv) {
   Arguments& a = result.arguments;
   CommandLine line(a);
   CLI::App& app = line.app();
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    std::fputs(active(app)->help().c_str(), stdout);
-    result.done = true;
-    return result;
-  } catch (const CLI::CallForVersion&) {
-    std::printf("deepgen %s (%s)\n", program_version().c_str(), program_commit().c_str());
-    result.done = true;
-    return result;
-  } catch (const CLI::ExtrasError&) {
-    fail_extra(app, app.remaining(true));
-  } catch (const CLI::ParseError& error) {
-    fail_usage(active(app)->get_name(), error.what());
-  }
-  const auto chosen = app.get_subcommands();
-  if (chosen.empty()) {
-    std::fputs(app.help().c_str(), stdout);
-    result.done = true;
-    return result;
-  }
-  a.verb = chosen.front()->get_name();
-  if (a.verb == "data") a.verb += " " + chosen.front()->get_subcommands().front()->get_name();
+  result.done = parse_or_inform(app, argc, argv);
+  if (result.done) return result;
+  const CLI::App* chosen = app.get_subcommands().front();
+  a.verb = chosen->get_name();
+  if (a.verb == "data") a.verb += " " + chosen->get_subcommands().front()->get_name();
   if (!line.budget.empty()) a.budget_seconds = parse_duration(line.budget);
-  if (a.device != "cpu" && a.device != "cuda") fail_usage("--device", unknown_name("device", a.device, {"cpu", "cuda"}));
-  if (a.verb == "reproduce" && a.subject.empty() && !a.markdown)
-    fail_usage("reproduce", fmt::format("expected a recipe; there are: {}", fmt::join(recipe_names(), ", ")));
-  if (!a.data.empty()) check_spec(parse_data_spec(a.data));
+  check_arguments(a);
   return result;
 }
 
-TrainingPlan plan_training(const Arguments& arguments) {
-  const std::string path = find_recipe(arguments.subject);
-  std::optional<Recipe> recipe;
-  if (!path.empty()) recipe = read_recipe(path);
-  TrainingPlan plan{Settings(recipe ? recipe->model : arguments.subject), arguments.data};
-  if (recipe) {
-    plan.settings.set_all(recipe->settings);
-    if (plan.data.empty()) plan.data = recipe->data;
+void finish_output() {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return;
+  fail_data("stdout", fmt::format("cannot write all of the output{}{}", errno ? ": " : "",
+                                  errno ? std::strerror(errno) : ""));
+}
+
+std::string plain_text(const std::string& text) {
+  std::string plain;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0;
+    if (byte == '\n' || byte == '\r' || byte == '\t')
+      plain += ' ';
+    else if (byte < 0x20 || byte == 0x7f)
+      plain += '?';
+    else if (byte == 0xc2 && next >= 0x80 && next < 0xa0)
+      plain += '?', ++i;  // U+0080..U+009F: controls too
+    else
+      plain += text[i];
   }
-  for (const std::string& assignment : arguments.settings) plan.settings.set(assignment);
-  if (plan.data.empty()) fail_usage("train", "expected --data SPEC; `deepgen data list` shows what there is");
-  check_spec(parse_data_spec(plan.data));
-  return plan;
+  return plain;
 }
 
 int report_error(const std::exception& error) {
-  std::fprintf(stderr, "deepgen: %s\n", error.what());
   const auto* known = dynamic_cast<const Error*>(&error);
-  return known ? known->exit_code() : static_cast<int>(ErrorKind::bug);
+  const bool lost = !known && std::ferror(stdout) != 0;  // fmt::print says only that it failed
+  const std::string what = lost ? "[stdout] cannot write all of the output" : error.what();
+  std::fprintf(stderr, "deepgen: %s\n", plain_text(what).c_str());
+  return lost    ? static_cast<int>(ErrorKind::data)
+         : known ? known->exit_code()
+                 : static_cast<int>(ErrorKind::bug);
 }
 
 }  // namespace deepgen

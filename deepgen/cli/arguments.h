@@ -6,49 +6,68 @@
 #include <string>
 #include <vector>
 
+#include "deepgen/cli/recipe.h"
 #include "deepgen/train/settings.h"
 
 namespace deepgen {
 
 struct Arguments {
-  std::string verb;                  // train, sample, ... or "data list", "data info", "data make"
-  std::string subject;               // MODEL, RECIPE, RUN, SPEC or NAME, whichever the verb takes
+  std::string verb;     // train, sample, ... or "data list", "data info", "data make"
+  std::string subject;  // MODEL, RECIPE, RUN, SPEC or NAME, whichever the verb takes
   std::string data, out, split = "test", given, device = "cpu";
-  std::vector<std::string> settings; // --set, as written
+  std::vector<std::string> settings;  // --set, as written
   std::uint64_t seed = 1;
   bool seed_given = false, epochs_given = false;
-  int threads = 0;                   // 0: all cores
+  int threads = 0;  // 0: all cores
   bool resume = false, overwrite = false, json = false, markdown = false, quiet = false;
-  std::int64_t count = 100;          // -n
-  std::int64_t steps = 1000;         // Gibbs steps before a sample, or of a completion
+  std::int64_t count = 100;               // -n
+  std::int64_t steps = 1000;              // Gibbs steps before a sample, or of a completion
   std::int64_t rows = 1, between = 1000;  // pictures: rows of samples, steps between them
   std::int64_t limit = std::numeric_limits<std::int64_t>::max();  // complete -n: rows at most
-  std::string hide;                  // complete: cells to forget first (bottom, top, left, right or a share)
-  std::string ais = "standard";      // schedule of annealed importance sampling
-  std::int64_t chains = 100;         // of annealed importance sampling
-  std::int64_t columns = 0;          // pictures in a row of a grid
-  double budget_seconds = 0;         // reproduce; 0: no limit
-  std::string results;               // reproduce: folder of recorded results
+  std::string hide;              // complete: cells to forget first (bottom, top, left, right or a share)
+  std::string ais = "standard";  // schedule of annealed importance sampling
+  std::int64_t chains = 100;     // of annealed importance sampling
+  std::int64_t columns = 0;      // pictures in a row of a grid
+  double budget_seconds = 0;     // reproduce; 0: no limit
+  std::string results;           // reproduce: folder of recorded results
 };
 
-// Throws usage errors (unknown verb, flag, value: with the nearest known one). Help and version are printed to
-// stdout and end with `done` set.
+// Throws usage errors (unknown verb, flag, value: with the nearest known one). Help and version are printed
+// to stdout and end with `done` set.
 struct ParsedArguments {
   Arguments arguments;
   bool done = false;
 };
 ParsedArguments parse_arguments(int argc, const char* const* argv);
 
+// Throws a usage error for what can be judged without opening a file: names, endings of --out, options of a
+// SPEC.
+void check_arguments(const Arguments& arguments);
+
 // What `train MODEL|RECIPE` resolves to, before any data are read.
 struct TrainingPlan {
   Settings settings;
   std::string data;
+  std::uint64_t seed = 1;
 };
 // Checks options and the data's name; a recipe brings its own defaults.
 TrainingPlan plan_training(const Arguments& arguments);
 
+// What `reproduce RECIPE` resolves to, likewise.
+struct ReproductionPlan {
+  Recipe recipe;
+  TrainingPlan training;
+};
+ReproductionPlan plan_reproduction(const Arguments& arguments);
+
 // Verbs that need no torch: data list, data info, data make. Returns false for all others.
 bool run_without_torch(const Arguments& arguments);
+
+// Flushes stdout; a data error when any of the output was lost.
+void finish_output();
+
+// The text without what a terminal would obey: control characters become spaces or question marks.
+std::string plain_text(const std::string& text);
 
 // One line on stderr, "deepgen: message"; the exit code of the error.
 int report_error(const std::exception& error);

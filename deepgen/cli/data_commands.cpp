@@ -18,8 +18,11 @@ void list_data() {
   fmt::print("Generated sets (need nothing; options after a colon, as in glyphs:seed=7):\n");
   for (const GeneratedInfo& info : generated_sets()) fmt::print("  {:<24}{}\n", info.name, info.description);
   fmt::print("\nKnown sets (* found; looked for in {}):\n", fmt::join(data_folders(), ", "));
-  for (const KnownSet& set : known_sets()) fmt::print("{} {:<24}{}\n", is_available(set) ? "*" : " ", set.name, set.description);
-  fmt::print("\nFiles: .npz (train, valid, test, train_labels, ... or one matrix), .npy, .csv, .idx[.gz], a folder of .png\n");
+  for (const KnownSet& set : known_sets())
+    fmt::print("{} {:<24}{}\n", is_available(set) ? "*" : " ", set.name, set.description);
+  fmt::print(
+      "\nFiles: .npz (train, valid, test, train_labels, ... or one matrix), .npy, .csv, .idx[.gz], a folder "
+      "of .png\n");
   fmt::print("Options of every SPEC:\n");
   DataOptions options;
   for (const FieldText& field : describe_options(options)) fmt::print("  {:<24}{}\n", field.name, field.help);
@@ -38,12 +41,17 @@ void show_info(const std::string& text) {
   if (!set.values.empty()) fmt::print(", values {}", set.values);
   fmt::print("\n");
   if (set.values == "grey")
-    fmt::print("  for binary models say which binarisation: :binarize=threshold, static or dynamic; numbers under different "
-               "ones are not comparable\n");
-  if (set.default_valid > 0) fmt::print("  the last {} training rows are the validation part (:valid=N changes that)\n", set.default_valid);
+    fmt::print(
+        "  for binary models say which binarisation: :binarize=threshold, static or dynamic; numbers under "
+        "different "
+        "ones are not comparable\n");
+  if (set.default_valid > 0)
+    fmt::print("  the last {} training rows are the validation part (:valid=N changes that)\n",
+               set.default_valid);
   if (!set.column_names.empty()) fmt::print("  columns: {}\n", fmt::join(set.column_names, ", "));
   if (set.entropy)
-    fmt::print("  entropy {:.4f} nats: no model's expected log-probability is above {:.4f}\n", *set.entropy, -*set.entropy);
+    fmt::print("  entropy {:.4f} nats: no model's expected log-probability is above {:.4f}\n", *set.entropy,
+               -*set.entropy);
   for (const GeneratedInfo& info : generated_sets()) {
     if (info.name != set.name) continue;
     for (const GeneratedOption& option : info.options) fmt::print("  option {}\n", option_text(option));
@@ -52,7 +60,8 @@ void show_info(const std::string& text) {
 
 void make_data(const std::string& text, const std::string& out) {
   const DataSpec spec = parse_data_spec(text);
-  if (!out.ends_with(".npz")) fail_usage("--out", fmt::format("expected a file that ends in .npz, got '{}'", out));
+  if (!out.ends_with(".npz"))
+    fail_usage("--out", fmt::format("expected a file that ends in .npz, got '{}'", out));
   std::vector<std::string> names;
   for (const GeneratedInfo& info : generated_sets()) names.push_back(info.name);
   if (std::find(names.begin(), names.end(), spec.name) == names.end())
@@ -63,8 +72,10 @@ void make_data(const std::string& text, const std::string& out) {
     if (!array.bytes.empty()) arrays[name] = std::move(array);
   };
   keep("train", set.train), keep("valid", set.valid), keep("test", set.test);
-  keep("train_labels", set.train_labels), keep("valid_labels", set.valid_labels), keep("test_labels", set.test_labels);
-  keep("train_factors", set.train_factors), keep("valid_factors", set.valid_factors), keep("test_factors", set.test_factors);
+  keep("train_labels", set.train_labels), keep("valid_labels", set.valid_labels),
+      keep("test_labels", set.test_labels);
+  keep("train_factors", set.train_factors), keep("valid_factors", set.valid_factors),
+      keep("test_factors", set.test_factors);
   write_npz(out, arrays);
   fmt::print(stderr, "wrote {}\n", out);
   for (const auto& [name, array] : arrays) describe_array(name, array);
@@ -74,10 +85,14 @@ void make_data(const std::string& text, const std::string& out) {
 }  // namespace
 
 bool run_without_torch(const Arguments& arguments) {
-  if (arguments.verb == "data list") list_data();
-  else if (arguments.verb == "data info") show_info(arguments.subject);
-  else if (arguments.verb == "data make") make_data(arguments.subject, arguments.out);
-  else return false;
+  if (arguments.verb == "data list")
+    list_data();
+  else if (arguments.verb == "data info")
+    show_info(arguments.subject);
+  else if (arguments.verb == "data make")
+    make_data(arguments.subject, arguments.out);
+  else
+    return false;
   return true;
 }
 

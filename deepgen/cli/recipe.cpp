@@ -2,14 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <toml++/toml.h>
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
-#include <toml++/toml.h>
 
 #include "deepgen/core/error.h"
 #include "deepgen/core/file_bytes.h"
+#include "deepgen/evaluate/schedule.h"
 
 namespace deepgen {
 namespace {
@@ -17,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t largest_recipe = 1 << 20;
+constexpr std::int64_t most_chains = 100000;
 
 // Folders that hold recipes: the working folder's, then those of the source tree the program was built in.
 std::vector<fs::path> recipe_folders() {
@@ -76,6 +78,33 @@ class TableReader {
   std::vector<std::string> known_;
 };
 
+// What the evaluation after the training would refuse is refused now.
+void check_evaluation(const Recipe& recipe) {
+  const std::string where = recipe.path + " [evaluate]";
+  const std::vector<std::string> splits = {"train", "valid", "test"};
+  if (std::find(splits.begin(), splits.end(), recipe.split) == splits.end())
+    fail_usage(where, unknown_name("split", recipe.split, splits));
+  if (recipe.chains < 2 || recipe.chains > most_chains)
+    fail_usage(where, fmt::format("expected 2 to {} chains, got {}", most_chains, recipe.chains));
+  try {
+    annealing_schedule(recipe.ais);
+  } catch (const Error& error) {
+    fail_usage(where, error.what());
+  }
+  const std::vector<std::string> metrics = {"log_prob", "pseudo_log_likelihood", "reconstruction_error"};
+  if (std::find(metrics.begin(), metrics.end(), recipe.metric) == metrics.end())
+    fail_usage(recipe.path + " [published]", unknown_name("metric", recipe.metric, metrics));
+}
+
+void read_groups(TableReader& reader, Recipe& recipe) {
+  for (const char* group : {"model_options", "training"}) {
+    if (const toml::table* table = reader.table(group))
+      for (const auto& [key, node] : *table)
+        recipe.settings[group == std::string("training") ? "training" : "model"][std::string(key.str())] =
+            to_json(recipe.path + " " + std::string(key.str()), node);
+  }
+}
+
 }  // namespace
 
 Recipe parse_recipe(const std::string& path, const std::string& text) {
@@ -94,12 +123,7 @@ Recipe parse_recipe(const std::string& path, const std::string& text) {
   reader.read("note", recipe.note), reader.read("seed", seed);
   if (seed < 0) fail_usage(path + " seed", fmt::format("expected 0 or more, got {}", seed));
   recipe.seed = static_cast<std::uint64_t>(seed);
-  for (const char* group : {"model_options", "training"}) {
-    if (const toml::table* table = reader.table(group))
-      for (const auto& [key, node] : *table)
-        recipe.settings[group == std::string("training") ? "training" : "model"][std::string(key.str())] =
-            to_json(path + " " + std::string(key.str()), node);
-  }
+  read_groups(reader, recipe);
   if (const toml::table* table = reader.table("evaluate")) {
     TableReader own(path + " [evaluate]", *table);
     own.read("split", recipe.split), own.read("ais", recipe.ais), own.read("chains", recipe.chains);
@@ -113,6 +137,7 @@ Recipe parse_recipe(const std::string& path, const std::string& text) {
   }
   reader.refuse_unknown();
   if (recipe.model.empty() || recipe.data.empty()) fail_usage(path, "expected the keys model and data");
+  check_evaluation(recipe);
   return recipe;
 }
 
@@ -133,10 +158,10 @@ std::string find_recipe(const std::string& name) {
 
 std::vector<std::string> recipe_names() {
   std::vector<std::string> names;
-  std::error_code ignored;
   for (const fs::path& folder : recipe_folders()) {
-    for (const auto& entry : fs::directory_iterator(folder, ignored))
-      if (entry.path().extension() == ".toml") names.push_back(entry.path().stem().string());
+    std::error_code error;
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+      if (entry->path().extension() == ".toml") names.push_back(entry->path().stem().string());
     if (!names.empty()) break;
   }
   std::sort(names.begin(), names.end());

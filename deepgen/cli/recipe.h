@@ -19,7 +19,8 @@ struct Recipe {
   nlohmann::ordered_json settings;  // {"model": {...}, "training": {...}}
   std::string split = "test", ais = "standard";
   std::int64_t chains = 100;
-  std::optional<double> published, aim, bracket;  // the figure to reach, the one hoped for, the widest bracket allowed
+  std::optional<double> published, aim,
+      bracket;  // the figure to reach, the one hoped for, the widest bracket allowed
   std::string metric = "log_prob", source, note;
 };
 

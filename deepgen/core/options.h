@@ -36,6 +36,8 @@ class OptionVisitor {
 struct Options {
   virtual ~Options() = default;
   virtual void visit(OptionVisitor& visitor) = 0;
+  // Throws a usage error for values that are wrong in themselves or together; ranges are checked before.
+  virtual void check() const {}
 };
 
 // One field as text, for help, tables and reports.

@@ -47,7 +47,7 @@ Tensor to_rows(const Array& array, const std::string& what) {
 }
 
 std::int64_t held_out(double asked, std::int64_t rows, const std::string& what) {
-  const double count = asked < 1 ? std::floor(asked * static_cast<double>(rows)) : std::floor(asked);
+  const double count = std::floor(asked < 1 ? std::round(asked * static_cast<double>(rows) * 1e6) / 1e6 : asked);
   if (count >= static_cast<double>(rows))
     fail_data(what, fmt::format("expected fewer rows to hold out than the {} there are, got {}", rows, count));
   return static_cast<std::int64_t>(count);
@@ -63,11 +63,27 @@ void hold_out(Split& train, Split& part, std::int64_t count) {
   train.y = train.y.narrow(0, 0, keep);
 }
 
+constexpr double most_classes = 1e6;
+
+void shuffle(Split& split, const Rng& rng) {
+  const std::vector<std::int64_t> order = rng.fork({5}).permutation(split.rows());
+  const Tensor index = at::tensor(order, at::kLong);
+  split.x = split.x.index_select(0, index);
+  if (split.y.defined()) split.y = split.y.index_select(0, index);
+}
+
 void take_label_column(Split& split, std::int64_t column, const std::string& what) {
   if (!split.x.defined()) return;
   if (column >= split.x.size(1))
     fail_usage(what + " labels", fmt::format("expected a column from 0 to {}, got {}", split.x.size(1) - 1, column));
-  split.y = split.x.select(1, column).to(at::kLong);
+  const Tensor labels = split.x.select(1, column).to(at::kDouble);
+  const Tensor bad = at::logical_not(at::logical_and(labels == labels.round(), at::logical_and(labels >= 0, labels < most_classes)));
+  if (bad.any().item<bool>()) {
+    const std::int64_t row = bad.nonzero()[0].item<std::int64_t>();
+    fail_data(what, fmt::format("expected labels 0, 1, 2, ... in column {}, got {} at row {} of {}", column,
+                                labels[row].item<double>(), row, split.name));
+  }
+  split.y = labels.to(at::kLong);
   const Tensor left = split.x.narrow(1, 0, column), right = split.x.narrow(1, column + 1, split.x.size(1) - column - 1);
   split.x = at::cat({left, right}, 1).contiguous();
 }
@@ -98,8 +114,11 @@ void binarise_once(Split& split, bool threshold, const Rng& rng) {
     const bool gaps = split.x.is_floating_point() && split.x.isnan().any().item<bool>();
     split.x = gaps ? at::where(split.x.isnan(), split.x, on.to(at::kFloat)) : on.to(at::kByte);
   } else {
+    const bool gaps = split.x.is_floating_point() && split.x.isnan().any().item<bool>();
+    const Tensor before = split.x;
     split.binarise = true;
-    split.x = Dataset::rows(split, 0, split.rows(), rng).to(at::kByte);
+    split.x = Dataset::rows(split, 0, split.rows(), rng);
+    split.x = gaps ? at::where(before.isnan(), before, split.x) : split.x.to(at::kByte);
     split.binarise = false;
   }
   split.scale = 1;
@@ -135,10 +154,15 @@ void read_parts(Dataset& set, const RawSet& raw, const DataOptions& options) {
                                       part->x.size(1)));
   if (options.labels >= 0)
     for (Split* part : {&set.train, &set.valid, &set.test}) take_label_column(*part, options.labels, set.name);
+  if (options.labels >= 0 && options.labels < static_cast<std::int64_t>(set.column_names.size()))
+    set.column_names.erase(set.column_names.begin() + options.labels);
+  // Rows to hold out are drawn at random where the user asks for them: files are often sorted.
+  const std::int64_t all_rows = set.train.rows();
+  if (options.test > 0 || (options.valid > 0 && raw.default_valid == 0)) shuffle(set.train, Rng(static_cast<std::uint64_t>(options.seed)));
   auto hold = [&](Split& part, double asked, const char* name) {
     if (asked <= 0) return;
     if (part.rows() > 0) fail_data(set.name, fmt::format("has its own {0} part; leave :{0}= out", name));
-    hold_out(set.train, part, held_out(asked, set.train.rows(), set.name));
+    hold_out(set.train, part, held_out(asked, all_rows, set.name));
   };
   hold(set.test, options.test, "test");
   hold(set.valid, options.valid >= 0 ? options.valid : static_cast<double>(raw.default_valid), "valid");
@@ -178,6 +202,19 @@ void transform_set(Dataset& set, const DataOptions& options, const Rng& rng) {
   set.values = options.onehot && !options.standardise ? "binary" : "real";
   if (set.train.x.size(1) != std::accumulate(set.shape.begin(), set.shape.end(), std::int64_t{1}, std::multiplies<>()))
     set.shape = {set.train.x.size(1)};
+}
+
+// The transform a model was trained under, in place of one fitted anew to this file.
+void apply_learnt(Dataset& set, const Transform& learnt, const Rng& rng) {
+  std::uint64_t number = 0;
+  for (Split* part : {&set.train, &set.valid, &set.test}) {
+    if (part->rows() == 0) continue;
+    if (!learnt.group_sizes.empty()) part->scale = 1;
+    part->x = learnt.apply(Dataset::rows(*part, 0, part->rows(), rng), set.name, rng.fork({9, number++}));
+    part->scale = 1;
+  }
+  set.transform = learnt;
+  set.shape = {set.train.x.size(1)};
 }
 
 }  // namespace
@@ -232,15 +269,15 @@ nlohmann::ordered_json Dataset::describe() const {
   return json;
 }
 
-Dataset load_dataset(const std::string& text, bool allow_missing) {
+Dataset load_dataset(const std::string& text, bool allow_missing, const Transform* learnt) {
   const DataSpec spec = parse_data_spec(text);
   const DataOptions options = check_spec(spec);
-  Dataset set = make_dataset(read_set(spec), options, allow_missing);
+  Dataset set = make_dataset(read_set(spec), options, allow_missing, learnt);
   set.spec = text;
   return set;
 }
 
-Dataset make_dataset(RawSet raw, const DataOptions& options, bool allow_missing) {
+Dataset make_dataset(RawSet raw, const DataOptions& options, bool allow_missing, const Transform* learnt) {
   Dataset set;
   set.spec = set.name = raw.name;
   set.description = raw.description;
@@ -254,13 +291,18 @@ Dataset make_dataset(RawSet raw, const DataOptions& options, bool allow_missing)
   for (const Split* part : {&set.train, &set.valid, &set.test}) check_finite(*part, set.name, allow_missing);
   set.values = raw.values.empty() ? infer_values(set.train.x) : raw.values;
   count_classes(set);
-  const bool bytes = set.train.x.scalar_type() == at::kByte;
-  if (set.values == "grey" && bytes)
-    for (Split* part : {&set.train, &set.valid, &set.test}) part->scale = 1.0F / 255;
+  for (Split* part : {&set.train, &set.valid, &set.test})
+    if (set.values == "grey" && !options.onehot && part->rows() > 0 && part->x.scalar_type() == at::kByte) part->scale = 1.0F / 255;
+  if (set.values == "binary" && (options.binarize == "dynamic" || options.binarize == "threshold"))
+    fail_data(set.name, fmt::format("is binary already; leave :binarize={} out", options.binarize));
+  const bool transformed = options.onehot || options.dequantise || options.standardise;
+  if (transformed && options.binarize == "dynamic")
+    fail_data(set.name, "fresh binarisation (dynamic) does not go with onehot, dequantise or standardise");
   set.binarize = set.values == "binary" ? "static" : options.binarize.empty() ? "none" : options.binarize;
   const Rng rng(static_cast<std::uint64_t>(options.seed) ^ 0xB1A5ULL);
   if (set.values != "binary" && set.binarize != "none") binarise_set(set, rng);
-  if (options.onehot || options.dequantise || options.standardise) transform_set(set, options, rng);
+  if (learnt && !learnt->identity()) apply_learnt(set, *learnt, rng);
+  else if (transformed) transform_set(set, options, rng);
   return set;
 }
 

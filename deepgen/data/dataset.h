@@ -44,15 +44,17 @@ class Dataset {
   static Tensor rows(const Split& split, std::int64_t first, std::int64_t count, const Rng& rng);
   static Tensor labels(const Split& split, const std::vector<std::int64_t>& index);
 
-  // What a checkpoint remembers: enough to refuse other data and to invert the transforms in samples.
+  // What a checkpoint remembers: enough to refuse a resume on other data and to invert the transforms in samples.
   nlohmann::ordered_json describe() const;
 };
 
 // Reads, splits, binarises and transforms. `allow_missing`: NaN cells pass (completion), else they are refused
 // with row and column.
-Dataset load_dataset(const std::string& spec, bool allow_missing = false);
+// `learnt`: a transform to use in place of one fitted to this file (a trained model's).
+Dataset load_dataset(const std::string& spec, bool allow_missing = false, const Transform* learnt = nullptr);
 
 // The same on a set that is already in memory (tests, programs).
-Dataset make_dataset(RawSet raw, const DataOptions& options, bool allow_missing = false);
+Dataset make_dataset(RawSet raw, const DataOptions& options, bool allow_missing = false,
+                     const Transform* learnt = nullptr);
 
 }  // namespace deepgen

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <limits>
 
 #include "deepgen/core/error.h"
 #include "deepgen/ops/binary_units.h"
@@ -38,15 +39,21 @@ void Transform::fit_standardise(const Tensor& x) {
 
 Tensor Transform::apply(const Tensor& x, const std::string& what, const Rng& rng) const {
   Tensor result = x;
+  const std::size_t expected = !group_sizes.empty() ? group_sizes.size() : !mean.empty() ? mean.size() : 0;
+  if (expected > 0 && x.size(1) != static_cast<std::int64_t>(expected))
+    fail_data(what, fmt::format("expected {} columns for the transform, got {}", expected, x.size(1)));
   if (!group_sizes.empty()) {
     std::vector<Tensor> groups;
     for (std::size_t j = 0; j < group_sizes.size(); ++j) {
       const Tensor value = result.select(1, static_cast<std::int64_t>(j)) - group_minimum[j];
-      const Tensor bad = at::logical_or(value < 0, value > static_cast<double>(group_sizes[j] - 1));
+      const Tensor missing = value.isnan();  // a missing cell becomes a missing group
+      const Tensor outside = at::logical_or(value < 0, value > static_cast<double>(group_sizes[j] - 1));
+      const Tensor bad = at::logical_and(at::logical_or(outside, value != value.round()), missing.logical_not());
       if (bad.any().item<bool>())
-        fail_data(what, fmt::format("column {} has a value unseen in training at row {}", j,
+        fail_data(what, fmt::format("column {} has a value that is not whole or was unseen in training at row {}", j,
                                     bad.nonzero()[0].item<std::int64_t>()));
-      groups.push_back(at::one_hot(value.to(at::kLong), group_sizes[j]).to(at::kFloat));
+      const Tensor group = at::one_hot(at::nan_to_num(value, 0).to(at::kLong), group_sizes[j]).to(at::kFloat);
+      groups.push_back(group.masked_fill(missing.unsqueeze(1), std::numeric_limits<float>::quiet_NaN()));
     }
     result = at::cat(groups, 1);
   }
@@ -89,10 +96,12 @@ Transform Transform::from_json(const nlohmann::ordered_json& json) {
   if (json.contains("standardise")) {
     transform.mean = json["standardise"].at("mean").get<std::vector<double>>();
     transform.deviation = json["standardise"].at("deviation").get<std::vector<double>>();
+    if (transform.deviation.size() != transform.mean.size()) fail_data("transform", "standardise means and deviations differ in number");
   }
   if (json.contains("onehot")) {
     transform.group_sizes = json["onehot"].at("sizes").get<std::vector<std::int64_t>>();
     transform.group_minimum = json["onehot"].at("minimum").get<std::vector<double>>();
+    if (transform.group_minimum.size() != transform.group_sizes.size()) fail_data("transform", "onehot sizes and minima differ in number");
   }
   return transform;
 }

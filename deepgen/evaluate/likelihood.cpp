@@ -13,11 +13,18 @@ constexpr std::int64_t chunk = 2000;
 
 // A function of rows over a whole split, chunk by chunk.
 template <class F>
-Tensor over_rows(const Split& split, std::int64_t rows, const Rng& rng, F function) {
+Tensor over_rows(const Split& split, const Rng& rng, F function) {
   std::vector<Tensor> parts;
-  for (std::int64_t first = 0; first < rows; first += chunk)
-    parts.push_back(function(Dataset::rows(split, first, std::min(chunk, rows - first), rng.fork({static_cast<std::uint64_t>(first)}))));
+  for (std::int64_t first = 0; first < split.rows(); first += chunk)
+    parts.push_back(function(Dataset::rows(split, first, std::min(chunk, split.rows() - first), rng.fork({static_cast<std::uint64_t>(first)}))));
   return at::cat(parts);
+}
+
+// `count` rows drawn at random: files are often sorted.
+Tensor random_rows(const Split& split, std::int64_t count, const Rng& rng) {
+  std::vector<std::int64_t> index = rng.fork({0}).permutation(split.rows());
+  index.resize(static_cast<std::size_t>(std::min(count, split.rows())));
+  return Dataset::rows(split, index, rng.fork({1}));
 }
 
 Score row_score(const char* metric, const Split& split, ScoreKind kind, const Tensor& values, std::string how) {
@@ -50,16 +57,16 @@ Tensor reconstruction_error(CanEncode& encoder, CanDecode& decoder, const Tensor
 constexpr std::int64_t proxy_rows = 500;  // the pseudo-likelihood costs D free energies a row
 
 void add_proxies(Model& model, const Split& split, const Rng& rng, std::vector<Score>& scores) {
-  const std::int64_t rows = std::min(proxy_rows, split.rows());
-  if (auto* pseudo = as<HasPseudoLikelihood>(model))
-    scores.push_back(row_score("pseudo_log_likelihood", split, ScoreKind::proxy,
-                               over_rows(split, rows, rng, [&](const Tensor& x) { return pseudo->pseudo_log_likelihood(x); }),
-                               fmt::format("sum over units of log p(unit | all others), first {} rows", rows)));
+  if (auto* pseudo = as<HasPseudoLikelihood>(model)) {
+    const Tensor rows = random_rows(split, proxy_rows, rng);
+    scores.push_back(row_score("pseudo_log_likelihood", split, ScoreKind::proxy, pseudo->pseudo_log_likelihood(rows),
+                               fmt::format("sum over units of log p(unit | all others), {} rows at random", rows.size(0))));
+  }
   auto* encoder = as<CanEncode>(model);
   auto* decoder = as<CanDecode>(model);
   if (encoder && decoder)
     scores.push_back(row_score("reconstruction_error", split, ScoreKind::proxy,
-                               over_rows(split, split.rows(), rng,
+                               over_rows(split, rng,
                                          [&](const Tensor& x) { return reconstruction_error(*encoder, *decoder, x); }),
                                "cross entropy between a case and the decoded mean of its code"));
 }
@@ -71,6 +78,7 @@ Normaliser normaliser_of(Model& model, const AnnealingPlan& plan, const Tensor& 
   if (!energy) fail_usage("likelihood", "this model has no likelihood that can be computed or estimated");
   Normaliser result;
   if (const auto exact = energy->exact_log_partition()) {
+    if (!std::isfinite(*exact)) fail_numerical("likelihood", "log Z is not finite: the weights of the model are too large or broken");
     result.log_z = *exact;
     result.how = "log Z by enumeration of the smaller layer";
     return result;
@@ -81,37 +89,49 @@ Normaliser normaliser_of(Model& model, const AnnealingPlan& plan, const Tensor& 
   result.standard_error = bracket.forward.standard_error;
   result.lower = std::min(bracket.forward.value, bracket.reverse.value);
   result.upper = std::max(bracket.forward.value, bracket.reverse.value);
+  const bool crossed = bracket.reverse.value < bracket.forward.value;  // the errors overlap: the bracket is their spread
   result.warning = bracket.warning;
   result.how = fmt::format(
       "annealed importance sampling, {} chains x {} temperatures ({}), log Z forward {:.2f} +- {:.2f} (effective chains "
-      "{:.1f}), reverse {:.2f} +- {:.2f}",
+      "{:.1f}), reverse {:.2f} +- {:.2f} (effective chains {:.1f}){}",
       bracket.forward.chains, bracket.forward.temperatures, plan.schedule, bracket.forward.value,
       bracket.forward.standard_error, bracket.forward.effective_chains, bracket.reverse.value,
-      bracket.reverse.standard_error);
+      bracket.reverse.standard_error, bracket.reverse.effective_chains,
+      crossed ? "; the two runs crossed within their errors" : "");
   return result;
+}
+
+Normaliser split_normaliser(Model& model, const Split& split, const AnnealingPlan& plan, const Rng& rng, Observer& observer) {
+  Rng own = rng.fork({2});
+  return normaliser_of(model, plan, random_rows(split, plan.chains, rng), own, observer);
 }
 
 Tensor log_prob_rows(Model& model, const Split& split, const Normaliser& normaliser, const Rng& rng) {
   HasFreeEnergy& energy = *as<HasFreeEnergy>(model);
-  return over_rows(split, split.rows(), rng, [&](const Tensor& x) { return -energy.free_energy(x) - normaliser.log_z; });
+  std::int64_t first = 0;
+  Tensor rows = over_rows(split, rng, [&](const Tensor& x) {
+    model.check_data(x, split.name, first);
+    first += x.size(0);
+    return -energy.free_energy(x) - normaliser.log_z;
+  });
+  if (!rows.isfinite().all().item<bool>())
+    fail_numerical("likelihood", "log-probabilities are not finite: the weights of the model are too large or broken");
+  return rows;
 }
 
 std::vector<Score> evaluate_model(Model& model, const Dataset& data, const std::string& split_name,
                                   const AnnealingPlan& plan, Rng& rng, Observer& observer) {
   const Split& split = data.split(split_name);
-  std::vector<std::int64_t> index = rng.fork({0}).permutation(split.rows());
-  index.resize(static_cast<std::size_t>(std::min(plan.chains, split.rows())));
-  const Tensor start = Dataset::rows(split, index, rng.fork({1}));
-  model.check_data(start, data.name);
   std::vector<Score> scores;
   if (as<HasFreeEnergy>(model)) {
-    Rng own = rng.fork({2});
-    const Normaliser normaliser = normaliser_of(model, plan, start, own, observer);
+    const Normaliser normaliser = split_normaliser(model, split, plan, rng, observer);
     scores.push_back(log_prob_score(log_prob_rows(model, split, normaliser, rng.fork({3})), split, normaliser));
     if (!data.one_matrix && split_name != "train")
       scores.push_back(log_prob_score(log_prob_rows(model, data.train, normaliser, rng.fork({4})), data.train, normaliser));
   }
   add_proxies(model, split, rng.fork({5}), scores);
+  if (data.one_matrix)
+    for (Score& score : scores) score.split = "all";
   return scores;
 }
 
@@ -122,7 +142,7 @@ std::function<std::optional<ValidationScore>(Model&)> validation_score(const Dat
     auto* annealed = as<CanAnneal>(model);
     if (!energy || !annealed || data.valid.rows() == 0) return std::nullopt;
     const Rng rng = Rng(seed).fork({77});
-    const Tensor energies = over_rows(data.valid, data.valid.rows(), rng, [&](const Tensor& x) { return energy->free_energy(x); });
+    const Tensor energies = over_rows(data.valid, rng, [&](const Tensor& x) { return energy->free_energy(x); });
     double log_z = 0;
     const bool exact = energy->enumeration_units() <= quick_units;
     if (exact) {

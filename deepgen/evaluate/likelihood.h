@@ -20,6 +20,9 @@ struct Normaliser {
 };
 Normaliser normaliser_of(Model& model, const AnnealingPlan& plan, const Tensor& data, Rng& rng, Observer& observer);
 
+// The same with the reverse run begun at random rows of `split`; equal rng, equal answer, whoever asks.
+Normaliser split_normaliser(Model& model, const Split& split, const AnnealingPlan& plan, const Rng& rng, Observer& observer);
+
 // log p of every row of a split, [N] float64, nats; `how` and kind as in the normaliser.
 Tensor log_prob_rows(Model& model, const Split& split, const Normaliser& normaliser, const Rng& rng);
 

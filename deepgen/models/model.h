@@ -65,8 +65,10 @@ class Model : public torch::nn::Module {
   // Rows of weights that are pictures of the input, [n, D], or undefined.
   virtual Tensor filters() { return {}; }
 
-  // Throws a data error when this set cannot be learnt: `row` and `column` of the first offending value.
-  virtual void check_data(const Tensor& x, const std::string& what) const;
+  // Throws a data error that names row (counted from first_row) and column of the first value the model cannot take.
+  virtual void check_data(const Tensor& x, const std::string& what, std::int64_t first_row = 0) const;
+  // Throws a usage error when the model's gradients do not go with this optimiser.
+  virtual void check_optimiser(const std::string& name) const;
 
   virtual Options& options() = 0;   // settable as model.<name>
   virtual Options& learning() = 0;  // settable as training.<name>, beside the trainer's own

@@ -2,34 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cmath>
 
 #include "deepgen/core/error.h"
 #include "deepgen/ops/binary_units.h"
+#include "deepgen/ops/products.h"
 #include "deepgen/parts/enumeration.h"
 
 namespace deepgen {
 namespace {
-
-struct StepRange {
-  std::int64_t first, last;
-};
-
-// "K" or "A..B".
-StepRange parse_gibbs_steps(const std::string& text) {
-  auto number = [&](std::string_view part) {
-    std::int64_t value = 0;
-    const auto [end, code] = std::from_chars(part.data(), part.data() + part.size(), value);
-    if (code != std::errc() || end != part.data() + part.size() || value < 1 || value > 100000)
-      fail_usage("training.gibbs_steps", fmt::format("expected K or A..B with numbers from 1 to 100000, got '{}'", text));
-    return value;
-  };
-  const std::string_view view = text;
-  const auto dots = view.find("..");
-  if (dots == std::string_view::npos) return {number(view), number(view)};
-  return {number(view.substr(0, dots)), number(view.substr(dots + 2))};
-}
 
 void ensure_gradient(Tensor& parameter) {
   if (!parameter.grad().defined()) parameter.mutable_grad() = at::zeros_like(parameter);
@@ -39,7 +20,7 @@ void ensure_gradient(Tensor& parameter) {
 void product(Tensor& out, const Tensor& a, const Tensor& b) {
   if (out.dim() != 2 || out.size(0) != a.size(0) || out.size(1) != b.size(1))
     out = at::empty({a.size(0), b.size(1)}, a.options());
-  at::mm_out(out, a, b);
+  multiply(out, a, b);
 }
 
 }  // namespace
@@ -49,13 +30,15 @@ void product(Tensor& out, const Tensor& a, const Tensor& b) {
 struct Rbm::Workspace {
   Tensor h_data, h_start, h, v;  // [B, H] mean under the data, [B, H] sample of it, chain states
   Tensor dv, dh;                 // gradient with respect to b and c before centring
+  Tensor v_shifted, h_shifted;   // units minus their offsets (centring)
+  Tensor row;                    // [1, B]
   bool samples_wanted = false;
 };
 
 Rbm::Rbm(RbmOptions options, RbmLearning learning, std::int64_t visible)
     : options_(std::move(options)), learning_(std::move(learning)), workspace_(std::make_shared<Workspace>()) {
   if (visible < 1) fail_data("rbm", fmt::format("expected at least one visible unit, got {}", visible));
-  parse_gibbs_steps(learning_.gibbs_steps);
+  learning_.check();
   const std::int64_t hidden = options_.hidden;
   if (learning_.learning == "exact" && std::min(visible, hidden) > enumerable_units)
     fail_usage("training.learning",
@@ -87,7 +70,13 @@ void Rbm::initialise(const Batch& sample, Rng& rng) {
   if (chains.defined()) chains.copy_(sample_h_given_v(chain_start(chains.size(0), rng), rng));
 }
 
-void Rbm::check_data(const Tensor& x, const std::string& what) const {
+void Rbm::check_optimiser(const std::string& name) const {
+  if (name == "adam" && learning_.centring)
+    fail_usage("training.optimiser", "adam scales each element of the gradient by itself, which undoes centring and can go "
+                                     "downhill; use sgd, or set training.centring=false");
+}
+
+void Rbm::check_data(const Tensor& x, const std::string& what, std::int64_t first_row) const {
   if (x.size(1) != visible())
     fail_data(what, fmt::format("expected {} columns, as the model was made for, got {}", visible(), x.size(1)));
   const Tensor bad = at::logical_not(at::logical_or(x == 0, x == 1));
@@ -96,7 +85,7 @@ void Rbm::check_data(const Tensor& x, const std::string& what) const {
   const std::int64_t row = first[0].item<std::int64_t>(), column = first[1].item<std::int64_t>();
   fail_data(what, fmt::format("expected 0 or 1 for binary units, got {} at row {}, column {}; add a binarisation to "
                               "the data: :binarize=threshold, static or dynamic",
-                              x[row][column].item<double>(), row, column));
+                              x[row][column].item<double>(), first_row + row, column));
 }
 
 Tensor Rbm::filters() { return weights.t().contiguous(); }
@@ -104,25 +93,29 @@ Tensor Rbm::filters() { return weights.t().contiguous(); }
 // ---------------------------------------------------------------- conditionals
 
 Tensor Rbm::mean_h_given_v(const Tensor& v) const {
-  Tensor h = at::mm(v, weights);
+  Tensor h;
+  product(h, v, weights);
   binary_layer(h, hidden_bias, 1, {}, {.mean = h});
   return h;
 }
 
 Tensor Rbm::mean_v_given_h(const Tensor& h) const {
-  Tensor v = at::mm(h, weights.t());
+  Tensor v;
+  product(v, h, weights.t());
   binary_layer(v, visible_bias, 1, {}, {.mean = v});
   return v;
 }
 
 Tensor Rbm::sample_h_given_v(const Tensor& v, Rng& rng) const {
-  Tensor h = at::mm(v, weights);
+  Tensor h;
+  product(h, v, weights);
   binary_layer(h, hidden_bias, 1, rng.next(), {.sample = h});
   return h;
 }
 
 Tensor Rbm::sample_v_given_h(const Tensor& h, Rng& rng) const {
-  Tensor v = at::mm(h, weights.t());
+  Tensor v;
+  product(v, h, weights.t());
   binary_layer(v, visible_bias, 1, rng.next(), {.sample = v});
   return v;
 }
@@ -140,7 +133,6 @@ Metrics Rbm::gradients(const Batch& batch, const Turn& turn, Rng& rng) {
   if (learning_.learning == "exact") exact_phase();
   else chain_phase(turn, rng);
   if (learning_.sparsity > 0) add_sparsity();
-  if (learning_.centring) centre(turn.step);
   return {};
 }
 
@@ -152,17 +144,36 @@ void Rbm::data_phase(const Tensor& v, Rng& rng) {
   if (w.samples_wanted && (!w.h_start.defined() || !w.h_start.is_same_size(w.h_data))) w.h_start = at::empty_like(w.h_data);
   binary_layer(w.h_data, hidden_bias, 1, rng.next(),
                {.mean = w.h_data, .sample = w.samples_wanted ? w.h_start : Tensor()});
-  at::addmm_out(weights.mutable_grad(), weights.grad(), v.t(), w.h_data, 0, -share);
   column_sums(v, -share, false, w.dv);
   column_sums(w.h_data, -share, false, w.dh);
   if (learning_.centring) {  // here dv and dh are minus the data's means
     visible_offset.mul_(1 - learning_.offset_rate).sub_(w.dv, learning_.offset_rate);
     hidden_offset.mul_(1 - learning_.offset_rate).sub_(w.dh, learning_.offset_rate);
   }
+  add_products(v, w.h_data, -share, 0);
+}
+
+// dW = keep * dW + share * v^T h. Under centring v and h are taken without their offsets, and the part of db and dc
+// that carries the gradient back to the plain parameters (Melchior et al. 2016, eq. 12-14: db = dv - dW lambda,
+// dc = dh - dW^T mu) is formed from the factors: v^T (h lambda) costs one pass over v, not one over dW.
+void Rbm::add_products(const Tensor& v, const Tensor& h, double share, double keep) {
+  Workspace& w = *workspace_;
+  if (!learning_.centring) {
+    multiply(weights.mutable_grad(), v.t(), h, share, keep);
+    return;
+  }
+  w.v_shifted = v - visible_offset;
+  w.h_shifted = h - hidden_offset;
+  multiply(weights.mutable_grad(), w.v_shifted.t(), w.h_shifted, share, keep);
+  product(w.row, hidden_offset.unsqueeze(0), w.h_shifted.t());
+  Tensor dv = w.dv.unsqueeze(0), dh = w.dh.unsqueeze(0);
+  multiply(dv, w.row, w.v_shifted, -share, 1);
+  product(w.row, visible_offset.unsqueeze(0), w.v_shifted.t());
+  multiply(dh, w.row, w.h_shifted, -share, 1);
 }
 
 std::int64_t Rbm::gibbs_steps(const Turn& turn) const {
-  const StepRange range = parse_gibbs_steps(learning_.gibbs_steps);
+  const GibbsRange range = parse_gibbs_steps(learning_.gibbs_steps);
   const double progress = static_cast<double>(turn.step) / static_cast<double>(std::max<std::int64_t>(turn.steps, 1));
   const double steps = static_cast<double>(range.first) + progress * static_cast<double>(range.last - range.first + 1);
   return std::clamp(static_cast<std::int64_t>(steps), std::min(range.first, range.last), std::max(range.first, range.last));
@@ -182,7 +193,7 @@ void Rbm::chain_phase(const Turn& turn, Rng& rng) {
   }
   binary_layer(w.h, hidden_bias, 1, rng.next(), {.mean = w.h, .sample = persistent ? chains : Tensor()});
   const double share = 1.0 / static_cast<double>(w.v.size(0));
-  at::addmm_out(weights.mutable_grad(), weights.grad(), w.v.t(), w.h, 1, share);
+  add_products(w.v, w.h, share, 1);
   column_sums(w.v, share, true, w.dv);
   column_sums(w.h, share, true, w.dh);
 }
@@ -204,28 +215,27 @@ void Rbm::exact_phase() {
     small_mean.add_(weighted.sum(0));
     large_mean.add_(mean.t().mv(p));
   });
-  weights.mutable_grad().add_((by_hidden ? both.t() : both).to(at::kFloat));
-  workspace_->dv.add_((by_hidden ? large_mean : small_mean).to(at::kFloat));
-  workspace_->dh.add_((by_hidden ? small_mean : large_mean).to(at::kFloat));
+  Tensor v_mean = by_hidden ? large_mean : small_mean;
+  Tensor h_mean = by_hidden ? small_mean : large_mean;
+  Tensor vh = by_hidden ? both.t() : both;
+  if (learning_.centring) {  // <(v - mu)(h - lambda)> = <v h> - mu <h> - (<v> - mu) lambda
+    const Tensor mu = visible_offset.to(at::kDouble), lambda = hidden_offset.to(at::kDouble);
+    vh = vh - at::outer(mu, h_mean) - at::outer(v_mean - mu, lambda);
+    v_mean = v_mean - vh.mv(lambda);
+    h_mean = h_mean - vh.t().mv(mu);
+  }
+  weights.mutable_grad().add_(vh.to(at::kFloat));
+  workspace_->dv.add_(v_mean.to(at::kFloat));
+  workspace_->dh.add_(h_mean.to(at::kFloat));
 }
 
-// Melchior et al. 2016, eq. 12-14: from the gradient of the plain to that of the centred energy and back.
-// dW' = dW - mu dh^T - dv lambda^T;  db = dv - dW' lambda;  dc = dh - dW'^T mu.
-void Rbm::centre(std::int64_t) {
-  Workspace& w = *workspace_;
-  Tensor& dw = weights.mutable_grad();
-  const Tensor left = at::stack({visible_offset, w.dv}, 1), right = at::stack({w.dh, hidden_offset});
-  at::addmm_out(dw, dw, left, right, 1, -1);
-  w.dv.sub_(dw.mv(hidden_offset));
-  w.dh.sub_(dw.t().mv(visible_offset));
-}
-
-// Hinton 2010, section 11: the cross entropy between wanted and mean activity pulls at c and W.
+// Hinton 2010, section 11: the cross entropy between wanted and mean activity pulls at c and W. Under centring the
+// inputs of a unit have mean zero and the pull at W vanishes.
 void Rbm::add_sparsity() {
   Workspace& w = *workspace_;
   const Tensor activity = w.h_data.mean(0);
   const Tensor pull = (activity - learning_.sparsity) * learning_.sparsity_cost;
-  weights.mutable_grad().addr_(learning_.centring ? visible_offset : data_mean, pull);
+  if (!learning_.centring) weights.mutable_grad().addr_(data_mean, pull);
   w.dh.add_(pull);
 }
 
@@ -245,7 +255,7 @@ Tensor Rbm::chain_steps(const Tensor& x, std::int64_t steps, const Tensor& known
   for (std::int64_t k = 0; k < steps; ++k) {
     product(h, v, weights);
     binary_layer(h, hidden_bias, 1, rng.next(), {.sample = h});
-    at::mm_out(v, h, weights.t());
+    product(v, h, weights.t());
     binary_layer(v, visible_bias, 1, rng.next(), {.sample = v});
     if (known.defined()) v = at::where(known, x, v);
   }
@@ -262,7 +272,7 @@ class RbmAnnealedChains : public AnnealedChains {
   RbmAnnealedChains(const Rbm& rbm, Tensor base_bias, const Tensor& v)
       : rbm_(rbm), base_bias_(std::move(base_bias)), tilt_(rbm.visible_bias - base_bias_), v_(v.clone()) {
     tilted_ = v_.to(at::kDouble).mv(tilt_.to(at::kDouble));
-    input_ = at::mm(v_, rbm_.weights);
+    product(input_, v_, rbm_.weights);
     h_ = at::empty_like(input_);
   }
 
@@ -270,11 +280,11 @@ class RbmAnnealedChains : public AnnealedChains {
     torch::NoGradGuard no_graph;
     log_weights.add_(tilted_, to - from);
     anneal_layer(input_, rbm_.hidden_bias, from, to, rng.next(), log_weights, h_);
-    at::mm_out(v_, h_, rbm_.weights.t());
+    product(v_, h_, rbm_.weights.t());
     at::lerp_out(bias_, base_bias_, rbm_.visible_bias, to);
     tilted_.zero_();
     binary_layer(v_, bias_, to, rng.next(), {.sample = v_, .weight = tilt_, .row_sum = tilted_});
-    at::mm_out(input_, v_, rbm_.weights);
+    product(input_, v_, rbm_.weights);
   }
 
  private:
@@ -302,8 +312,10 @@ std::unique_ptr<AnnealedChains> Rbm::anneal_from(const Tensor& v) {
 
 Tensor Rbm::free_energy(const Tensor& v) {
   torch::NoGradGuard no_graph;
-  const Tensor visible_part = at::mv(v, visible_bias).to(at::kDouble);
-  return -(visible_part + softplus_row_sum(at::mm(v, weights), hidden_bias));
+  const Tensor visible_part = (v * visible_bias).sum(1, false, at::kDouble);
+  Tensor input;
+  product(input, v, weights);
+  return -(visible_part + softplus_row_sum(input, hidden_bias));
 }
 
 std::optional<double> Rbm::exact_log_partition() {
@@ -323,7 +335,9 @@ std::optional<double> Rbm::exact_log_partition() {
 // log p(x_i | rest) = -softplus(F(x) - F(x with x_i flipped)); flipping unit i moves the hidden input by +-W_i.
 Tensor Rbm::pseudo_log_likelihood(const Tensor& v) {
   torch::NoGradGuard no_graph;
-  const Tensor input = at::mm(v, weights) + hidden_bias;
+  Tensor input;
+  product(input, v, weights);
+  input.add_(hidden_bias);
   const Tensor hidden_part = softplus_row_sum(input, {});
   Tensor total = at::zeros({v.size(0)}, at::kDouble);
   for (std::int64_t i = 0; i < visible(); ++i) {

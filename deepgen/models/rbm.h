@@ -13,6 +13,8 @@
 // Centring: with offsets mu, lambda (moving averages of the units' means under the data) the gradient is taken in
 //   E = -(v - mu).b' - (h - lambda).c' - (v - mu) W (h - lambda)
 // and carried back to the plain parameters: db = db' - dW lambda, dc = dc' - dW^T mu. The file holds plain W, b, c.
+// This is exact for plain gradient descent; with momentum or weight decay it holds for each gradient but not for the
+// decay or for gradients remembered under older offsets. Adam is refused: its scaling undoes centring.
 //
 // Likelihood: exact when either layer has at most 25 units, otherwise by annealed importance sampling from the
 // base-rate model (independent units at the marginals of the training data) through
@@ -56,7 +58,8 @@ class Rbm : public Model,
   void initialise(const Batch& sample, Rng& rng) override;  // b at the data's marginals, W small, offsets
   Metrics diagnose(const Batch& train, const Batch& valid, Rng& rng) override;
   Tensor filters() override;  // [H, V]
-  void check_data(const Tensor& x, const std::string& what) const override;
+  void check_data(const Tensor& x, const std::string& what, std::int64_t first_row = 0) const override;
+  void check_optimiser(const std::string& name) const override;
   Options& options() override { return options_; }
   Options& learning() override { return learning_; }
 
@@ -82,21 +85,18 @@ class Rbm : public Model,
   std::int64_t hidden() const { return weights.size(1); }
 
   Tensor weights, visible_bias, hidden_bias;  // W [V, H], b [V], c [H]
-  Tensor data_mean;                           // [V] marginals of the training data, smoothed: the base-rate model
+  Tensor data_mean;  // [V] smoothed marginals of (at most 20,000) training rows: the base-rate model
   Tensor visible_offset, hidden_offset;       // mu [V], lambda [H]
   Tensor chains;                              // [chains, H] hidden states of the persistent chains
 
  private:
   struct Workspace;  // buffers of one training step, kept between steps
-  struct Means {     // one side of the gradient: <v> and <h>; <v h> goes straight into the gradient
-    Tensor v, h;
-  };
 
   std::int64_t gibbs_steps(const Turn& turn) const;
   void data_phase(const Tensor& v, Rng& rng);
   void chain_phase(const Turn& turn, Rng& rng);
   void exact_phase();
-  void centre(std::int64_t step);
+  void add_products(const Tensor& v, const Tensor& h, double share, double keep);
   void add_sparsity();
   Tensor base_bias() const;  // b_0 = logit(data_mean)
 

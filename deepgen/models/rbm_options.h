@@ -1,9 +1,37 @@
 // Options of the binary restricted Boltzmann machine (rbm.h). Torch-free, so that usage errors answer at once.
 #pragma once
 
+#include <charconv>
+#include <string_view>
+
+#include "deepgen/core/error.h"
 #include "deepgen/core/options.h"
 
 namespace deepgen {
+
+// Gibbs steps an update at the beginning and at the end of training.
+struct GibbsRange {
+  std::int64_t first = 1, last = 1;
+};
+
+// "K" or "A..B" with A <= B; anything else is a usage error.
+inline GibbsRange parse_gibbs_steps(const std::string& text) {
+  auto number = [&](std::string_view part) {
+    std::int64_t value = 0;
+    const auto [end, code] = std::from_chars(part.data(), part.data() + part.size(), value);
+    const bool whole = code == std::errc() && end == part.data() + part.size();
+    if (!whole || value < 1 || value > 100000)
+      fail_usage("training.gibbs_steps", "expected K or A..B with numbers from 1 to 100000, got '" + text + "'");
+    return value;
+  };
+  const std::string_view view = text;
+  const auto dots = view.find("..");
+  if (dots == std::string_view::npos) return {number(view), number(view)};
+  const GibbsRange range{number(view.substr(0, dots)), number(view.substr(dots + 2))};
+  if (range.first > range.last)
+    fail_usage("training.gibbs_steps", "expected A..B with A at most B, got '" + text + "'");
+  return range;
+}
 
 struct RbmOptions : Options {
   std::int64_t hidden = 500;
@@ -24,6 +52,7 @@ struct RbmLearning : Options {
   double sparsity = 0;
   double sparsity_cost = 0.01;
 
+  void check() const override { parse_gibbs_steps(gibbs_steps); }
   void visit(OptionVisitor& v) override {
     v.field({"learning",
              "where the model's statistics come from: cd (chains restart at the data), pcd (chains persist), "

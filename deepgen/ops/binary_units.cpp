@@ -6,8 +6,10 @@ namespace deepgen {
 namespace {
 
 // The fused kernels read dense float32 rows in host memory; everything else takes the composed way.
-bool fused(const Tensor& input) {
-  return input.device().is_cpu() && input.scalar_type() == at::kFloat && input.is_contiguous();
+bool dense(const Tensor& x) { return !x.defined() || x.is_contiguous(); }
+bool fused(const Tensor& input, const Tensor& bias = {}, const UnitOutputs& outputs = {}) {
+  return input.device().is_cpu() && input.scalar_type() == at::kFloat && input.is_contiguous() && dense(bias) &&
+         dense(outputs.mean) && dense(outputs.sample) && dense(outputs.weight) && dense(outputs.row_sum);
 }
 
 float* floats(const Tensor& tensor) { return tensor.defined() ? tensor.data_ptr<float>() : nullptr; }
@@ -22,7 +24,7 @@ void for_rows(Kernel kernel, const Arguments& arguments, std::int64_t rows, doub
 }  // namespace
 
 void binary_layer(const Tensor& input, const Tensor& bias, double scale, Stream stream, UnitOutputs outputs) {
-  if (!fused(input)) return composed::binary_layer(input, bias, scale, stream, outputs);
+  if (!fused(input, bias, outputs)) return composed::binary_layer(input, bias, scale, stream, outputs);
   BinaryLayer layer{.input = floats(input),
                     .bias = floats(bias),
                     .scale = static_cast<float>(scale),
@@ -36,7 +38,7 @@ void binary_layer(const Tensor& input, const Tensor& bias, double scale, Stream 
 }
 
 Tensor softplus_row_sum(const Tensor& input, const Tensor& bias, double scale) {
-  if (!fused(input)) return composed::softplus_row_sum(input, bias, scale);
+  if (!fused(input, bias)) return composed::softplus_row_sum(input, bias, scale);
   Tensor sums = at::empty({input.size(0)}, at::kDouble);
   SoftplusSum layer{.input = floats(input),
                     .bias = floats(bias),
@@ -49,7 +51,7 @@ Tensor softplus_row_sum(const Tensor& input, const Tensor& bias, double scale) {
 
 void anneal_layer(const Tensor& input, const Tensor& bias, double from, double to, Stream stream, Tensor& row_sum,
                   Tensor& sample) {
-  if (!fused(input)) return composed::anneal_layer(input, bias, from, to, stream, row_sum, sample);
+  if (!fused(input, bias, {.sample = sample, .row_sum = row_sum})) return composed::anneal_layer(input, bias, from, to, stream, row_sum, sample);
   AnnealLayer layer{.input = floats(input),
                     .bias = floats(bias),
                     .from = from,
@@ -70,7 +72,7 @@ Tensor softplus_row_sum64(const Tensor& input) {
 }
 
 void column_sums(const Tensor& input, double scale, bool accumulate, Tensor& sums) {
-  if (!fused(input)) {
+  if (!fused(input, sums)) {
     const Tensor total = input.sum(0).mul_(scale);
     if (accumulate) sums.add_(total);
     else sums.copy_(total);

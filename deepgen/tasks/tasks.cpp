@@ -12,7 +12,7 @@
 namespace deepgen {
 namespace {
 
-constexpr std::int64_t chunk = 2000, slice = 50;
+constexpr std::int64_t chunk = 2000, slice = 50, block = 10000;
 
 struct PictureShape {
   std::int64_t channels, height, width;
@@ -57,13 +57,18 @@ Tensor over_split(const Split& split, const Rng& rng, F function) {
 Tensor sample_model(Model& model, const SamplingPlan& plan, Rng& rng, Observer& observer) {
   auto* chain = as<HasChain>(model);
   if (!chain) fail_usage("sample", "this model has neither ancestral samples nor a chain");
-  Tensor x = chain->chain_start(plan.count, rng);
-  std::vector<Tensor> rows;
-  for (std::int64_t r = 0; r < plan.rows; ++r) {
-    x = run_chain(*chain, x, r == 0 ? plan.steps : plan.between, {}, rng, observer, "sampling");
-    rows.push_back(plan.means ? chain->chain_mean(x, rng) : x);
+  // Blocks of chains keep the working memory small; the result itself is count * rows * D floats.
+  std::vector<std::vector<Tensor>> rows(static_cast<std::size_t>(plan.rows));
+  for (std::int64_t first = 0; first < plan.count; first += block) {
+    Tensor x = chain->chain_start(std::min(block, plan.count - first), rng);
+    for (std::int64_t r = 0; r < plan.rows; ++r) {
+      x = run_chain(*chain, x, r == 0 ? plan.steps : plan.between, {}, rng, observer, "sampling");
+      rows[static_cast<std::size_t>(r)].push_back(plan.means ? chain->chain_mean(x, rng) : x);
+    }
   }
-  return at::cat(rows);
+  std::vector<Tensor> bands;
+  for (const std::vector<Tensor>& parts : rows) bands.push_back(at::cat(parts));
+  return at::cat(bands);
 }
 
 Tensor hide_cells(const Tensor& x, const std::vector<std::int64_t>& shape, const std::string& what, Rng& rng) {

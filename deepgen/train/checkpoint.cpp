@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
-#include <set>
 
 #include "deepgen/core/error.h"
 #include "deepgen/data/files/safetensors.h"
+#include "deepgen/data/transform.h"
 #include "deepgen/train/settings.h"
 
 namespace deepgen {
@@ -50,14 +52,36 @@ const std::string& entry(const SafeTensors& file, const std::string& key, const 
 template <class T>
 T parsed(const SafeTensors& file, const std::string& key, const std::string& path) {
   try {
-    return nlohmann::ordered_json::parse(entry(file, key, path)).template get<T>();
+    const auto json = nlohmann::ordered_json::parse(entry(file, key, path));
+    if (std::is_integral_v<T> && !json.is_number_integer()) fail_data(path, fmt::format("the metadata entry '{}' is malformed", key));
+    return json.template get<T>();
   } catch (const nlohmann::json::exception&) {
     fail_data(path, fmt::format("the metadata entry '{}' is malformed", key));
   }
 }
 
-// "weights [784, 500]".
-std::string shape_text(const Tensor& tensor) { return fmt::format("[{}]", fmt::join(tensor.sizes().vec(), ", ")); }
+// "[784, 500] float32".
+std::string shape_text(const Tensor& tensor) {
+  const char* type = "?";
+  for (const auto& [ours, theirs] : types)
+    if (tensor.scalar_type() == theirs) type = dtype_name(ours);
+  return fmt::format("[{}] {}", fmt::join(tensor.sizes().vec(), ", "), type);
+}
+
+// Data descriptions are read by every user of a checkpoint: their types are checked once, here.
+void check_description(const nlohmann::ordered_json& data, const std::string& path) {
+  try {
+    if (!data.is_object()) fail_data(path, "the metadata entry 'data' is malformed");
+    data.at("shape").get<std::vector<std::int64_t>>();
+    data.value("columns", std::vector<std::string>{});
+    data.value("spec", std::string());
+    data.value("binarize", std::string());
+    data.value("classes", std::int64_t{0});
+    Transform::from_json(data.value("transform", nlohmann::ordered_json::object()));
+  } catch (const nlohmann::json::exception&) {
+    fail_data(path, "the metadata entry 'data' is malformed");
+  }
+}
 
 }  // namespace
 
@@ -78,14 +102,15 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
 
 Checkpoint load_checkpoint(const std::string& path) {
   SafeTensors file = read_safetensors(path);
-  const int version = parsed<int>(file, "format_version", path);
-  if (version < 1 || version > checkpoint_format_version)
+  const double version = parsed<double>(file, "format_version", path);
+  if (version != std::floor(version) || version < 1 || version > checkpoint_format_version)
     fail_data(path, fmt::format("expected format version 1 to {}, got {}; use a newer deepgen", checkpoint_format_version,
                                 version));
   Checkpoint checkpoint;
   checkpoint.model = entry(file, "model", path);
   checkpoint.options = parsed<nlohmann::ordered_json>(file, "options", path);
   checkpoint.data = parsed<nlohmann::ordered_json>(file, "data", path);
+  check_description(checkpoint.data, path);
   checkpoint.stage = parsed<std::int64_t>(file, "stage", path);
   checkpoint.step = parsed<std::int64_t>(file, "step", path);
   checkpoint.seed = parsed<std::uint64_t>(file, "seed", path);
@@ -100,51 +125,83 @@ void collect_tensors(Model& model, const std::string& prefix, std::map<std::stri
   for (const auto& item : model.named_buffers()) into[prefix + item.key()] = item.value();
 }
 
-void restore_tensors(Model& model, const std::string& prefix, const Checkpoint& checkpoint, const std::string& path) {
+void copy_tensors(const Checkpoint& checkpoint, std::map<std::string, Tensor>& wanted, const std::string& path) {
   torch::NoGradGuard no_graph;
-  std::map<std::string, Tensor> wanted;
-  collect_tensors(model, prefix, wanted);
   std::vector<std::string> problems;
   for (const auto& [name, tensor] : wanted) {
     const auto found = checkpoint.tensors.find(name);
     if (found == checkpoint.tensors.end()) problems.push_back("missing " + name);
-    else if (found->second.sizes() != tensor.sizes() || found->second.scalar_type() != tensor.scalar_type())
+    else if (shape_text(found->second) != shape_text(tensor))
       problems.push_back(fmt::format("{} is {}, expected {}", name, shape_text(found->second), shape_text(tensor)));
   }
   for (const auto& [name, tensor] : checkpoint.tensors)
-    if (name.starts_with(prefix) && !wanted.contains(name)) problems.push_back("extra " + name);
+    if (!wanted.contains(name)) problems.push_back("extra " + name);
   if (!problems.empty()) fail_data(path, fmt::format("does not fit the model {}: {}", checkpoint.model, fmt::join(problems, "; ")));
   for (auto& [name, tensor] : wanted) tensor.copy_(checkpoint.tensors.at(name));
 }
 
-std::shared_ptr<Model> make_model_of(const Checkpoint& checkpoint) {
-  Settings settings(checkpoint.model);
-  settings.set_all(checkpoint.options);
+namespace {
+
+// The largest machine a file can describe has no more inputs than its largest tensor has numbers.
+DataShape shape_of(const Checkpoint& checkpoint, const std::string& path) {
   DataShape data;
   data.shape = checkpoint.data.at("shape").get<std::vector<std::int64_t>>();
+  std::int64_t largest = 0;
+  for (const auto& [name, tensor] : checkpoint.tensors) largest = std::max(largest, tensor.numel());
   data.columns = 1;
-  for (const std::int64_t size : data.shape) data.columns *= size;
+  for (const std::int64_t size : data.shape) {
+    if (size < 1 || size > largest || data.columns > largest / size)
+      fail_data(path, fmt::format("the shape [{}] of a case does not fit the tensors of the file", fmt::join(data.shape, ", ")));
+    data.columns *= size;
+  }
+  if (data.shape.empty()) fail_data(path, "the shape of a case is empty");
   data.classes = checkpoint.data.value("classes", std::int64_t{0});
-  return make_model(checkpoint.model, settings.model_json(), settings.learning_json(), data);
+  return data;
 }
 
-std::shared_ptr<Model> load_model(const Checkpoint& checkpoint, const std::string& path) {
-  std::shared_ptr<Model> model;
+std::shared_ptr<Model> make_model_of(const Checkpoint& checkpoint, const std::string& path) {
   try {
-    model = make_model_of(checkpoint);
-  } catch (const nlohmann::json::exception& error) {
-    fail_data(path, fmt::format("the data description is malformed ({})", error.what()));
+    Settings settings(checkpoint.model);
+    settings.set_all(checkpoint.options);
+    return make_model(checkpoint.model, settings.model_json(), settings.learning_json(), shape_of(checkpoint, path));
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::data && std::string(error.what()).find(path) != std::string::npos) throw;
+    fail_data(path, fmt::format("describes a model that cannot be made: {}", error.what()));
+  } catch (const c10::Error& error) {
+    fail_data(path, fmt::format("describes a model that cannot be made: {}", error.what_without_backtrace()));
+  } catch (const std::exception& error) {
+    fail_data(path, fmt::format("describes a model that cannot be made: {}", error.what()));
   }
-  restore_tensors(*model, "model.", checkpoint, path);
-  for (auto& item : model->named_parameters()) {
-    const auto average = checkpoint.tensors.find("average." + item.key());
-    if (average == checkpoint.tensors.end()) continue;
-    if (average->second.sizes() != item.value().sizes())
-      fail_data(path, fmt::format("average.{} is {}, expected {}", item.key(), shape_text(average->second),
-                                  shape_text(item.value())));
-    torch::NoGradGuard no_graph;
-    item.value().copy_(average->second);
+}
+
+void check_finite(const std::string& name, const Tensor& tensor, const std::string& path) {
+  if (tensor.is_floating_point() && !tensor.isfinite().all().item<bool>())
+    fail_data(path, fmt::format("the tensor {} holds values that are not finite", name));
+}
+
+}  // namespace
+
+std::shared_ptr<Model> load_model(const Checkpoint& checkpoint, const std::string& path) {
+  std::shared_ptr<Model> model = make_model_of(checkpoint, path);
+  Checkpoint used = checkpoint;  // shares the tensors
+  used.tensors.clear();
+  bool averaged = false;
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    if (name.starts_with("optimiser.")) continue;  // of no use here; checked when training goes on
+    averaged = averaged || name.starts_with("average.");
+    check_finite(name, tensor, path);
+    used.tensors[name] = tensor;
   }
+  std::map<std::string, Tensor> wanted;
+  collect_tensors(*model, "model.", wanted);
+  std::map<std::string, Tensor> averages;
+  if (averaged)  // all or none
+    for (const auto& item : model->named_parameters()) averages["average." + item.key()] = at::empty_like(item.value());
+  wanted.insert(averages.begin(), averages.end());
+  copy_tensors(used, wanted, path);
+  torch::NoGradGuard no_graph;
+  for (auto& item : model->named_parameters())
+    if (averaged) item.value().copy_(averages.at("average." + item.key()));
   return model;
 }
 

@@ -34,13 +34,12 @@ Checkpoint load_checkpoint(const std::string& path);
 
 // Parameters and buffers of a model under `prefix` ("model.").
 void collect_tensors(Model& model, const std::string& prefix, std::map<std::string, Tensor>& into);
-// Copies them back; missing, extra and misshapen tensors are listed in one data error and nothing is changed.
-void restore_tensors(Model& model, const std::string& prefix, const Checkpoint& checkpoint, const std::string& path);
+// Copies every tensor of a checkpoint into `wanted`; missing, extra and misshapen ones are listed in one data error and
+// nothing is changed.
+void copy_tensors(const Checkpoint& checkpoint, std::map<std::string, Tensor>& wanted, const std::string& path);
 
-// The model a checkpoint describes, ready for use: the averaged weights where there are any.
+// The model a checkpoint describes, ready for use: the averaged weights where there are any. Refuses what does not fit
+// or is not finite by a data error that names the file.
 std::shared_ptr<Model> load_model(const Checkpoint& checkpoint, const std::string& path);
-
-// The options of a checkpoint in the shape `make_model` wants them.
-std::shared_ptr<Model> make_model_of(const Checkpoint& checkpoint);
 
 }  // namespace deepgen

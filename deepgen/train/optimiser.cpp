@@ -12,7 +12,7 @@ double scheduled_rate(const TrainingOptions& options, std::int64_t done, std::in
   const double first = options.rate, last = options.rate_final;
   if (options.schedule == "linear") return first + (last - first) * progress;
   if (options.schedule == "cosine") return last + (first - last) * 0.5 * (1 + std::cos(std::numbers::pi * progress));
-  if (options.schedule == "exponential") {
+  if (options.schedule == "exponential" && first > 0) {
     const double end = last > 0 ? last : first * 1e-3;  // a rate of zero is never reached: a thousandth stands for it
     return first * std::pow(end / first, progress);
   }
@@ -29,15 +29,16 @@ Optimiser::Optimiser(const TrainingOptions& options, FlatParameters& flat) : opt
   if (options.average > 0) average_ = flat.values.clone();
 }
 
-void Optimiser::update(const std::vector<Slice>& slices, double rate, std::int64_t count) {
+void Optimiser::update(const std::vector<Slice>& slices, double rate) {
   // Neighbours that are treated alike are one pass; the padding between them is zero and stays zero.
   for (std::size_t i = 0; i < slices.size();) {
     std::size_t last = i;
     auto padded_end = [&](std::size_t k) { return slices[k].offset + (slices[k].size + 15) / 16 * 16; };
     while (last + 1 < slices.size() && slices[last + 1].offset == padded_end(last) &&
-           slices[last + 1].decays == slices[i].decays)
+           slices[last + 1].decays == slices[i].decays && counts_[slices[last + 1].name] == counts_[slices[i].name])
       ++last;
-    update_range(slices[i].offset, padded_end(last), slices[i].decays, rate, count);
+    update_range(slices[i].offset, padded_end(last), slices[i].decays, rate, counts_[slices[i].name]);
+    for (std::size_t k = i; k <= last; ++k) ++counts_[slices[k].name];
     i = last + 1;
   }
 }

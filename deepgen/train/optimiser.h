@@ -22,8 +22,11 @@ class Optimiser {
  public:
   Optimiser(const TrainingOptions& options, FlatParameters& flat);
 
-  // One update of these slices; `count` is the number of updates they have had before (Adam's t - 1).
-  void update(const std::vector<Slice>& slices, double rate, std::int64_t count);
+  // One update of these slices.
+  void update(const std::vector<Slice>& slices, double rate);
+
+  // How many updates each parameter has had (Adam's t): part of the state of a run.
+  std::map<std::string, std::int64_t>& counts() { return counts_; }
 
   // State by slot name ("momentum"; "first", "second"), each laid out like the parameters.
   std::map<std::string, Tensor>& slots() { return slots_; }
@@ -36,6 +39,7 @@ class Optimiser {
   FlatParameters& flat_;
   std::map<std::string, Tensor> slots_;
   Tensor average_;
+  std::map<std::string, std::int64_t> counts_;
 };
 
 }  // namespace deepgen

@@ -36,42 +36,96 @@ std::string title_of(std::string stem) {
   return stem;
 }
 
+bool is_folder(const std::string& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+
+// Whether deepgen writes files of this name into a run's folder.
+bool is_ours(const std::string& name) {
+  static const std::vector<std::string> names = {"model.safetensors", "best.safetensors", "run.json",
+                                                 "metrics.jsonl",     "report.html",      "filters.png",
+                                                 "completions.png"};
+  return std::find(names.begin(), names.end(), name) != names.end() ||
+         (name.starts_with("samples") && name.ends_with(".png"));
+}
+
+// The regular files of a folder, by name.
+std::vector<fs::path> files_of(const std::string& folder) {
+  std::vector<fs::path> files;
+  std::error_code error, ignored;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+    if (entry->is_regular_file(ignored)) files.push_back(entry->path());
+  if (error) fail_data(folder, fmt::format("cannot read the folder: {}", error.message()));
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+// The help of a run's options, by their full names.
+std::map<std::string, std::string> help_of(const std::string& model) {
+  std::map<std::string, std::string> help;
+  const auto& cards = model_catalog();
+  if (std::none_of(cards.begin(), cards.end(), [&](const ModelCard& card) { return card.name == model; }))
+    return help;
+  Settings settings(model);
+  for (const FieldText& field : describe_options(*settings.model_options))
+    help["model." + field.name] = field.help;
+  for (const FieldText& field : describe_options(settings.training))
+    help["training." + field.name] = field.help;
+  for (const FieldText& field : describe_options(*settings.learning))
+    help["training." + field.name] = field.help;
+  return help;
+}
+
 }  // namespace
 
 RunFolder RunFolder::create(const std::string& path, bool resume, bool overwrite) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (error || !fs::is_directory(path))
-    fail_data(path, fmt::format("cannot make the folder of the run: {}", error ? error.message() : "a file is in the way"));
+  std::error_code ignored;
+  if (fs::exists(path, ignored) && !is_folder(path))
+    fail_data(path, "cannot make the folder of the run: a file is in the way");
   RunFolder run(path);
-  const bool holds_run = run.has("model.safetensors") || run.has("metrics.jsonl");
-  if (holds_run && !resume && !overwrite)
-    fail_usage("--out", fmt::format("{} holds a run already; go on with --resume, replace it with --overwrite, or choose "
-                                    "another folder", path));
-  if (!resume && overwrite)
-    for (const auto& entry : fs::directory_iterator(path)) {
-      const std::string name = entry.path().filename().string(), end = entry.path().extension().string();
-      if (end == ".png" || end == ".safetensors" || name == "metrics.jsonl" || name == "run.json" || name == "report.html")
-        fs::remove(entry.path(), error);
-    }
+  if (run.holds_run() && !resume && !overwrite)
+    fail_usage(
+        "--out",
+        fmt::format("{} holds a run already; go on with --resume, replace it with --overwrite, or choose "
+                    "another folder",
+                    path));
   return run;
 }
 
+void RunFolder::begin(bool resume) const {
+  std::error_code error;
+  fs::create_directories(folder_, error);
+  if (!is_folder(folder_))
+    fail_data(folder_, fmt::format("cannot make the folder of the run: {}",
+                                   error ? error.message() : "a file is in the way"));
+  if (resume || !holds_run()) return;
+  for (const fs::path& file : files_of(folder_)) {
+    if (!is_ours(file.filename().string())) continue;
+    fs::remove(file, error);
+    if (error) fail_data(file.string(), fmt::format("cannot replace the earlier run: {}", error.message()));
+  }
+}
+
 RunFolder RunFolder::open(const std::string& path) {
-  if (fs::is_regular_file(path)) {
+  std::error_code ignored;
+  if (fs::is_regular_file(path, ignored)) {
     RunFolder run(fs::path(path).parent_path().string());
     run.file_ = path;
     return run;
   }
   RunFolder run(path);
-  if (!fs::is_directory(path)) fail_data(path, "no such run; expected a folder made by `deepgen train` or a .safetensors file");
+  if (!is_folder(path))
+    fail_data(path, "no such run; expected a folder made by `deepgen train` or a .safetensors file");
   if (!run.has("model.safetensors") && !run.has("best.safetensors"))
     fail_data(path, "expected model.safetensors in the folder of the run");
   return run;
 }
 
-std::string RunFolder::path(const std::string& file) const {
-  return folder_.empty() ? file : (fs::path(folder_) / file).string();
+std::string RunFolder::path(const std::string& file) const { return (fs::path(folder_) / file).string(); }
+
+bool RunFolder::holds_run() const {
+  return has("model.safetensors") || has("best.safetensors") || has("metrics.jsonl");
 }
 
 bool RunFolder::has(const std::string& file) const {
@@ -84,6 +138,12 @@ std::string RunFolder::checkpoint_path() const {
   return path(has("best.safetensors") ? "best.safetensors" : "model.safetensors");
 }
 
+std::string RunFolder::resume_path() const {
+  for (const char* name : {"model.safetensors", "best.safetensors"})
+    if (has(name)) return path(name);
+  return "";
+}
+
 void RunFolder::write_checkpoint(const Checkpoint& checkpoint, bool best) const {
   if (best) save_checkpoint(path("best.safetensors"), checkpoint);
   save_checkpoint(path("model.safetensors"), checkpoint);
@@ -93,8 +153,10 @@ void RunFolder::append_metrics(const Metrics& metrics) const {
   nlohmann::ordered_json line = nlohmann::ordered_json::object();
   for (const auto& [name, value] : metrics) {
     const bool whole = std::floor(value) == value && std::abs(value) < 1e15;
-    if (whole) line[name] = static_cast<std::int64_t>(value);
-    else line[name] = value;
+    if (whole)
+      line[name] = static_cast<std::int64_t>(value);
+    else
+      line[name] = value;
   }
   std::ofstream file(path("metrics.jsonl"), std::ios::app);
   file << line.dump() << "\n";
@@ -109,42 +171,53 @@ std::vector<nlohmann::ordered_json> RunFolder::metrics() const {
 
 void RunFolder::truncate_metrics(std::int64_t stage, std::int64_t step) const {
   std::string kept;
+  const auto whole = [&](const nlohmann::ordered_json& line, const char* key) {
+    if (line.contains(key) && !line[key].is_number())
+      fail_data(path("metrics.jsonl"), fmt::format("expected a number as {}", key));
+    return line.value(key, std::int64_t{0});
+  };
   for (const nlohmann::ordered_json& line : metrics()) {
-    const std::int64_t line_stage = line.value("stage", std::int64_t{0}), line_step = line.value("step", std::int64_t{0});
+    const std::int64_t line_stage = whole(line, "stage"), line_step = whole(line, "step");
     if (line_stage < stage || (line_stage == stage && line_step <= step)) kept += line.dump() + "\n";
   }
   write_text(path("metrics.jsonl"), kept);
 }
 
 nlohmann::ordered_json RunFolder::read_run() const {
-  if (!has("run.json")) return nlohmann::ordered_json::object();
+  nlohmann::ordered_json run = nlohmann::ordered_json::object();
+  if (!has("run.json")) return run;
+  const std::string file = path("run.json");
   try {
-    return nlohmann::ordered_json::parse(read_text(path("run.json")));
+    run = nlohmann::ordered_json::parse(read_text(file));
   } catch (const nlohmann::json::exception& error) {
-    fail_data(path("run.json"), fmt::format("malformed JSON ({})", error.what()));
+    fail_data(file, fmt::format("malformed JSON ({})", error.what()));
   }
+  if (!run.is_object()) fail_data(file, "expected a JSON object");
+  if (run.contains("model") && !run["model"].is_string()) fail_data(file, "expected text as model");
+  if (!run.contains("evaluations")) return run;
+  const auto& evaluations = run["evaluations"];
+  if (!evaluations.is_array() ||
+      !std::all_of(evaluations.begin(), evaluations.end(), [](const auto& each) { return each.is_object(); }))
+    fail_data(file, "expected an array of objects as evaluations");
+  return run;
 }
 
-void RunFolder::write_run(const nlohmann::ordered_json& run) const { write_text(path("run.json"), run.dump(2) + "\n"); }
+void RunFolder::write_run(const nlohmann::ordered_json& run) const {
+  write_text(path("run.json"), run.dump(2) + "\n");
+}
 
-void RunFolder::write_picture(const std::string& name, const Image& image) const { write_png(path(name + ".png"), image); }
+void RunFolder::write_picture(const std::string& name, const Image& image) const {
+  write_png(path(name + ".png"), image);
+}
 
 void RunFolder::write_report() const {
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(folder_))
-    if (entry.path().extension() == ".png") files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
   std::vector<ReportPicture> pictures;
-  for (const fs::path& file : files) pictures.push_back({title_of(file.stem().string()), read_raw_file(file.string(), largest_text)});
+  for (const fs::path& file : files_of(folder_))
+    if (file.extension() == ".png")
+      pictures.push_back({title_of(file.stem().string()), read_raw_file(file.string(), largest_text)});
   const nlohmann::ordered_json run = read_run();
-  std::map<std::string, std::string> help;
-  if (run.contains("model")) {
-    Settings settings(run.at("model").get<std::string>());
-    for (const FieldText& field : describe_options(*settings.model_options)) help["model." + field.name] = field.help;
-    for (const FieldText& field : describe_options(settings.training)) help["training." + field.name] = field.help;
-    for (const FieldText& field : describe_options(*settings.learning)) help["training." + field.name] = field.help;
-  }
-  write_text(path("report.html"), report_html(run, metrics(), pictures, help));
+  const std::string model = run.contains("model") ? run["model"].get<std::string>() : "";
+  write_text(path("report.html"), report_html(run, metrics(), pictures, help_of(model)));
 }
 
 }  // namespace deepgen

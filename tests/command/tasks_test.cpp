@@ -61,9 +61,9 @@ TEST(Sample, SaysNothingOnStdout) {
 
 TEST(Sample, ReadsARunByItsCheckpointToo) {
   const Workplace& place = bars_run().place;
-  place.must("sample run -n 5 --out folder.csv" + one_thread);
-  place.must("sample run/model.safetensors -n 5 --out file.csv" + one_thread);
-  EXPECT_EQ(place.read("folder.csv"), place.read("file.csv"));
+  place.must("sample run -n 5 --out by_folder.csv" + one_thread);
+  place.must("sample run/model.safetensors -n 5 --out by_file.csv" + one_thread);
+  EXPECT_EQ(place.read("by_folder.csv"), place.read("by_file.csv"));
 }
 
 TEST(Sample, AConditionNeedsAConditionalModel) {

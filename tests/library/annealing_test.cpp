@@ -1,5 +1,5 @@
-// Annealed importance sampling against exact normalisers, from both sides. Statistical checks fail by chance about
-// once in a million fresh seeds unless they say otherwise; the seeds are fixed.
+// Annealed importance sampling against exact normalisers, from both sides. Statistical checks fail by chance
+// about once in a million fresh seeds unless they say otherwise; the seeds are fixed.
 #include "deepgen/evaluate/annealing.h"
 
 #include "deepgen/evaluate/likelihood.h"
@@ -40,14 +40,14 @@ TEST(AnnealingSchedule, OthersRunFrom0To1) {
   }
   const Doubles seven = annealing_schedule("linear-7");
   for (std::size_t k = 0; k < seven.size(); ++k) EXPECT_NEAR(seven[k], static_cast<double>(k) / 7, 1e-15);
-  for (const char* wrong : {"", "linear", "linear-", "linear-0", "linear--3", "linear-2.5", "linear-9x", "Standard",
-                            "linear-99999999999999999999"})
+  for (const char* wrong : {"", "linear", "linear-", "linear-0", "linear--3", "linear-2.5", "linear-9x",
+                            "Standard", "linear-99999999999999999999"})
     error_of(ErrorKind::usage, [&] { annealing_schedule(wrong); });
   expect_says(error_of(ErrorKind::usage, [] { annealing_schedule("standart"); }), {"standard"});
 }
 
-// log of the sum over the other layer, for all states of a layer of n units: bias of the layer, weight(own, other) and
-// the other layer's bias.
+// log of the sum over the other layer, for all states of a layer of n units: bias of the layer, weight(own,
+// other) and the other layer's bias.
 template <class Weight>
 Doubles log_marginals(const Doubles& own, const Doubles& other, Weight weight) {
   Doubles logs(std::size_t{1} << own.size());
@@ -67,11 +67,11 @@ Tensor exact_visible(const Rbm& rbm, std::int64_t count, Rng& rng) {
   const PlainRbm m(rbm);
   const auto columns = m.c.size();
   if (m.V <= m.H)
-    return exact_samples(
-        probabilities(log_marginals(m.b, m.c, [&](std::size_t i, std::size_t j) { return m.w[i * columns + j]; })), m.V,
-        count, rng);
-  const Doubles p =
-      probabilities(log_marginals(m.c, m.b, [&](std::size_t j, std::size_t i) { return m.w[i * columns + j]; }));
+    return exact_samples(probabilities(log_marginals(
+                             m.b, m.c, [&](std::size_t i, std::size_t j) { return m.w[i * columns + j]; })),
+                         m.V, count, rng);
+  const Doubles p = probabilities(
+      log_marginals(m.c, m.b, [&](std::size_t j, std::size_t i) { return m.w[i * columns + j]; }));
   return rbm.sample_v_given_h(exact_samples(p, m.H, count, rng), rng);
 }
 
@@ -120,8 +120,8 @@ TEST_P(Annealing, BothDirectionsReachTheExactValue) {
   EXPECT_LT(forward.standard_error, 0.3);
 }
 
-// E[log of the mean weight] <= log Z forward, >= log Z in reverse, along any schedule. 40 short runs of few chains,
-// whose mean may stray by five standard errors.
+// E[log of the mean weight] <= log Z forward, >= log Z in reverse, along any schedule. 40 short runs of few
+// chains, whose mean may stray by five standard errors.
 TEST_P(Annealing, ForwardIsLowAndReverseHighOnAverage) {
   const Doubles schedule = annealing_schedule("linear-12");
   Moments forward, reverse;
@@ -182,12 +182,14 @@ TEST(RoughAnnealing, OneChainIsWarnedOf) {
   const auto rbm = make_rbm(20, 10, 0.5, 127);
   Rng rng(1);
   Observer silent;
-  const PartitionBracket one = bracket_log_partition(*rbm, {"linear-50", 1, 10}, bits_tensor(1, 20, rng), rng, silent);
+  const PartitionBracket one =
+      bracket_log_partition(*rbm, {"linear-50", 1, 10}, bits_tensor(1, 20, rng), rng, silent);
   EXPECT_NE(one.warning, "");
   EXPECT_NEAR(one.forward.effective_chains, 1, 1e-12);
 }
 
-// What reaches a user: a large machine's score is an estimate with both ends, the reverse run giving the lower.
+// What reaches a user: a large machine's score is an estimate with both ends, the reverse run giving the
+// lower.
 TEST(AnnealedScore, OfALargeMachineHasBothEnds) {
   const auto rbm = make_rbm(60, 30, 0.15, 149);
   Rng rng(151);
@@ -235,7 +237,8 @@ TEST(ExactPartition, EndsAt25Units) {
 }
 
 TEST(ExactPartitionSlow, ReachesUpTo25Units) {
-  for (const auto& [visible, hidden] : std::vector<std::pair<std::int64_t, std::int64_t>>{{25, 26}, {26, 25}}) {
+  for (const auto& [visible, hidden] :
+       std::vector<std::pair<std::int64_t, std::int64_t>>{{25, 26}, {26, 25}}) {
     const auto rbm = make_rbm(visible, hidden, 1, 167);
     NoGradGuard no_graph;
     rbm->weights.zero_();

@@ -1,4 +1,5 @@
-// Data sets: what a SPEC says, splits, binarisations, refusals and transforms; and the real sets where they are.
+// Data sets: what a SPEC says, splits, binarisations, refusals and transforms; and the real sets where they
+// are.
 #include "deepgen/data/dataset.h"
 
 #include "deepgen/data/files/csv.h"
@@ -27,7 +28,9 @@ Dataset set_of(NamedArrays arrays, const std::map<std::string, std::string>& set
   return make_dataset(std::move(raw), options);
 }
 
-Tensor rows_of(const Split& split, std::uint64_t seed = 1) { return Dataset::rows(split, 0, split.rows(), Rng(seed)); }
+Tensor rows_of(const Split& split, std::uint64_t seed = 1) {
+  return Dataset::rows(split, 0, split.rows(), Rng(seed));
+}
 
 // A matrix whose cell (r, j) is 100 r + j.
 Array numbered(std::int64_t rows, std::int64_t columns) {
@@ -54,7 +57,7 @@ TEST(DataSpec, SplitsNameAndOptions) {
 }
 
 TEST(DataSpec, RefusesMalformedOptions) {
-  for (const char* wrong : {"", ":", ":valid=1", "mnist:valid=1,", "mnist:valid=1,test", "mnist:=3"}) {
+  for (const char* wrong : {"", ":valid=1", "mnist:valid=1,", "mnist:valid=1,test", "mnist:=3"}) {
     SCOPED_TRACE(wrong);
     error_of(ErrorKind::usage, [&] { parse_data_spec(wrong); });
   }
@@ -90,8 +93,13 @@ TEST(Splits, ByCountComeFromTheEnd) {
 }
 
 TEST(Splits, ByShareAreThatShare) {
-  for (const auto& [share, rows, wanted] : std::vector<std::tuple<std::string, std::int64_t, std::int64_t>>{
-           {"0.1", 100, 10}, {"0.25", 8, 2}, {"0.3", 10, 3}, {"0.7", 10, 7}, {"0.29", 100, 29}, {"0.57", 100, 57}}) {
+  for (const auto& [share, rows, wanted] :
+       std::vector<std::tuple<std::string, std::int64_t, std::int64_t>>{{"0.1", 100, 10},
+                                                                        {"0.25", 8, 2},
+                                                                        {"0.3", 10, 3},
+                                                                        {"0.7", 10, 7},
+                                                                        {"0.29", 100, 29},
+                                                                        {"0.57", 100, 57}}) {
     const Dataset set = set_of({{"train", numbered(rows, 2)}}, {{"valid", share}});
     EXPECT_EQ(set.valid.rows(), wanted) << share << " of " << rows;
     EXPECT_EQ(set.train.rows(), rows - wanted);
@@ -101,7 +109,9 @@ TEST(Splits, ByShareAreThatShare) {
 TEST(Splits, RefuseToTakeEverythingOrWhatIsThere) {
   error_of(ErrorKind::data, [] { set_of({{"train", numbered(4, 2)}}, {{"valid", "4"}}); });
   error_of(ErrorKind::data, [] { set_of({{"train", numbered(4, 2)}}, {{"valid", "2"}, {"test", "2"}}); });
-  error_of(ErrorKind::data, [] { set_of({{"train", numbered(4, 2)}, {"valid", numbered(1, 2)}}, {{"valid", "1"}}); });
+  error_of(ErrorKind::data, [] {
+    set_of({{"train", numbered(4, 2)}, {"valid", numbered(1, 2)}}, {{"valid", "1"}});
+  });
   const Dataset set = set_of({{"train", numbered(4, 2)}, {"test", numbered(2, 2)}}, {});
   EXPECT_EQ(set.split("test").rows(), 2);
   error_of(ErrorKind::data, [&] { set.split("valid"); });
@@ -127,7 +137,10 @@ TEST(Splits, KeepLabelsBesideTheirRows) {
 }
 
 TEST(Splits, WithOtherColumnsAreRefused) {
-  expect_says(error_of(ErrorKind::data, [] { set_of({{"train", numbered(4, 3)}, {"test", numbered(2, 2)}}, {}); }),
+  expect_says(error_of(ErrorKind::data,
+                       [] {
+                         set_of({{"train", numbered(4, 3)}, {"test", numbered(2, 2)}}, {});
+                       }),
               {"test", "3", "2"});
 }
 
@@ -156,7 +169,9 @@ TEST(Tables, RefuseLabelsThatAreNoWholeNumbers) {
 // ---------------------------------------------------------------- binarisations
 
 NamedArrays grey() {
-  return {{"train", random_bytes(40, 11, 255, 1)}, {"valid", random_bytes(20, 11, 255, 2)}, {"test", random_bytes(20, 11, 255, 3)}};
+  return {{"train", random_bytes(40, 11, 255, 1)},
+          {"valid", random_bytes(20, 11, 255, 2)},
+          {"test", random_bytes(20, 11, 255, 3)}};
 }
 
 TEST(Binarising, StaticIsOneDrawFixedByItsSeed) {
@@ -206,13 +221,16 @@ TEST(Binarising, DrawsWithTheGreyValueAsProbability) {
 TEST(Binarising, ThresholdIsOneFromHalfOn) {
   Array bytes = make_array(DType::u8, {1, 6});
   bytes.bytes = {0, 1, 127, 128, 254, 255};
-  expect_near(doubles(rows_of(set_of({{"train", bytes}}, {{"binarize", "threshold"}}).train)), {0, 0, 0, 1, 1, 1}, 0, "bytes");
+  expect_near(doubles(rows_of(set_of({{"train", bytes}}, {{"binarize", "threshold"}}).train)),
+              {0, 0, 0, 1, 1, 1}, 0, "bytes");
   const Array reals = floats({1, 5}, {0, 0.49999F, 0.5F, 0.50001F, 1});
-  expect_near(doubles(rows_of(set_of({{"train", reals}}, {{"binarize", "threshold"}}).train)), {0, 0, 1, 1, 1}, 0, "reals");
+  expect_near(doubles(rows_of(set_of({{"train", reals}}, {{"binarize", "threshold"}}).train)),
+              {0, 0, 1, 1, 1}, 0, "reals");
 }
 
 TEST(Binarising, NoneKeepsGreyAndBinaryStays) {
-  for (const std::map<std::string, std::string>& how : {std::map<std::string, std::string>{}, {{"binarize", "none"}}}) {
+  for (const std::map<std::string, std::string>& how :
+       {std::map<std::string, std::string>{}, {{"binarize", "none"}}}) {
     const Dataset set = set_of(grey(), how);
     EXPECT_EQ(set.values, "grey");
     EXPECT_EQ(set.binarize, "none");
@@ -235,11 +253,13 @@ TEST(Refusals, NameRowAndColumnOfMissingCells) {
   expect_says(error_of(ErrorKind::data, [&] { set_of(arrays, {}); }), {"row 1", "column 0", "test"});
   RawSet raw;
   raw.name = "memory", raw.arrays = {{"train", floats({2, 2}, {1, nan, 0, 1})}};
-  EXPECT_TRUE(rows_of(make_dataset(raw, {}, true).train).isnan().any().item<bool>()) << "completion takes them";
+  EXPECT_TRUE(rows_of(make_dataset(raw, {}, true).train).isnan().any().item<bool>())
+      << "completion takes them";
 }
 
 TEST(Refusals, OfSetsWithoutRowsOrColumns) {
-  for (const std::vector<std::int64_t>& shape : std::vector<std::vector<std::int64_t>>{{0, 3}, {3, 0}, {0, 0}}) {
+  for (const std::vector<std::int64_t>& shape :
+       std::vector<std::vector<std::int64_t>>{{0, 3}, {3, 0}, {0, 0}}) {
     error_of(ErrorKind::data, [&] { set_of({{"train", make_array(DType::f32, shape)}}, {}); });
     error_of(ErrorKind::data, [&] { set_of({{"train", make_array(DType::u8, shape)}}, {}); });
   }
@@ -263,8 +283,9 @@ TEST(Refusals, GreyRowsAnywhereInAPartAreNotScored) {
   const auto rbm = make_rbm(4, 3, 0.1, 1);
   Rng rng(1);
   Observer silent;
-  const std::string message =
-      error_of(ErrorKind::data, [&] { evaluate_model(*rbm, set, "test", {"quick", 5, 5}, rng, silent); });
+  const std::string message = error_of(ErrorKind::data, [&] {
+    evaluate_model(*rbm, set, "test", {"quick", 5, 5}, rng, silent);
+  });
   expect_says(message, {"row 200", "column 1"});
 }
 
@@ -275,7 +296,8 @@ TEST(Transforms, StandardiseInvertsAndUsesTrainingRows) {
   std::vector<float> train, test;
   for (int i = 0; i < 300; ++i) train.push_back(static_cast<float>(5 + 3 * rng.normal()));
   for (int i = 0; i < 30; ++i) test.push_back(static_cast<float>(20 + rng.normal()));
-  const Dataset set = set_of({{"train", floats({100, 3}, train)}, {"test", floats({10, 3}, test)}}, {{"standardise", "true"}});
+  const Dataset set = set_of({{"train", floats({100, 3}, train)}, {"test", floats({10, 3}, test)}},
+                             {{"standardise", "true"}});
   const Tensor x = rows_of(set.train).to(at::kDouble);
   EXPECT_LT(x.mean(0).abs().max().item<double>(), 1e-6);
   EXPECT_LT((x.std(0, false) - 1).abs().max().item<double>(), 1e-6);
@@ -295,7 +317,8 @@ TEST(Transforms, ConstantColumnsAreOnlyShifted) {
                                  {{"standardise", "true"}});
       EXPECT_EQ(rows_of(set.train).abs().max().item<double>(), 0) << value << " x " << rows;
       EXPECT_NEAR(rows_of(set.test).item<double>(), 1, 0.01) << value << " x " << rows;
-      EXPECT_NEAR(set.transform.invert(rows_of(set.train))[0][0].item<double>(), value, std::abs(value) * 1e-6);
+      EXPECT_NEAR(set.transform.invert(rows_of(set.train))[0][0].item<double>(), value,
+                  std::abs(value) * 1e-6);
     }
   }
 }
@@ -315,7 +338,8 @@ TEST(Transforms, OnehotInverts) {
   error_of(ErrorKind::data, [] { set_of({{"train", floats({2, 1}, {0.5F, 1})}}, {{"onehot", "true"}}); });
   expect_says(error_of(ErrorKind::data,
                        [] {
-                         set_of({{"train", floats({2, 1}, {0, 1})}, {"test", floats({2, 1}, {0, 4})}}, {{"onehot", "true"}});
+                         set_of({{"train", floats({2, 1}, {0, 1})}, {"test", floats({2, 1}, {0, 4})}},
+                                {{"onehot", "true"}});
                        }),
               {"column 0", "row 1"});
 }
@@ -323,7 +347,8 @@ TEST(Transforms, OnehotInverts) {
 TEST(Transforms, DequantiseKeepsTheLevelAndInverts) {
   const Array bytes = random_bytes(50, 8, 255, 4);
   const Dataset set = set_of({{"train", bytes}}, {{"dequantise", "true"}});
-  const Doubles x = doubles(rows_of(set.train)), back = doubles(set.transform.invert(rows_of(set.train)) * 255);
+  const Doubles x = doubles(rows_of(set.train)),
+                back = doubles(set.transform.invert(rows_of(set.train)) * 255);
   double sum = 0;
   for (std::size_t i = 0; i < x.size(); ++i) {
     const double u = x[i] * 256 - bytes.bytes[i];

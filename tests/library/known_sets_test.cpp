@@ -9,7 +9,8 @@ namespace {
 
 using namespace machines;
 
-// Mean negative log-likelihood of independent units at the training marginals, one pseudo-count of each value.
+// Mean negative log-likelihood of independent units at the training marginals, one pseudo-count of each
+// value.
 double base_rate(const Dataset& set) {
   const Tensor train = Dataset::rows(set.train, 0, set.train.rows(), Rng(1)).to(at::kDouble);
   const Tensor test = Dataset::rows(set.test, 0, set.test.rows(), Rng(1)).to(at::kDouble);
@@ -57,8 +58,10 @@ TEST(KnownSets, AMissingOneSaysWhereToGetIt) {
   const std::string message = error_of(ErrorKind::data, [] { load_dataset("binarized_mnist"); });
   expect_says(message, {"binarized_mnist.npz", empty.path("nothing")});
   ::unsetenv("XDG_DATA_HOME");
-  if (kept) ::setenv("DEEPGEN_DATA", before.c_str(), 1);
-  else ::unsetenv("DEEPGEN_DATA");
+  if (kept)
+    ::setenv("DEEPGEN_DATA", before.c_str(), 1);
+  else
+    ::unsetenv("DEEPGEN_DATA");
 }
 
 TEST(Archives, HaveTheirPartsAndLabels) {
@@ -66,7 +69,9 @@ TEST(Archives, HaveTheirPartsAndLabels) {
   const std::string path = folder.path("set.npz");
   Array labels = make_array(DType::u8, {8});
   labels.bytes = {0, 1, 2, 3, 0, 1, 2, 3};
-  write_npz(path, {{"train", runs::random_bytes(8, 6, 1, 1)}, {"test", runs::random_bytes(3, 6, 1, 2)}, {"train_labels", labels}});
+  write_npz(path, {{"train", runs::random_bytes(8, 6, 1, 1)},
+                   {"test", runs::random_bytes(3, 6, 1, 2)},
+                   {"train_labels", labels}});
   const Dataset set = load_dataset(path);
   expect_parts(set, 8, 0, 3);
   EXPECT_EQ(set.classes, 4);

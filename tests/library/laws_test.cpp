@@ -18,7 +18,9 @@ struct Case {
   double scale;  // of every parameter
 };
 
-std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.model << " at scale " << c.scale; }
+std::ostream& operator<<(std::ostream& out, const Case& c) {
+  return out << c.model << " at scale " << c.scale;
+}
 
 std::vector<Case> cases() {
   std::vector<Case> all;
@@ -27,7 +29,8 @@ std::vector<Case> cases() {
   return all;
 }
 
-// log p*(v) of all states by brute force over every unit of the model, independent of the library's free energy.
+// log p*(v) of all states by brute force over every unit of the model, independent of the library's free
+// energy.
 Doubles brute_force(Model& model) {
   if (auto* rbm = dynamic_cast<Rbm*>(&model)) return PlainRbm(*rbm).log_unnormalised();
   ADD_FAILURE() << "a new model needs its own brute force here";
@@ -48,7 +51,8 @@ class Laws : public ::testing::TestWithParam<Case> {
     p = probabilities(logs);
     states = all_states(columns);
   }
-  // Errors of float32 inputs grow with the energies; at scale 1 and below this is the 1e-6 of the specification.
+  // Errors of float32 inputs grow with the energies; at scale 1 and below this is the 1e-6 of the
+  // specification.
   double tolerance() const { return 1e-6 * std::max(1.0, 2 * GetParam().scale); }
 
   std::shared_ptr<Model> model;
@@ -129,7 +133,8 @@ TEST_P(Laws, AClampedChainKeepsItsConditionalDistribution) {
     Doubles conditional(p.size());
     double total = 0;
     for (std::size_t s = 0; s < p.size(); ++s)
-      if ((static_cast<std::int64_t>(s) & mask) == value) total += conditional[s] = std::exp(logs[s] - logs[size(value)]);
+      if ((static_cast<std::int64_t>(s) & mask) == value)
+        total += conditional[s] = std::exp(logs[s] - logs[size(value)]);
     for (double& each : conditional) each /= total;
     const Tensor start = exact_samples(conditional, columns, 20000, rng);
     Tensor known = at::zeros({columns}, at::kBool);
@@ -161,10 +166,12 @@ TEST_P(Laws, EqualGeneratorEqualAnswer) {
   const Tensor other = chain->chain_steps(chain->chain_start(50, c), 4, {}, c);
   expect_bit_equal(first, again, "equal seed");
   EXPECT_FALSE(at::equal(first, other)) << "another seed";
-  EXPECT_FALSE(at::equal(first, chain->chain_steps(chain->chain_start(50, a), 4, {}, a))) << "the generator stood still";
+  EXPECT_FALSE(at::equal(first, chain->chain_steps(chain->chain_start(50, a), 4, {}, a)))
+      << "the generator stood still";
 }
 
-// What step(0, 1) adds to a state's weight defines log p*_0(x) = -F(x) - weight: its sum must be the base's Z.
+// What step(0, 1) adds to a state's weight defines log p*_0(x) = -F(x) - weight: its sum must be the base's
+// Z.
 TEST_P(Laws, TheBaseOfAnnealingHasTheStatedPartition) {
   auto* annealed = as<CanAnneal>(*model);
   if (!annealed) GTEST_SKIP() << "no annealing";
@@ -202,7 +209,8 @@ TEST_P(Laws, AnnealingIncrementsAddUp) {
   expect_near(still, Doubles(still.size()), 1e-12, "no change of temperature");
 }
 
-// Each transition leaves its own temperature's distribution unchanged: log p*_b(x) = log p*(x) - weight(b to 1).
+// Each transition leaves its own temperature's distribution unchanged: log p*_b(x) = log p*(x) - weight(b to
+// 1).
 TEST_P(Laws, AnnealingTransitionsLeaveTheirTemperatureUnchanged) {
   auto* annealed = as<CanAnneal>(*model);
   if (!annealed) GTEST_SKIP() << "no annealing";
@@ -336,7 +344,8 @@ TEST(Completion, FillsOnlyWhatIsMissingAndByTheConditional) {
     if (mask >> i & 1) x.select(1, i).fill_(static_cast<double>(value >> i & 1));
   Rng rng(67);
   Observer silent;
-  const Tensor done = complete_rows(*rbm, x, 200, rng, silent);  // from the marginals: 200 steps mix at this scale
+  const Tensor done =
+      complete_rows(*rbm, x, 200, rng, silent);  // from the marginals: 200 steps mix at this scale
   expect_drawn_from(done, conditional, "completed rows");
   EXPECT_TRUE(x.isnan().any().item<bool>()) << "the argument was changed";
 }

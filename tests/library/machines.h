@@ -1,5 +1,5 @@
-// What the tests of the library share: small machines in plain double precision, and statistical checks with a
-// stated rate of false alarms.
+// What the tests of the library share: small machines in plain double precision, and statistical checks with
+// a stated rate of false alarms.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -55,7 +55,8 @@ inline std::vector<std::int64_t> state_numbers(const Tensor& rows) {
 
 inline Tensor normal_tensor(at::IntArrayRef shape, double scale, Rng& rng) {
   Tensor t = at::empty(shape);
-  for (std::int64_t i = 0; i < t.numel(); ++i) t.data_ptr<float>()[i] = static_cast<float>(scale * rng.normal());
+  for (std::int64_t i = 0; i < t.numel(); ++i)
+    t.data_ptr<float>()[i] = static_cast<float>(scale * rng.normal());
   return t;
 }
 
@@ -68,11 +69,12 @@ inline Tensor bits_tensor(std::int64_t rows, std::int64_t columns, Rng& rng, dou
 // Every parameter drawn anew, whatever the model.
 inline void randomise(Model& model, double scale, Rng& rng) {
   NoGradGuard no_graph;
-  for (auto& item : model.named_parameters()) item.value().copy_(normal_tensor(item.value().sizes(), scale, rng));
+  for (auto& item : model.named_parameters())
+    item.value().copy_(normal_tensor(item.value().sizes(), scale, rng));
 }
 
-inline std::shared_ptr<Rbm> make_rbm(std::int64_t visible, std::int64_t hidden, double scale, std::uint64_t seed,
-                                     RbmLearning learning = {}) {
+inline std::shared_ptr<Rbm> make_rbm(std::int64_t visible, std::int64_t hidden, double scale,
+                                     std::uint64_t seed, RbmLearning learning = {}) {
   RbmOptions options;
   options.hidden = hidden;
   auto rbm = std::make_shared<Rbm>(options, learning, visible);
@@ -87,14 +89,17 @@ struct Statistics {
   Doubles vh, v, h;
 };
 
-// A machine in double precision: every quantity is a sum over the states of both layers, by the definition of the
-// energy alone.
+// A machine in double precision: every quantity is a sum over the states of both layers, by the definition of
+// the energy alone.
 struct PlainRbm {
   std::int64_t V, H;
   Doubles w, b, c;
 
   explicit PlainRbm(const Rbm& rbm)
-      : V(rbm.visible()), H(rbm.hidden()), w(doubles(rbm.weights)), b(doubles(rbm.visible_bias)),
+      : V(rbm.visible()),
+        H(rbm.hidden()),
+        w(doubles(rbm.weights)),
+        b(doubles(rbm.visible_bias)),
         c(doubles(rbm.hidden_bias)) {}
 
   // -E(v, h), the units being the bits of two numbers.
@@ -142,7 +147,8 @@ struct PlainRbm {
     Statistics s = none();
     const Doubles logs = log_unnormalised();
     const double total = log_sum_exp(logs);
-    for (std::size_t v = 0; v < logs.size(); ++v) add_given(static_cast<std::int64_t>(v), std::exp(logs[v] - total), s);
+    for (std::size_t v = 0; v < logs.size(); ++v)
+      add_given(static_cast<std::int64_t>(v), std::exp(logs[v] - total), s);
     return s;
   }
   Statistics data_statistics(const Tensor& x) const {
@@ -190,11 +196,15 @@ inline double chi_square_z(const std::vector<std::int64_t>& draws, const Doubles
     cells += 1;
   };
   for (std::size_t s = 0; s < p.size(); ++s) {
-    if (n * p[s] >= 8) add(counts[s], n * p[s]);
-    else rare_count += counts[s], rare_expected += n * p[s];
+    if (n * p[s] >= 8)
+      add(counts[s], n * p[s]);
+    else
+      rare_count += counts[s], rare_expected += n * p[s];
   }
-  if (rare_expected >= 1) add(rare_count, rare_expected);
-  else if (rare_count > rare_expected + 12) return 100;  // impossible states came up
+  if (rare_expected >= 1)
+    add(rare_count, rare_expected);
+  else if (rare_count > rare_expected + 12)
+    return 100;  // impossible states came up
   if (cells < 2) return 0;
   const double k = cells - 1;
   return (std::cbrt(statistic / k) - (1 - 2 / (9 * k))) / std::sqrt(2 / (9 * k));
@@ -212,7 +222,8 @@ class Moments {
  public:
   void add(const Doubles& values) {
     if (sum_.empty()) sum_.resize(values.size()), squares_.resize(values.size());
-    for (std::size_t i = 0; i < values.size(); ++i) sum_[i] += values[i], squares_[i] += values[i] * values[i];
+    for (std::size_t i = 0; i < values.size(); ++i)
+      sum_[i] += values[i], squares_[i] += values[i] * values[i];
     ++count_;
   }
   // The largest distance of a mean from `wanted` in its standard errors; `slack` allows for float32.
@@ -238,7 +249,8 @@ inline void expect_bit_equal(const Tensor& a, const Tensor& b, const std::string
   const Tensor x = a.detach().contiguous(), y = b.detach().contiguous();
   const std::size_t bytes = size(x.numel()) * x.element_size();
   EXPECT_EQ(std::memcmp(x.data_ptr(), y.data_ptr(), bytes), 0)
-      << what << ": largest difference " << (x.to(at::kDouble) - y.to(at::kDouble)).abs().max().item<double>();
+      << what << ": largest difference "
+      << (x.to(at::kDouble) - y.to(at::kDouble)).abs().max().item<double>();
 }
 
 inline void expect_near(const Doubles& a, const Doubles& b, double tolerance, const std::string& what) {
@@ -262,7 +274,8 @@ inline std::string error_of(ErrorKind kind, const std::function<void()>& run) {
 }
 
 inline void expect_says(const std::string& message, const std::vector<std::string>& parts) {
-  for (const std::string& part : parts) EXPECT_NE(message.find(part), std::string::npos) << part << " in: " << message;
+  for (const std::string& part : parts)
+    EXPECT_NE(message.find(part), std::string::npos) << part << " in: " << message;
 }
 
 // Threads for the length of a scope.

@@ -146,7 +146,8 @@ TEST_P(ExactGradient, EqualsAutomaticDifferentiation) {
   expect_gradient(ours, {doubles(w.grad()), doubles(b.grad()), doubles(c.grad())}, 2e-6);
 }
 
-// The offsets follow the data first (mu <- (1 - nu) mu + nu <v>), and the gradient is taken with what they become.
+// The offsets follow the data first (mu <- (1 - nu) mu + nu <v>), and the gradient is taken with what they
+// become.
 TEST_P(ExactGradient, CentredEqualsThePublishedFormula) {
   const auto rbm = make(true);
   const Tensor x = data();
@@ -196,8 +197,8 @@ TEST_P(ExactGradient, CentredWithOffsetsOfZeroIsThePlainOne) {
 
 // ---------------------------------------------------------------- sampled gradients
 
-// The mean of gradients over many generators against the exact one, in standard errors. With 400 draws and at most
-// 34 parameters one check in a million exceeds 6.
+// The mean of gradients over many generators against the exact one, in standard errors. With 400 draws and at
+// most 34 parameters one check in a million exceeds 6.
 constexpr double bound = 6;
 constexpr int draws = 400;
 
@@ -303,15 +304,17 @@ TEST(GibbsSteps, FallingRangesReachTheirEndOrAreRefused) {
 
 // ---------------------------------------------------------------- sparsity and decay
 
-// Hinton 2010, section 11: the cross entropy between wanted and mean activity has the derivative q - p with respect
-// to the total input, so q - p goes to the hidden bias and <v> (q - p) to the weights.
+// Hinton 2010, section 11: the cross entropy between wanted and mean activity has the derivative q - p with
+// respect to the total input, so q - p goes to the hidden bias and <v> (q - p) to the weights.
 TEST(Sparsity, PullsTowardsTheWantedActivity) {
   RbmLearning with = learning("exact", false);
   with.sparsity = 0.1, with.sparsity_cost = 2;
-  const auto sparse = make_rbm(6, 4, 0.5, 107, with), plain = make_rbm(6, 4, 0.5, 107, learning("exact", false));
+  const auto sparse = make_rbm(6, 4, 0.5, 107, with),
+             plain = make_rbm(6, 4, 0.5, 107, learning("exact", false));
   Rng rng(5);
   const Tensor x = bits_tensor(4000, 6, rng, 0.3);
-  sparse->initialise({x, {}}, rng);  // its <v> may be that of the training data or of the batch: here they agree
+  sparse->initialise({x, {}},
+                     rng);  // its <v> may be that of the training data or of the batch: here they agree
   NoGradGuard no_graph;
   for (auto& item : sparse->named_parameters()) item.value().copy_(plain->named_parameters()[item.key()]);
   const Gradient a = gradient_of(*sparse, x, rng), b = gradient_of(*plain, x, rng);
@@ -354,7 +357,8 @@ TEST(WeightDecay, ActsOnWeightsAlone) {
 }
 
 TEST(ExactLearning, RefusesWhatCannotBeEnumerated) {
-  const std::string message = error_of(ErrorKind::usage, [] { make_rbm(26, 26, 0, 1, learning("exact", false)); });
+  const std::string message =
+      error_of(ErrorKind::usage, [] { make_rbm(26, 26, 0, 1, learning("exact", false)); });
   expect_says(message, {"26", "25"});
   EXPECT_NO_THROW(make_rbm(26, 25, 0, 1, learning("exact", false)));
 }

@@ -29,7 +29,8 @@ inline Array random_bytes(std::int64_t rows, std::int64_t columns, std::uint64_t
   return array;
 }
 
-inline Dataset dataset_of(NamedArrays arrays, const std::string& binarize = "", const std::string& values = "") {
+inline Dataset dataset_of(NamedArrays arrays, const std::string& binarize = "",
+                          const std::string& values = "") {
   RawSet raw;
   raw.name = "memory";
   raw.arrays = std::move(arrays);
@@ -40,7 +41,8 @@ inline Dataset dataset_of(NamedArrays arrays, const std::string& binarize = "", 
 }
 
 inline Dataset random_bits(std::int64_t rows, std::int64_t columns, std::uint64_t seed = 1) {
-  return dataset_of({{"train", random_bytes(rows, columns, 1, seed)}, {"valid", random_bytes(9, columns, 1, seed + 1)}});
+  return dataset_of(
+      {{"train", random_bytes(rows, columns, 1, seed)}, {"valid", random_bytes(9, columns, 1, seed + 1)}});
 }
 
 inline std::shared_ptr<Model> model_for(const Settings& settings, const Dataset& data) {
@@ -48,7 +50,8 @@ inline std::shared_ptr<Model> model_for(const Settings& settings, const Dataset&
                     {data.columns(), data.shape, data.classes});
 }
 
-inline std::unique_ptr<Trainer> trainer_for(const Assignments& assignments, const Dataset& data, std::uint64_t seed) {
+inline std::unique_ptr<Trainer> trainer_for(const Assignments& assignments, const Dataset& data,
+                                            std::uint64_t seed) {
   const Settings settings = settings_of(assignments);
   return std::make_unique<Trainer>(model_for(settings, data), data, settings_of(assignments), seed);
 }
@@ -77,9 +80,10 @@ inline Checkpoint straight(const Assignments& assignments, const Dataset& data, 
   return frozen(trainer->checkpoint());
 }
 
-// Through the file, as a user would; `stops`: how many steps each sitting takes, the last one going to the end.
-inline Checkpoint in_sittings(const Assignments& assignments, const Dataset& data, const std::vector<std::int64_t>& stops,
-                              std::uint64_t seed = 7) {
+// Through the file, as a user would; `stops`: how many steps each sitting takes, the last one going to the
+// end.
+inline Checkpoint in_sittings(const Assignments& assignments, const Dataset& data,
+                              const std::vector<std::int64_t>& stops, std::uint64_t seed = 7) {
   const fixtures::Folder folder;
   const std::string path = folder.path("model.safetensors");
   bool begun = false;

@@ -10,8 +10,8 @@ using namespace runs;
 
 using Named = std::map<std::string, Doubles>;
 
-// Two stages. In "alternate" the phases "left" (a, W; twice) and "right" (b; once) take turns; "joint" has one phase
-// with W and b. Gradients pull to zero, plus noise from the turn's generator.
+// Two stages. In "alternate" the phases "left" (a, W; twice) and "right" (b; once) take turns; "joint" has
+// one phase with W and b. Gradients pull to zero, plus noise from the turn's generator.
 class Toy : public Model {
  public:
   Toy() {
@@ -21,7 +21,8 @@ class Toy : public Model {
     updates = register_buffer("updates", at::zeros({1}, at::kLong));
   }
   std::vector<Stage> stages() override {
-    if (again) return {{"one", 1, {{"x", {a}, 1}}}, {"two", 1, {{"y", {b}, 1}}}, {"three", 1, {{"x", {a}, 1}}}};
+    if (again)
+      return {{"one", 1, {{"x", {a}, 1}}}, {"two", 1, {{"y", {b}, 1}}}, {"three", 1, {{"x", {a}, 1}}}};
     return {{"alternate", 2, {{"left", {a, W}, 2}, {"right", {b}, 1}}}, {"joint", 1, {{"both", {W, b}, 1}}}};
   }
   Metrics gradients(const Batch& batch, const Turn& turn, Rng& rng) override {
@@ -124,8 +125,8 @@ struct Plain {
   std::string schedule = "constant";
 };
 
-// The whole run by the formulas of optimiser.h from the gradients that the toy handed out. Adam's t counts the
-// updates that a parameter has had.
+// The whole run by the formulas of optimiser.h from the gradients that the toy handed out. Adam's t counts
+// the updates that a parameter has had.
 void replay(const ToyRun& run, const Plain& plain, Named& p, Named& averages) {
   Named first, second;
   std::map<std::string, int> count;
@@ -145,7 +146,8 @@ void replay(const ToyRun& run, const Plain& plain, Named& p, Named& averages) {
         if (plain.adam) {
           const double b1 = plain.momentum > 0 ? plain.momentum : 0.9, b2 = plain.beta2;
           m = b1 * m + (1 - b1) * g, v = b2 * v + (1 - b2) * g * g;
-          x[i] -= rate * (m / (1 - std::pow(b1, done + 1))) / (std::sqrt(v / (1 - std::pow(b2, done + 1))) + 1e-8);
+          x[i] -= rate * (m / (1 - std::pow(b1, done + 1))) /
+                  (std::sqrt(v / (1 - std::pow(b2, done + 1))) + 1e-8);
         } else {
           m = plain.momentum * m + g;
           x[i] -= rate * m;
@@ -180,17 +182,16 @@ std::ostream& operator<<(std::ostream& out, const Recipe& r) { return out << r.n
 class OptimiserFormula : public ::testing::TestWithParam<Recipe> {};
 INSTANTIATE_TEST_SUITE_P(
     Recipes, OptimiserFormula,
-    ::testing::Values(Recipe{"sgd", {}, {}}, Recipe{"momentum", {"training.momentum=0.9"}, {.momentum = 0.9}},
-                      Recipe{"decay",
-                             {"training.momentum=0.5", "training.decay=0.2"},
-                             {.momentum = 0.5, .decay = 0.2}},
-                      Recipe{"schedule", {"training.schedule=linear"}, {.schedule = "linear"}},
-                      Recipe{"average", {"training.average=0.95"}, {.average = 0.95}},
-                      Recipe{"adam", {"training.optimiser=adam"}, {.adam = true}},
-                      Recipe{"adam_own",
-                             {"training.optimiser=adam", "training.momentum=0.5", "training.beta2=0.9",
-                              "training.decay=0.1", "training.average=0.5"},
-                             {.momentum = 0.5, .decay = 0.1, .beta2 = 0.9, .average = 0.5, .adam = true}}),
+    ::testing::Values(
+        Recipe{"sgd", {}, {}}, Recipe{"momentum", {"training.momentum=0.9"}, {.momentum = 0.9}},
+        Recipe{"decay", {"training.momentum=0.5", "training.decay=0.2"}, {.momentum = 0.5, .decay = 0.2}},
+        Recipe{"schedule", {"training.schedule=linear"}, {.schedule = "linear"}},
+        Recipe{"average", {"training.average=0.95"}, {.average = 0.95}},
+        Recipe{"adam", {"training.optimiser=adam"}, {.adam = true}},
+        Recipe{"adam_own",
+               {"training.optimiser=adam", "training.momentum=0.5", "training.beta2=0.9",
+                "training.decay=0.1", "training.average=0.5"},
+               {.momentum = 0.5, .decay = 0.1, .beta2 = 0.9, .average = 0.5, .adam = true}}),
     [](const auto& about) { return about.param.name; });
 
 TEST_P(OptimiserFormula, HoldsInAStageWithPhasesAndRepeats) {
@@ -231,7 +232,8 @@ TEST(ScheduledRate, StartsAndEndsWhereItSays) {
   }
   EXPECT_NEAR((options.schedule = "linear", scheduled_rate(options, 50, 101)), 0.105, 1e-12);
   EXPECT_NEAR((options.schedule = "cosine", scheduled_rate(options, 50, 101)), 0.105, 1e-12);
-  EXPECT_NEAR((options.schedule = "exponential", scheduled_rate(options, 50, 101)), std::sqrt(0.2 * 0.01), 1e-12);
+  EXPECT_NEAR((options.schedule = "exponential", scheduled_rate(options, 50, 101)), std::sqrt(0.2 * 0.01),
+              1e-12);
   options.schedule = "constant";
   for (const std::int64_t k : {0, 50, 99}) EXPECT_EQ(scheduled_rate(options, k, 100), 0.2);
   for (const char* name : {"constant", "linear", "cosine", "exponential"}) {  // zero is an allowed rate
@@ -245,7 +247,8 @@ TEST(ScheduledRate, StartsAndEndsWhereItSays) {
 TEST(ToyResume, AfterAnyStepOfAnyStageIsBitEqual) {
   for (const Assignments& way : {Assignments{"training.momentum=0.9", "training.average=0.9"},
                                  Assignments{"training.optimiser=adam", "training.schedule=cosine"}}) {
-    for (const bool again : {false, true}) {  // with `again`, a stage takes up a parameter that rested for one
+    for (const bool again :
+         {false, true}) {  // with `again`, a stage takes up a parameter that rested for one
       ToyRun whole(way, 3, again);
       StopAfter never;
       whole.trainer->run(never);
@@ -276,7 +279,8 @@ TEST(NonFinite, MetricStopsTheRunNamingItsPlace) {
 }
 
 void expect_finite(const Checkpoint& checkpoint) {
-  for (const auto& [name, tensor] : checkpoint.tensors) EXPECT_TRUE(tensor.isfinite().all().item<bool>()) << name;
+  for (const auto& [name, tensor] : checkpoint.tensors)
+    EXPECT_TRUE(tensor.isfinite().all().item<bool>()) << name;
 }
 
 TEST(NonFinite, ParametersStopTheRunAndTheGoodCheckpointStays) {
@@ -296,7 +300,8 @@ TEST(NonFinite, ParametersAreNotSavedWhenTheRunIsStoppedByRequest) {
   run.model->strength = 3;
   std::vector<Checkpoint> saved;
   run.trainer->save = [&](const Checkpoint& c, bool) { saved.push_back(frozen(c)); };
-  StopAfter observer(12);  // 24 updates of W, non-finite after some 11; one row a step: no epoch ends before 13
+  StopAfter observer(
+      12);  // 24 updates of W, non-finite after some 11; one row a step: no epoch ends before 13
   try {
     run.trainer->run(observer);
   } catch (const Error& error) {

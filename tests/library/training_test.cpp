@@ -1,4 +1,5 @@
-// Whole runs of the binary machine: resumed, on other numbers of threads, from other seeds, and whether it learns.
+// Whole runs of the binary machine: resumed, on other numbers of threads, from other seeds, and whether it
+// learns.
 #include "deepgen/data/generated/generated.h"
 #include "deepgen/train/run_folder.h"
 #include "tests/library/runs.h"
@@ -23,9 +24,9 @@ const std::vector<Run>& kinds_of_run() {
       {"exact", {"training.learning=exact"}},
       {"plain_gradient", {"training.centring=false"}},
       {"momentum", {"training.momentum=0.8", "training.decay=0.01"}},
-      {"adam", {"training.optimiser=adam", "training.rate=0.003"}},
+      {"adam", {"training.optimiser=adam", "training.centring=false", "training.rate=0.003"}},
       {"average", {"training.average=0.9"}},
-      {"adam_average", {"training.optimiser=adam", "training.average=0.99", "training.decay=0.1"}},
+      {"adam_average", {"training.optimiser=adam", "training.centring=false", "training.average=0.99", "training.decay=0.1"}},
       {"dynamic", {"training.learning=cd"}, true},
       {"linear", {"training.schedule=linear", "training.rate_final=0.001"}},
       {"cosine", {"training.schedule=cosine", "training.momentum=0.5"}},
@@ -43,7 +44,8 @@ class Resume : public ::testing::TestWithParam<Run> {
     return all;
   }
   static Dataset data() {
-    return GetParam().grey ? dataset_of({{"train", random_bytes(23, 7, 255, 3)}}, "dynamic", "grey") : random_bits(23, 7);
+    return GetParam().grey ? dataset_of({{"train", random_bytes(23, 7, 255, 3)}}, "dynamic", "grey")
+                           : random_bits(23, 7);
   }
 };
 INSTANTIATE_TEST_SUITE_P(Runs, Resume, ::testing::ValuesIn(kinds_of_run()),
@@ -55,20 +57,22 @@ TEST_P(Resume, AfterAnyStepIsBitEqual) {
   const Checkpoint whole = straight(assignments(), set);
   EXPECT_EQ(whole.step, 15);
   for (std::int64_t stop = 1; stop < 15; ++stop)
-    expect_equal_runs(in_sittings(assignments(), set, {stop}), whole, "stopped after " + std::to_string(stop));
+    expect_equal_runs(in_sittings(assignments(), set, {stop}), whole,
+                      "stopped after " + std::to_string(stop));
 }
 
 TEST_P(Resume, AfterEveryStepIsBitEqual) {
   const Dataset set = data();
-  expect_equal_runs(in_sittings(assignments(), set, std::vector<std::int64_t>(14, 1)), straight(assignments(), set),
-                    "fifteen sittings");
+  expect_equal_runs(in_sittings(assignments(), set, std::vector<std::int64_t>(14, 1)),
+                    straight(assignments(), set), "fifteen sittings");
 }
 
 TEST_P(Resume, EqualSeedEqualWeightsAndOtherSeedOthers) {
   const Dataset set = data();
   const Checkpoint first = straight(assignments(), set);
   expect_equal_runs(straight(assignments(), set), first, "again");
-  EXPECT_FALSE(at::equal(straight(assignments(), set, 8).tensors.at("model.weights"), first.tensors.at("model.weights")));
+  EXPECT_FALSE(at::equal(straight(assignments(), set, 8).tensors.at("model.weights"),
+                         first.tensors.at("model.weights")));
 }
 
 // A trainer that was stopped can also go on itself.
@@ -107,11 +111,12 @@ TEST(Resuming, RefusesAnotherSeedAndAnotherShape) {
   const Dataset set = random_bits(23, 7);
   const auto trainer = trainer_for({"model.hidden=5"}, set, 7);
   const Checkpoint checkpoint = frozen(trainer->checkpoint());
-  expect_says(error_of(ErrorKind::usage, [&] { trainer_for({"model.hidden=5"}, set, 8)->resume(checkpoint, "run"); }),
-              {"7", "8"});
+  expect_says(
+      error_of(ErrorKind::usage, [&] { trainer_for({"model.hidden=5"}, set, 8)->resume(checkpoint, "run"); }),
+      {"7", "8"});
   error_of(ErrorKind::data, [&] { trainer_for({"model.hidden=6"}, set, 7)->resume(checkpoint, "run"); });
   error_of(ErrorKind::data, [&] {
-    trainer_for({"model.hidden=5", "training.optimiser=adam"}, set, 7)->resume(checkpoint, "run");
+    trainer_for({"model.hidden=5", "training.optimiser=adam", "training.centring=false"}, set, 7)->resume(checkpoint, "run");
   });
 }
 
@@ -153,10 +158,14 @@ INSTANTIATE_TEST_SUITE_P(Sizes, ThreadCount,
                                            Sizes{1000, 257, 129, 999, 2}));
 
 TEST_P(ThreadCount, ChangesNothingInContrastiveDivergence) { compare({"training.learning=cd"}); }
-TEST_P(ThreadCount, ChangesNothingInPersistentChains) { compare({"training.learning=pcd", "training.gibbs_steps=2"}); }
-TEST_P(ThreadCount, ChangesNothingInPlainGradients) { compare({"training.centring=false", "training.momentum=0.5"}); }
+TEST_P(ThreadCount, ChangesNothingInPersistentChains) {
+  compare({"training.learning=pcd", "training.gibbs_steps=2"});
+}
+TEST_P(ThreadCount, ChangesNothingInPlainGradients) {
+  compare({"training.centring=false", "training.momentum=0.5"});
+}
 TEST_P(ThreadCount, ChangesNothingInAdamWithAverage) {
-  compare({"training.optimiser=adam", "training.average=0.9", "training.sparsity=0.1"});
+  compare({"training.optimiser=adam", "training.centring=false", "training.average=0.9", "training.sparsity=0.1"});
 }
 
 TEST(ThreadCountExact, ChangesNothingInEnumeration) {
@@ -176,8 +185,8 @@ TEST(ThreadCountExact, ChangesNothingInEnumeration) {
 
 // ---------------------------------------------------------------- learning
 
-// The exact distribution of bars and stripes 3 x 3 as 16 rows: an orientation, then three lines; so the empty and the
-// full picture stand twice, and the entropy is (4 - 1/4) ln 2.
+// The exact distribution of bars and stripes 3 x 3 as 16 rows: an orientation, then three lines; so the empty
+// and the full picture stand twice, and the entropy is (4 - 1/4) ln 2.
 Dataset bars_and_stripes() {
   Array rows = make_array(DType::u8, {16, 9});
   for (std::size_t r = 0; r < 16; ++r)
@@ -209,15 +218,16 @@ double learnt(Assignments assignments) {
 const double entropy = 3.75 * std::log(2.0);
 
 TEST(Learning, ExactGradientsReachTheEntropy) {
-  const double reached = learnt({"training.learning=exact", "training.epochs=3000", "training.rate=0.3",
-                                 "training.momentum=0.8"});
+  const double reached = learnt(
+      {"training.learning=exact", "training.epochs=3000", "training.rate=0.3", "training.momentum=0.8"});
   EXPECT_LE(reached, -entropy + 1e-5) << "no model is better than the distribution itself";
   EXPECT_GT(reached, -entropy - 0.1);
 }
 
 TEST(Learning, PersistentChainsComeClose) {
-  const double reached = learnt({"training.learning=pcd", "training.epochs=20000", "training.rate=0.05",
-                                 "training.chains=200", "training.gibbs_steps=3", "training.schedule=linear"});
+  const double reached =
+      learnt({"training.learning=pcd", "training.epochs=12000", "training.rate=0.08", "training.chains=200",
+              "training.gibbs_steps=3", "training.schedule=linear"});
   EXPECT_LE(reached, -entropy + 1e-5);
   EXPECT_GT(reached, -entropy - 0.35);
 }
@@ -227,13 +237,31 @@ TEST(Learning, AllWaysAreFarAboveTheStart) {
   EXPECT_LT(start, -entropy - 3);  // nine nearly fair coins: 9 ln 2 against 3.75 ln 2
   for (const Assignments& way : {Assignments{"training.learning=cd", "training.gibbs_steps=10"},
                                  Assignments{"training.learning=pcd", "training.centring=false"},
-                                 Assignments{"training.learning=pcd", "training.optimiser=adam", "training.rate=0.01"},
                                  Assignments{"training.learning=exact", "training.centring=false"}}) {
-    Assignments all = way;
-    all.insert(all.begin(), "training.rate=0.1");
-    all.push_back("training.epochs=4000");
+    Assignments all = {"training.rate=0.1", "training.epochs=2500"};
+    all.insert(all.end(), way.begin(), way.end());
     EXPECT_GT(learnt(all), start + 1.5) << way.front() << " " << way.back();
   }
+}
+
+// Whatever the optimiser does to single coordinates, exact gradients must lead uphill: no noise to blame.
+class AdamLearning : public ::testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(Centring, AdamLearning, ::testing::Bool(),
+                         [](const auto& about) { return about.param ? "centred" : "plain"; });
+
+// Under centring Adam's scaling of single elements undoes the transform: likelihoods fell from -3.9 to -11.3 here. The
+// pair is refused.
+TEST_P(AdamLearning, ReachesTheEntropyByExactGradientsOrIsRefused) {
+  const Assignments settings = {"training.learning=exact", "training.optimiser=adam", "training.rate=0.01",
+                                "training.epochs=3000",
+                                std::string("training.centring=") + (GetParam() ? "true" : "false")};
+  if (GetParam()) {
+    EXPECT_THROW(learnt(settings), Error);
+    return;
+  }
+  const double reached = learnt(settings);
+  EXPECT_LE(reached, -entropy + 1e-5);
+  EXPECT_GT(reached, -entropy - 0.1);
 }
 
 // What the set itself says must be what the rows say.

@@ -1,4 +1,5 @@
-// The verbs that compute. Each takes the parsed arguments, writes machine output to stdout or --out, and throws.
+// The verbs that compute. Each takes the parsed arguments, writes machine output to stdout or --out, and
+// throws.
 #pragma once
 
 #include <memory>
@@ -34,14 +35,19 @@ OpenRun open_run(const std::string& path);
 Dataset load_data_for(const OpenRun& run, const std::string& spec, bool allow_missing = false);
 
 // Trains as planned into a folder; returns how it went. Shared by train and reproduce.
-TrainingResult train_into(const RunFolder& folder, const TrainingPlan& plan, std::uint64_t seed, bool resume,
-                          const Dataset& data, Observer& observer, double budget_seconds = 0);
+// The folder is changed only when the new run is known to be able to start.
+TrainingResult train_into(const RunFolder& folder, const TrainingPlan& plan, bool resume, const Dataset& data,
+                          Observer& observer, double budget_seconds = 0);
+
+// How scores name a split: a file with one matrix has all its rows in each.
+std::string split_label(const Dataset& data, const std::string& split);
 
 // The object of `evaluate --json`.
-nlohmann::ordered_json evaluation_json(const std::string& model, const std::string& data, const std::string& split,
-                                       const std::vector<Score>& scores);
+nlohmann::ordered_json evaluation_json(const std::string& model, const Dataset& data,
+                                       const std::string& split, const std::vector<Score>& scores);
 
-// [N, D] as .npy (float32 or float64), .csv (with these column names, or v0, v1, ...) or .png (a grid of cases).
+// [N, D] as .npy (float32 or float64), .csv (with these column names, or v0, v1, ...) or .png (a grid of
+// cases).
 void write_rows(const std::string& path, const Tensor& rows, const std::vector<std::string>& names,
                 const std::vector<std::int64_t>& shape, const Grid& grid);
 

@@ -21,12 +21,11 @@ OpenRun open_run(const std::string& path) {
 }
 
 Dataset load_data_for(const OpenRun& run, const std::string& spec, bool allow_missing) {
-  Dataset data = load_dataset(spec, allow_missing);
-  const Transform learnt = Transform::from_json(run.checkpoint.data.value("transform", nlohmann::ordered_json::object()));
-  if (!learnt.identity() && data.transform.identity())
-    for (Split* part : {&data.train, &data.valid, &data.test})
-      if (part->rows() > 0)
-        part->x = learnt.apply(Dataset::rows(*part, 0, part->rows(), Rng(0)), data.name, Rng(0)), part->scale = 1;
+  const Transform learnt =
+      Transform::from_json(run.checkpoint.data.value("transform", nlohmann::ordered_json::object()));
+  Dataset data = load_dataset(spec, allow_missing, &learnt);
+  if (learnt.identity() && !data.transform.identity())
+    fail_data(spec, "asks for a transform that the run was not trained under");
   std::int64_t wanted = 1;
   for (const std::int64_t size : run.shape) wanted *= size;
   if (data.columns() != wanted)
@@ -35,9 +34,17 @@ Dataset load_data_for(const OpenRun& run, const std::string& spec, bool allow_mi
   return data;
 }
 
-nlohmann::ordered_json evaluation_json(const std::string& model, const std::string& data, const std::string& split,
-                                       const std::vector<Score>& scores) {
-  nlohmann::ordered_json json = {{"model", model}, {"data", data}, {"split", split}, {"scores", nlohmann::ordered_json::array()}};
+std::string split_label(const Dataset& data, const std::string& split) {
+  return data.one_matrix ? "all" : split;
+}
+
+nlohmann::ordered_json evaluation_json(const std::string& model, const Dataset& data,
+                                       const std::string& split, const std::vector<Score>& scores) {
+  nlohmann::ordered_json json = {{"model", model},
+                                 {"data", data.spec},
+                                 {"binarize", data.binarize},
+                                 {"split", split_label(data, split)},
+                                 {"scores", nlohmann::ordered_json::array()}};
   for (const Score& score : scores) json["scores"].push_back(score.to_json());
   return json;
 }
@@ -60,11 +67,13 @@ void write_rows(const std::string& path, const Tensor& rows, const std::vector<s
   const Tensor table = rows.dim() == 1 ? rows.unsqueeze(1) : rows;
   if (path.ends_with(".csv")) {
     std::vector<std::string> columns = names;
-    for (std::int64_t j = static_cast<std::int64_t>(columns.size()); j < table.size(1); ++j) columns.push_back(fmt::format("v{}", j));
+    for (std::int64_t j = static_cast<std::int64_t>(columns.size()); j < table.size(1); ++j)
+      columns.push_back(fmt::format("v{}", j));
     return write_csv(path, columns, to_array(table));
   }
   if (path.ends_with(".png") && rows.dim() == 2) return write_png(path, picture_of(rows, shape, grid));
-  fail_usage("--out", fmt::format("expected a file that ends in .npy, .csv{}, got '{}'", rows.dim() == 2 ? " or .png" : "", path));
+  fail_usage("--out", fmt::format("expected a file that ends in .npy, .csv{}, got '{}'",
+                                  rows.dim() == 2 ? " or .png" : "", path));
 }
 
 double peak_memory_bytes() {

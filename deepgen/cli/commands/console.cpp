@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "deepgen/cli/arguments.h"
 #include "deepgen/core/html.h"
 
 namespace deepgen {
@@ -45,8 +46,8 @@ void ConsoleObserver::progress(const Progress& p, const Metrics&) {
   const auto filled = static_cast<std::size_t>(share * width);
   std::string bar(filled, '=');
   bar.resize(width, ' ');
-  fmt::print(stderr, "\r\033[K{} [{}] {:3.0f}%  {} of {}  {} elapsed", p.what, bar, 100 * share, p.done, p.total,
-             duration_text(p.seconds));
+  fmt::print(stderr, "\r\033[K{} [{}] {:3.0f}%  {} of {}  {} elapsed", p.what, bar, 100 * share, p.done,
+             p.total, duration_text(p.seconds));
   if (p.seconds_left >= 0) fmt::print(stderr, ", {} left", duration_text(p.seconds_left));
   std::fflush(stderr);
   open_ = true;
@@ -65,7 +66,7 @@ void ConsoleObserver::metrics(const Metrics& metrics) {
 
 void ConsoleObserver::message(const std::string& text) {
   clear_line();
-  if (!quiet_) fmt::print(stderr, "{}\n", text);
+  if (!quiet_) fmt::print(stderr, "{}\n", plain_text(text));
 }
 
 bool ConsoleObserver::stop_requested() { return interrupts.load() > 0; }

@@ -19,7 +19,8 @@ void write_text(const std::string& path, const std::string& text) {
   write_file(path, ByteView(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
 }
 
-const Score& find_score(const std::vector<Score>& scores, const std::string& metric, const std::string& split) {
+const Score& find_score(const std::vector<Score>& scores, const std::string& metric,
+                        const std::string& split) {
   for (const Score& score : scores)
     if (score.metric == metric && score.split == split) return score;
   fail_usage("reproduce", fmt::format("the model gives no score named {}", metric));
@@ -27,12 +28,16 @@ const Score& find_score(const std::vector<Score>& scores, const std::string& met
 
 nlohmann::ordered_json record(const Recipe& recipe, const Dataset& data, const std::vector<Score>& scores,
                               const TrainingResult& training, std::uint64_t seed) {
-  const Score& score = find_score(scores, recipe.metric, recipe.split);
-  nlohmann::ordered_json r = {{"recipe", recipe.name}, {"title", recipe.title}, {"model", recipe.model},
-                              {"data", recipe.data},   {"binarize", data.binarize}};
+  const Score& score = find_score(scores, recipe.metric, split_label(data, recipe.split));
+  nlohmann::ordered_json r = {{"recipe", recipe.name},
+                              {"title", recipe.title},
+                              {"model", recipe.model},
+                              {"data", recipe.data},
+                              {"binarize", data.binarize}};
   r.update(score.to_json());
   for (const Score& each : scores)
-    if (each.metric == recipe.metric && each.split == "train" && recipe.split != "train") r["train_value"] = each.value;
+    if (each.metric == recipe.metric && each.split == "train" && recipe.split != "train")
+      r["train_value"] = each.value;
   if (recipe.published) r["published"] = *recipe.published;
   if (recipe.aim) r["aim"] = *recipe.aim;
   if (recipe.bracket) r["bracket"] = *recipe.bracket;
@@ -50,12 +55,24 @@ nlohmann::ordered_json record(const Recipe& recipe, const Dataset& data, const s
 }
 
 void print_result(const nlohmann::ordered_json& r) {
-  fmt::print("{}\n  {} ({}) on {} {}: {:.2f} +- {:.2f}", r.at("title").get<std::string>(), r.at("metric").get<std::string>(),
-             r.at("kind").get<std::string>(), r.at("data").get<std::string>(), r.at("split").get<std::string>(),
-             r.at("value").get<double>(), r.at("standard_error").get<double>());
-  if (r.contains("lower")) fmt::print("  bracket [{:.2f}, {:.2f}]", r["lower"].get<double>(), r["upper"].get<double>());
-  if (r.contains("published")) fmt::print("\n  published {:.2f} ({})", r["published"].get<double>(), r.at("source").get<std::string>());
+  fmt::print("{}\n  {} ({}) on {} {}: {:.2f} +- {:.2f}", r.at("title").get<std::string>(),
+             r.at("metric").get<std::string>(), r.at("kind").get<std::string>(),
+             r.at("data").get<std::string>(), r.at("split").get<std::string>(), r.at("value").get<double>(),
+             r.at("standard_error").get<double>());
+  if (r.contains("lower"))
+    fmt::print("  bracket [{:.2f}, {:.2f}]", r["lower"].get<double>(), r["upper"].get<double>());
+  if (r.contains("published"))
+    fmt::print("\n  published {:.2f} ({})", r["published"].get<double>(), r.at("source").get<std::string>());
   fmt::print("\n  {}\n", verdict(r));
+}
+
+// The record of a recipe, and the page made of all of them.
+void write_result(const std::string& folder, const std::string& name, const nlohmann::ordered_json& result) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) fail_data(folder, "cannot make the folder of results: " + error.message());
+  write_text(folder + "/" + name + ".json", result.dump(2) + "\n");
+  write_text(folder + ".md", results_markdown(read_results(folder)));
 }
 
 }  // namespace
@@ -66,36 +83,34 @@ void reproduce_command(const Arguments& arguments) {
     fmt::print("{}", results_markdown(read_results(results)));
     return;
   }
-  const std::string path = find_recipe(arguments.subject);
-  if (path.empty()) fail_usage("reproduce", unknown_name("recipe", arguments.subject, recipe_names()));
-  const Recipe recipe = read_recipe(path);
-  TrainingPlan plan{Settings(recipe.model), recipe.data};
-  plan.settings.set_all(recipe.settings);
-  const std::uint64_t seed = arguments.seed_given ? arguments.seed : recipe.seed;
+  const auto [recipe, plan] = plan_reproduction(arguments);
+  const std::string out = arguments.out.empty() ? "runs/" + recipe.name : arguments.out;
+  const RunFolder folder = RunFolder::create(out, arguments.resume, arguments.overwrite);
   ConsoleObserver observer(arguments.quiet);
   const Dataset data = load_dataset(recipe.data);
-  const std::string out = arguments.out.empty() ? "runs/" + recipe.name : arguments.out;
-  const RunFolder folder = RunFolder::create(out, arguments.resume, !arguments.resume);
-  observer.message(fmt::format("{}: {} rows of {} columns; run in {}", recipe.name, data.train.rows(), data.columns(), out));
-  const TrainingResult training = train_into(folder, plan, seed, arguments.resume, data, observer, arguments.budget_seconds);
+  data.split(recipe.split);  // a part that is missing is an error before the training
+  observer.message(fmt::format("{}: {} rows of {} columns; run in {}", recipe.name, data.train.rows(),
+                               data.columns(), out));
+  const TrainingResult training =
+      train_into(folder, plan, arguments.resume, data, observer, arguments.budget_seconds);
   if (training.interrupted && observer.stop_requested())
-    throw Error(ErrorKind::interrupted, "reproduce", "interrupted; a checkpoint was written; go on with --resume");
+    throw Error(ErrorKind::interrupted, "reproduce",
+                "interrupted; a checkpoint was written; go on with --resume");
   OpenRun run = open_run(out);
-  Rng rng(seed);
+  Rng rng(plan.seed);
   const AnnealingPlan annealing{.schedule = recipe.ais, .chains = recipe.chains};
   const std::vector<Score> scores = evaluate_model(*run.model, data, recipe.split, annealing, rng, observer);
-  const nlohmann::ordered_json result = record(recipe, data, scores, training, seed);
-  std::error_code error;
-  std::filesystem::create_directories(results, error);
-  if (error) fail_data(results, "cannot make the folder of results: " + error.message());
-  write_text(results + "/" + recipe.name + ".json", result.dump(2) + "\n");
-  write_text(results + ".md", results_markdown(read_results(results)));
+  const nlohmann::ordered_json result = record(recipe, data, scores, training, plan.seed);
+  write_result(results, recipe.name, result);
   nlohmann::ordered_json described = folder.read_run();
-  described["evaluations"] = {evaluation_json(recipe.model, recipe.data, recipe.split, scores)};
+  described["evaluations"] =
+      nlohmann::ordered_json::array({evaluation_json(recipe.model, data, recipe.split, scores)});
   folder.write_run(described);
   folder.write_report();
-  if (arguments.json) fmt::print("{}\n", result.dump(2));
-  else print_result(result);
+  if (arguments.json)
+    fmt::print("{}\n", result.dump(2));
+  else
+    print_result(result);
 }
 
 }  // namespace deepgen

@@ -19,12 +19,13 @@ void use_threads(int wanted) {
 
 void dispatch(const Arguments& arguments) {
   static const std::map<std::string, void (*)(const Arguments&)> verbs = {
-      {"train", train_command},         {"reproduce", reproduce_command}, {"sample", sample_command},
-      {"score", score_command},         {"evaluate", evaluate_command},   {"complete", complete_command},
-      {"encode", encode_command},       {"reconstruct", reconstruct_command}, {"models", models_command},
+      {"train", train_command},   {"reproduce", reproduce_command},     {"sample", sample_command},
+      {"score", score_command},   {"evaluate", evaluate_command},       {"complete", complete_command},
+      {"encode", encode_command}, {"reconstruct", reconstruct_command}, {"models", models_command},
       {"doctor", doctor_command}};
   if (arguments.device == "cuda" && !at::hasCUDA())
-    fail_usage("--device", "this build of torch has no CUDA; use --device cpu, or build against a torch that has it");
+    fail_usage("--device",
+               "this build of torch has no CUDA; use --device cpu, or build against a torch that has it");
   if (arguments.device == "cuda") fail_usage("--device", "cuda runs are not supported yet; use --device cpu");
   verbs.at(arguments.verb)(arguments);
 }
@@ -38,9 +39,11 @@ extern "C" __attribute__((visibility("default"))) int deepgen_run(int argc, char
     deepgen::use_threads(parsed.arguments.threads);
     deepgen::kernels();  // a bad DEEPGEN_KERNELS is an error now, not in the middle
     deepgen::dispatch(parsed.arguments);
+    deepgen::finish_output();
     return 0;
   } catch (const c10::Error& error) {  // without torch's stack trace: one line
-    return deepgen::report_error(deepgen::Error(deepgen::ErrorKind::bug, "torch", error.what_without_backtrace()));
+    return deepgen::report_error(
+        deepgen::Error(deepgen::ErrorKind::bug, "torch", error.what_without_backtrace()));
   } catch (const std::exception& error) {
     return deepgen::report_error(error);
   }

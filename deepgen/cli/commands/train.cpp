@@ -17,17 +17,19 @@ constexpr std::int64_t pictured_samples = 100, picture_steps = 200, pictured_fil
 bool is_picture(const std::vector<std::int64_t>& shape) { return shape.size() == 3; }
 
 // Draws what people look at: filters now, samples of chains from the start.
-void draw_pictures(const RunFolder& folder, Model& model, const Dataset& data, const std::string& samples_name,
-                   std::uint64_t seed) {
+void draw_pictures(const RunFolder& folder, Model& model, const Dataset& data,
+                   const std::string& samples_name, std::uint64_t seed) {
   if (!is_picture(data.shape)) return;
   Observer silent;
   Rng rng = Rng(seed).fork({11});
-  const SamplingPlan plan{.count = pictured_samples, .steps = picture_steps, .rows = 1, .between = 1, .means = true};
+  const SamplingPlan plan{
+      .count = pictured_samples, .steps = picture_steps, .rows = 1, .between = 1, .means = true};
   folder.write_picture(samples_name, picture_of(sample_model(model, plan, rng, silent), data.shape, {}));
   const Tensor filters = model.filters();
   if (filters.defined())
-    folder.write_picture("filters", picture_of_filters(filters.narrow(0, 0, std::min(pictured_filters, filters.size(0))),
-                                                       data.shape, {}));
+    folder.write_picture("filters",
+                         picture_of_filters(filters.narrow(0, 0, std::min(pictured_filters, filters.size(0))),
+                                            data.shape, {}));
 }
 
 // Rows with their lower half hidden, beside what the model makes of them.
@@ -42,18 +44,24 @@ void draw_completions(const RunFolder& folder, Model& model, const Dataset& data
   const Tensor truth = Dataset::rows(split, index, rng.fork({2}));
   const Tensor given = hide_cells(truth, data.shape, "bottom", rng);
   const Tensor completed = complete_rows(model, given, steps, rng, silent);
-  folder.write_picture("completions", picture_of(at::cat({truth, given, completed}), data.shape, {.columns = cases}));
+  folder.write_picture("completions",
+                       picture_of(at::cat({truth, given, completed}), data.shape, {.columns = cases}));
 }
 
 // Asks for a stop when the time is up, beside what the console asks.
 class BudgetObserver : public Observer {
  public:
   BudgetObserver(Observer& inner, double seconds)
-      : inner_(inner), end_(std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::duration<double>(seconds))) {}
+      : inner_(inner),
+        end_(std::chrono::steady_clock::now() +
+             std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+                 std::chrono::duration<double>(seconds))) {}
   void progress(const Progress& p, const Metrics& m) override { inner_.progress(p, m); }
   void metrics(const Metrics& m) override { inner_.metrics(m); }
   void message(const std::string& text) override { inner_.message(text); }
-  bool stop_requested() override { return inner_.stop_requested() || std::chrono::steady_clock::now() > end_; }
+  bool stop_requested() override {
+    return inner_.stop_requested() || std::chrono::steady_clock::now() > end_;
+  }
 
  private:
   Observer& inner_;
@@ -77,10 +85,17 @@ class RecordingObserver : public Observer {
   const RunFolder& folder_;
 };
 
-nlohmann::ordered_json describe_run(const TrainingPlan& plan, const Dataset& data, std::uint64_t seed, const std::string& status) {
-  return {{"model", plan.settings.model}, {"data", data.spec},        {"binarize", data.binarize},
-          {"status", status},             {"commit", program_commit()}, {"version", program_version()},
-          {"seed", seed},                 {"threads", at::get_num_threads()}, {"train_rows", data.train.rows()},
+nlohmann::ordered_json describe_run(const TrainingPlan& plan, const Dataset& data,
+                                    const std::string& status) {
+  return {{"model", plan.settings.model},
+          {"data", data.spec},
+          {"binarize", data.binarize},
+          {"status", status},
+          {"commit", program_commit()},
+          {"version", program_version()},
+          {"seed", plan.seed},
+          {"threads", at::get_num_threads()},
+          {"train_rows", data.train.rows()},
           {"options", plan.settings.to_json()}};
 }
 
@@ -89,47 +104,36 @@ bool is_milestone(std::int64_t epoch, std::int64_t epochs) {
   return epoch == 1 || (epochs >= 4 && epoch % (epochs / 4) == 0 && epoch < epochs);
 }
 
-}  // namespace
+// Goes on from the checkpoint in the folder; false when there is none. The folder is not changed.
+bool resume_from(const RunFolder& folder, Trainer& trainer, Observer& observer, Checkpoint& checkpoint) {
+  const std::string path = folder.resume_path();
+  if (path.empty()) {
+    observer.message(fmt::format("nothing to resume in {}; starting", folder.name()));
+    return false;
+  }
+  checkpoint = load_checkpoint(path);
+  trainer.resume(checkpoint, path);
+  observer.message(fmt::format("going on from step {}", checkpoint.step));
+  return true;
+}
 
-TrainingResult train_into(const RunFolder& folder, const TrainingPlan& plan, std::uint64_t seed, bool resume,
-                          const Dataset& data, Observer& observer, double budget_seconds) {
-  std::shared_ptr<Model> model = make_model(plan.settings.model, plan.settings.model_json(), plan.settings.learning_json(),
-                                            {data.columns(), data.shape, data.classes});
-  Settings settings(plan.settings.model);
-  settings.set_all(plan.settings.to_json());
-  const std::int64_t epochs = settings.training.epochs;
-  Trainer trainer(model, data, std::move(settings), seed);
-  if (resume && folder.has("model.safetensors")) {
-    const std::string path = folder.path("model.safetensors");
-    const Checkpoint checkpoint = load_checkpoint(path);
-    trainer.resume(checkpoint, path);
-    folder.truncate_metrics(checkpoint.stage, checkpoint.step);
-    observer.message(fmt::format("going on from step {}", checkpoint.step));
+// Notes in the run why it failed, as far as the disk allows: the error that is reported is the first one.
+void record_failure(const RunFolder& folder, nlohmann::ordered_json run, const std::exception& error) {
+  const std::string what = error.what();
+  run["status"] = "failed";
+  run["warnings"] = nlohmann::ordered_json::array({what.substr(0, what.find('\n'))});
+  for (const bool report : {false, true}) {
+    try {
+      report ? folder.write_report() : folder.write_run(run);
+    } catch (const std::exception&) {
+    }
   }
-  if (plan.settings.training.patience > 0) {
-    if (data.valid.rows() == 0)
-      fail_usage("training.patience", "expected validation rows; hold some out with the data's option valid=0.1");
-    trainer.validate = validation_score(data, seed);
-  }
-  trainer.after_epoch = [&](Model& now, std::int64_t epoch) {
-    if (is_milestone(epoch, epochs)) draw_pictures(folder, now, data, fmt::format("samples-{:04}", epoch), seed);
-  };
-  trainer.save = [&](const Checkpoint& checkpoint, bool best) { folder.write_checkpoint(checkpoint, best); };
-  nlohmann::ordered_json run = describe_run(plan, data, seed, "training");
-  folder.write_run(run);
-  RecordingObserver recording(observer, folder);
-  BudgetObserver limited(recording, budget_seconds > 0 ? budget_seconds : 1e9);
-  TrainingResult result;
-  try {
-    result = trainer.run(limited);
-  } catch (const Error& error) {
-    run["status"] = "failed";
-    run["warnings"] = {error.what()};
-    folder.write_run(run);
-    folder.write_report();
-    throw;
-  }
-  const OpenRun used = open_run(folder.path(""));
+}
+
+// The end of a run's record, its pictures and its report.
+void finish_run(const RunFolder& folder, nlohmann::ordered_json run, const Dataset& data, std::uint64_t seed,
+                const TrainingResult& result) {
+  const OpenRun used = open_run(folder.name());
   draw_pictures(folder, *used.model, data, "samples", seed);
   draw_completions(folder, *used.model, data, seed);
   run["status"] = result.interrupted ? "interrupted" : "done";
@@ -138,23 +142,63 @@ TrainingResult train_into(const RunFolder& folder, const TrainingPlan& plan, std
   run["peak_memory_bytes"] = peak_memory_bytes();
   folder.write_run(run);
   folder.write_report();
+}
+
+}  // namespace
+
+TrainingResult train_into(const RunFolder& folder, const TrainingPlan& plan, bool resume, const Dataset& data,
+                          Observer& observer, double budget_seconds) {
+  const bool validated = plan.settings.training.patience > 0;
+  if (validated && data.valid.rows() == 0)
+    fail_usage("training.patience",
+               "expected validation rows; hold some out with the data's option valid=0.1");
+  Settings settings(plan.settings.model);
+  settings.set_all(plan.settings.to_json());
+  const std::int64_t epochs = settings.training.epochs;
+  const std::shared_ptr<Model> model =
+      make_model(settings.model, settings.model_json(), settings.learning_json(),
+                 {data.columns(), data.shape, data.classes});
+  Trainer trainer(model, data, std::move(settings), plan.seed);
+  Checkpoint checkpoint;
+  const bool resumed = resume && resume_from(folder, trainer, observer, checkpoint);
+  folder.begin(resumed);
+  if (resumed) folder.truncate_metrics(checkpoint.stage, checkpoint.step);
+  if (validated) trainer.validate = validation_score(data, plan.seed);
+  trainer.after_epoch = [&](Model& now, std::int64_t epoch) {
+    if (is_milestone(epoch, epochs))
+      draw_pictures(folder, now, data, fmt::format("samples-{:04}", epoch), plan.seed);
+  };
+  trainer.save = [&](const Checkpoint& now, bool best) { folder.write_checkpoint(now, best); };
+  const nlohmann::ordered_json run = describe_run(plan, data, "training");
+  folder.write_run(run);
+  RecordingObserver recording(observer, folder);
+  BudgetObserver limited(recording, budget_seconds > 0 ? budget_seconds : 1e9);
+  TrainingResult result;
+  try {
+    result = trainer.run(limited);
+  } catch (const std::exception& error) {
+    record_failure(folder, run, error);
+    throw;
+  }
+  finish_run(folder, run, data, plan.seed, result);
   return result;
 }
 
 void train_command(const Arguments& arguments) {
   const TrainingPlan plan = plan_training(arguments);
   ConsoleObserver observer(arguments.quiet);
-  const Dataset data = load_dataset(plan.data);
   const RunFolder folder = RunFolder::create(arguments.out, arguments.resume, arguments.overwrite);
-  observer.message(fmt::format("{} on {}: {} rows of {} columns, {} validation rows", plan.settings.model, plan.data,
-                               data.train.rows(), data.columns(), data.valid.rows()));
-  const TrainingResult result = train_into(folder, plan, arguments.seed, arguments.resume, data, observer);
+  const Dataset data = load_dataset(plan.data);
+  observer.message(fmt::format("{} on {}: {} rows of {} columns, {} validation rows", plan.settings.model,
+                               plan.data, data.train.rows(), data.columns(), data.valid.rows()));
+  const TrainingResult result = train_into(folder, plan, arguments.resume, data, observer);
   if (result.interrupted) {
-    observer.message(fmt::format("stopped at step {}; go on with the same command and --resume", result.steps));
+    observer.message(
+        fmt::format("stopped at step {}; go on with the same command and --resume", result.steps));
     throw Error(ErrorKind::interrupted, "train", "interrupted; a checkpoint was written");
   }
-  observer.message(fmt::format("trained in {}; pictures, curves and options: {}", duration_text(result.seconds),
-                               folder.path("report.html")));
+  observer.message(fmt::format("trained in {}; pictures, curves and options: {}",
+                               duration_text(result.seconds), folder.path("report.html")));
 }
 
 }  // namespace deepgen

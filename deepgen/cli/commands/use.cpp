@@ -13,7 +13,6 @@ AnnealingPlan annealing_plan(const Arguments& arguments) {
   AnnealingPlan plan;
   plan.schedule = arguments.ais;
   plan.chains = arguments.chains;
-  annealing_schedule(plan.schedule);  // a bad name fails before anything is read
   return plan;
 }
 
@@ -25,11 +24,47 @@ Transform transform_of(const OpenRun& run) {
   return Transform::from_json(run.checkpoint.data.value("transform", nlohmann::ordered_json::object()));
 }
 
+constexpr std::int64_t check_chunk = 10000;  // rows that are checked at a time
+
 // The model of a run refuses data that do not fit before long work begins.
-void check_rows(Model& model, const Split& split, const std::string& name) {
-  constexpr std::int64_t chunk = 10000;
-  for (std::int64_t first = 0; first < split.rows(); first += chunk)
-    model.check_data(Dataset::rows(split, first, std::min(chunk, split.rows() - first), Rng(0)), name);
+void check_rows(const Model& model, const Split& split, const std::string& name) {
+  for (std::int64_t first = 0; first < split.rows(); first += check_chunk)
+    model.check_data(Dataset::rows(split, first, std::min(check_chunk, split.rows() - first), Rng(0)), name,
+                     first);
+}
+
+// The same for rows with gaps: missing cells fit.
+void check_known_cells(const Model& model, const Tensor& x, const std::string& name) {
+  for (std::int64_t first = 0; first < x.size(0); first += check_chunk) {
+    const Tensor rows = x.narrow(0, first, std::min(check_chunk, x.size(0) - first));
+    model.check_data(rows.masked_fill(rows.isnan(), 0), name, first);
+  }
+}
+
+// Numbers under different binarisations are not comparable.
+void warn_of_binarisation(const OpenRun& run, const Dataset& data, Observer& observer) {
+  const nlohmann::ordered_json& about = run.checkpoint.data;
+  if (!about.contains("binarize") || !about["binarize"].is_string() || about["binarize"] == data.binarize)
+    return;
+  observer.message(
+      fmt::format("warning: the run was trained with binarize={}, these data have binarize={}; numbers under "
+                  "different binarisations are not comparable",
+                  about["binarize"].get<std::string>(), data.binarize));
+}
+
+// Keeps the evaluation in run.json, whose report shows the latest one of each data set and split.
+void record_evaluation(const RunFolder& folder, const nlohmann::ordered_json& result) {
+  nlohmann::ordered_json run = folder.read_run(), kept = nlohmann::ordered_json::array();
+  const auto same = [&](const nlohmann::ordered_json& each, const char* key) {
+    return each.contains(key) && each[key] == result[key];
+  };
+  if (run.contains("evaluations"))
+    for (const auto& each : run["evaluations"])
+      if (!same(each, "data") || !same(each, "split")) kept.push_back(each);
+  kept.push_back(result);
+  run["evaluations"] = kept;
+  folder.write_run(run);
+  folder.write_report();
 }
 
 constexpr std::int64_t picture_columns = 20;
@@ -41,7 +76,8 @@ Tensor interleave(const std::vector<Tensor>& kinds) {
   for (std::int64_t first = 0; first < rows; first += picture_columns)
     for (const Tensor& kind : kinds) {
       Tensor band = kind.narrow(0, first, std::min(picture_columns, rows - first));
-      if (band.size(0) < picture_columns && rows > picture_columns)  // the last band keeps its columns in line
+      if (band.size(0) < picture_columns &&
+          rows > picture_columns)  // the last band keeps its columns in line
         band = at::cat({band, at::full({picture_columns - band.size(0), band.size(1)}, 0.5)});
       bands.push_back(band);
     }
@@ -54,13 +90,19 @@ void sample_command(const Arguments& arguments) {
   ConsoleObserver observer(arguments.quiet);
   OpenRun run = open_run(arguments.subject);
   if (!arguments.given.empty())
-    fail_usage("--given", fmt::format("the model {} is not conditional: it learnt no labels", run.checkpoint.model));
+    fail_usage("--given",
+               fmt::format("the model {} is not conditional: it learnt no labels", run.checkpoint.model));
   const bool picture = arguments.out.ends_with(".png");
-  const SamplingPlan plan{.count = arguments.count, .steps = arguments.steps, .rows = arguments.rows,
-                          .between = arguments.between, .means = picture};
+  const SamplingPlan plan{.count = arguments.count,
+                          .steps = arguments.steps,
+                          .rows = arguments.rows,
+                          .between = arguments.between,
+                          .means = picture};
   Rng rng(arguments.seed);
   const Tensor samples = transform_of(run).invert(sample_model(*run.model, plan, rng, observer));
-  const Grid grid{.columns = arguments.columns > 0 ? arguments.columns : arguments.rows > 1 ? arguments.count : 0};
+  const Grid grid{.columns = arguments.columns > 0 ? arguments.columns
+                             : arguments.rows > 1  ? arguments.count
+                                                   : 0};
   write_rows(arguments.out, samples, column_names(run), run.shape, grid);
   observer.message(fmt::format("{} samples in {}{}", samples.size(0), arguments.out,
                                picture ? " (means of the last Gibbs step)" : ""));
@@ -74,13 +116,11 @@ void score_command(const Arguments& arguments) {
   const Split& split = data.split(arguments.split);
   check_rows(*run.model, split, arguments.data);
   Rng rng(arguments.seed);
-  std::vector<std::int64_t> index = rng.fork({0}).permutation(split.rows());
-  index.resize(static_cast<std::size_t>(std::min(plan.chains, split.rows())));
-  const Normaliser normaliser = normaliser_of(*run.model, plan, Dataset::rows(split, index, rng), rng, observer);
-  const Tensor scores = log_prob_rows(*run.model, split, normaliser, rng.fork({1}));
+  const Normaliser normaliser = split_normaliser(*run.model, split, plan, rng, observer);
+  const Tensor scores = log_prob_rows(*run.model, split, normaliser, rng.fork({3}));  // as in evaluate_model
   write_rows(arguments.out, scores, {"log_prob"}, {}, {});
-  observer.message(fmt::format("{} log-probabilities ({}, nats) in {}; {}", scores.size(0), kind_name(normaliser.kind),
-                               arguments.out, normaliser.how));
+  observer.message(fmt::format("{} log-probabilities ({}, nats) in {}; {}", scores.size(0),
+                               kind_name(normaliser.kind), arguments.out, normaliser.how));
   if (!normaliser.warning.empty()) observer.message("warning: " + normaliser.warning);
 }
 
@@ -90,24 +130,24 @@ void evaluate_command(const Arguments& arguments) {
   OpenRun run = open_run(arguments.subject);
   const Dataset data = load_data_for(run, arguments.data);
   check_rows(*run.model, data.split(arguments.split), arguments.data);
+  const bool recorded = run.folder.opened_as_folder() && run.folder.has("run.json");
+  if (recorded) run.folder.read_run();  // a damaged one is an error before the work
+  warn_of_binarisation(run, data, observer);
   Rng rng(arguments.seed);
   const std::vector<Score> scores = evaluate_model(*run.model, data, arguments.split, plan, rng, observer);
-  const nlohmann::ordered_json result = evaluation_json(run.checkpoint.model, arguments.data, arguments.split, scores);
+  const nlohmann::ordered_json result = evaluation_json(run.checkpoint.model, data, arguments.split, scores);
   if (arguments.json) {
     fmt::print("{}\n", result.dump(2));
   } else {
     fmt::print("{} on {}\n", run.checkpoint.model, arguments.data);
     for (const Score& score : scores) fmt::print("  {}\n", score_line(score));
   }
-  if (!run.folder.has("run.json")) return;
-  nlohmann::ordered_json record = run.folder.read_run();  // the report shows the latest evaluation of each data set
-  nlohmann::ordered_json kept = nlohmann::ordered_json::array();
-  for (const auto& each : record.value("evaluations", nlohmann::ordered_json::array()))
-    if (each.value("data", "") != arguments.data || each.value("split", "") != arguments.split) kept.push_back(each);
-  kept.push_back(result);
-  record["evaluations"] = kept;
-  run.folder.write_run(record);
-  run.folder.write_report();
+  if (!recorded) return;
+  try {
+    record_evaluation(run.folder, result);
+  } catch (const std::exception& error) {  // never spoils the printed result
+    observer.message(fmt::format("the evaluation is not kept in the run: {}", error.what()));
+  }
 }
 
 void complete_command(const Arguments& arguments) {
@@ -117,21 +157,26 @@ void complete_command(const Arguments& arguments) {
   const Split& split = data.split(arguments.split);
   const Tensor truth = Dataset::rows(split, 0, std::min(split.rows(), arguments.limit), Rng(0));
   Rng rng(arguments.seed);
+  check_known_cells(*run.model, truth, arguments.data);
   const Tensor x = arguments.hide.empty() ? truth : hide_cells(truth, run.shape, arguments.hide, rng);
   const Transform transform = transform_of(run);
   const Tensor completed = transform.invert(complete_rows(*run.model, x, arguments.steps, rng, observer));
   const bool picture = arguments.out.ends_with(".png");
   const bool compare = picture && !arguments.hide.empty();
-  write_rows(arguments.out, compare ? interleave({transform.invert(truth), transform.invert(x), completed}) : completed,
-             column_names(run).empty() ? data.column_names : column_names(run), run.shape, {.columns = compare ? picture_columns : 0});
+  write_rows(arguments.out,
+             compare ? interleave({transform.invert(truth), transform.invert(x), completed}) : completed,
+             column_names(run).empty() ? data.column_names : column_names(run), run.shape,
+             {.columns = compare ? picture_columns : 0});
   const std::int64_t missing = x.isnan().sum().item<std::int64_t>();
-  observer.message(fmt::format("{} missing cells of {} rows filled in {}", missing, x.size(0), arguments.out));
+  observer.message(
+      fmt::format("{} missing cells of {} rows filled in {}", missing, x.size(0), arguments.out));
 }
 
 void encode_command(const Arguments& arguments) {
   ConsoleObserver observer(arguments.quiet);
   OpenRun run = open_run(arguments.subject);
   const Dataset data = load_data_for(run, arguments.data);
+  check_rows(*run.model, data.split(arguments.split), arguments.data);
   const Tensor codes = encode_rows(*run.model, data.split(arguments.split), Rng(arguments.seed));
   write_rows(arguments.out, codes, {}, {codes.size(1)}, {});
   observer.message(fmt::format("{} codes of {} numbers in {}", codes.size(0), codes.size(1), arguments.out));
@@ -141,7 +186,9 @@ void reconstruct_command(const Arguments& arguments) {
   ConsoleObserver observer(arguments.quiet);
   OpenRun run = open_run(arguments.subject);
   const Dataset data = load_data_for(run, arguments.data);
-  const Tensor rows = transform_of(run).invert(reconstruct_rows(*run.model, data.split(arguments.split), Rng(arguments.seed)));
+  check_rows(*run.model, data.split(arguments.split), arguments.data);
+  const Tensor rows = transform_of(run).invert(
+      reconstruct_rows(*run.model, data.split(arguments.split), Rng(arguments.seed)));
   write_rows(arguments.out, rows, column_names(run), run.shape, {});
   observer.message(fmt::format("{} reconstructions in {}", rows.size(0), arguments.out));
 }

@@ -117,6 +117,16 @@ std::string option_text(const GeneratedOption& option) {
   return text.str();
 }
 
+void check_generated_options(const std::string& name, const std::map<std::string, std::string>& options) {
+  for (const Entry& entry : entries()) {
+    if (entry.info.name != name) continue;
+    for (const GeneratedOption& option : entry.info.options) {
+      const auto given = options.find(option.name);
+      if (given != options.end()) parse_number(name, option, given->second);
+    }
+  }
+}
+
 GeneratedSet generate(const std::string& name, const std::map<std::string, std::string>& options) {
   std::vector<std::string> names;
   for (const Entry& entry : entries()) {

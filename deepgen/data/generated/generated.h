@@ -52,6 +52,10 @@ const std::vector<GeneratedInfo>& generated_sets();
 // "name=initial (whole number, low..high): description".
 std::string option_text(const GeneratedOption& option);
 
+// Throws a usage error when a value of the set's own options is no number or outside its range; other options
+// and other names pass. Cheap.
+void check_generated_options(const std::string& name, const std::map<std::string, std::string>& options);
+
 // The set of this name. Throws a usage error for an unknown name or option, and for a value that is no number
 // or outside its range. Cost: about 20 microseconds a glyph; `ising` from 11 to 16 up to a
 // millisecond a case; the others next to nothing.

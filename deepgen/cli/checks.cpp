@@ -1,0 +1,95 @@
+// What is checked before torch is loaded or a file is opened: names, endings, options; what a recipe resolves
+// to.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+
+#include "deepgen/cli/arguments.h"
+#include "deepgen/core/error.h"
+#include "deepgen/data/files/known_sets.h"
+#include "deepgen/data/generated/generated.h"
+#include "deepgen/evaluate/schedule.h"
+
+namespace deepgen {
+namespace {
+
+using Names = std::vector<std::string>;
+
+void check_name(const std::string& flag, const std::string& what, const std::string& name,
+                const Names& known) {
+  if (std::find(known.begin(), known.end(), name) == known.end())
+    fail_usage(flag, unknown_name(what, name, known));
+}
+
+void check_ending(const Arguments& a) {
+  static const std::map<std::string, Names> endings = {
+      {"sample", {".png", ".npy", ".csv"}},      {"score", {".npy", ".csv"}},
+      {"complete", {".npy", ".csv", ".png"}},    {"encode", {".npy", ".csv"}},
+      {"reconstruct", {".npy", ".csv", ".png"}}, {"data make", {".npz"}}};
+  const auto found = endings.find(a.verb);
+  if (found == endings.end()) return;
+  for (const std::string& ending : found->second)
+    if (a.out.ends_with(ending)) return;
+  fail_usage("--out",
+             fmt::format("expected a file that ends in {}, got '{}'", fmt::join(found->second, ", "), a.out));
+}
+
+void check_data_spec(const std::string& text) {
+  const DataSpec spec = parse_data_spec(text);
+  check_spec(spec);
+  check_generated_options(spec.name, spec.options);
+}
+
+[[noreturn]] void fail_no_recipe(const std::string& name) {
+  const Names names = recipe_names();
+  if (names.empty())
+    fail_usage("reproduce",
+               "expected the path of a recipe (FILE.toml); there is no folder of recipes here or beside the "
+               "program");
+  if (name.empty())
+    fail_usage("reproduce", fmt::format("expected a recipe; there are: {}", fmt::join(names, ", ")));
+  fail_usage("reproduce", unknown_name("recipe", name, names));
+}
+
+}  // namespace
+
+void check_arguments(const Arguments& a) {
+  check_name("--device", "device", a.device, {"cpu", "cuda"});
+  check_name("--split", "split", a.split, {"train", "valid", "test"});
+  if (a.verb == "score" || a.verb == "evaluate") annealing_schedule(a.ais);
+  if (a.verb == "models" && !a.subject.empty()) Settings known(a.subject);
+  if (a.verb == "train" && a.out.empty()) fail_usage("--out", "expected the folder of the run, got nothing");
+  if (a.verb == "reproduce" && a.subject.empty() && !a.markdown) fail_no_recipe("");
+  check_ending(a);
+  if (!a.data.empty()) check_data_spec(a.data);
+}
+
+TrainingPlan plan_training(const Arguments& arguments) {
+  const std::string path = find_recipe(arguments.subject);
+  std::optional<Recipe> recipe;
+  if (!path.empty()) recipe = read_recipe(path);
+  TrainingPlan plan{Settings(recipe ? recipe->model : arguments.subject), arguments.data, arguments.seed};
+  if (recipe) {
+    plan.settings.set_all(recipe->settings);
+    if (plan.data.empty()) plan.data = recipe->data;
+    if (!arguments.seed_given) plan.seed = recipe->seed;
+  }
+  for (const std::string& assignment : arguments.settings) plan.settings.set(assignment);
+  if (plan.data.empty()) fail_usage("train", "expected --data SPEC; `deepgen data list` shows what there is");
+  check_data_spec(plan.data);
+  return plan;
+}
+
+ReproductionPlan plan_reproduction(const Arguments& arguments) {
+  const std::string path = find_recipe(arguments.subject);
+  if (path.empty()) fail_no_recipe(arguments.subject);
+  Recipe recipe = read_recipe(path);
+  TrainingPlan plan{Settings(recipe.model), recipe.data, arguments.seed_given ? arguments.seed : recipe.seed};
+  plan.settings.set_all(recipe.settings);
+  check_data_spec(recipe.data);
+  return {std::move(recipe), std::move(plan)};
+}
+
+}  // namespace deepgen

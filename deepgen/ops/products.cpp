@@ -1,0 +1,63 @@
+#include "deepgen/ops/products.h"
+
+#include <cblas.h>
+#include <omp.h>
+
+#include <algorithm>
+
+#include "deepgen/kernels/kernels.h"
+
+namespace deepgen {
+namespace {
+
+// How BLAS sees a matrix: row by row, or as the transpose of one that is.
+struct View {
+  const float* data;
+  bool usable, transposed;
+  std::int64_t stride;
+};
+
+View view_of(const Tensor& x) {
+  const bool plain = x.device().is_cpu() && x.scalar_type() == at::kFloat && x.dim() == 2;
+  if (!plain) return {nullptr, false, false, 0};
+  const float* data = x.data_ptr<float>();
+  if (x.stride(1) == 1 || x.size(1) == 1) return {data, x.stride(0) >= x.size(1) || x.size(0) == 1, false, std::max(x.stride(0), x.size(1))};
+  if (x.stride(0) == 1 || x.size(0) == 1) return {data, x.stride(1) >= x.size(0), true, std::max(x.stride(1), x.size(0))};
+  return {nullptr, false, false, 0};
+}
+
+constexpr std::int64_t small_product = 262144;  // multiplications below which OpenBLAS itself uses one thread
+constexpr std::int64_t column_grain = 16;  // a multiple of every kernel's tile, so that cuts never fall inside one
+
+}  // namespace
+
+void multiply(Tensor& out, const Tensor& a, const Tensor& b, double scale, double keep) {
+  const View va = view_of(a), vb = view_of(b);
+  if (!va.usable || !vb.usable || !out.is_contiguous()) return composed::multiply(out, a, b, scale, keep);
+  const std::int64_t m = a.size(0), k = a.size(1), n = b.size(1);
+  float* c = out.data_ptr<float>();
+  auto columns = [&](std::int64_t begin, std::int64_t end) {
+    const float* slice = vb.data + (vb.transposed ? begin * vb.stride : begin);
+    cblas_sgemm(CblasRowMajor, va.transposed ? CblasTrans : CblasNoTrans, vb.transposed ? CblasTrans : CblasNoTrans,
+                static_cast<int>(m), static_cast<int>(end - begin), static_cast<int>(k), static_cast<float>(scale),
+                va.data, static_cast<int>(va.stride), slice, static_cast<int>(vb.stride), static_cast<float>(keep),
+                c + begin, static_cast<int>(n));
+  };
+  if (m * n * k <= small_product || threads() == 1) return columns(0, n);
+  // Inside a parallel region OpenBLAS keeps to the calling thread, also where one thread gets all the columns.
+  const std::int64_t groups = (n + column_grain - 1) / column_grain;
+#pragma omp parallel num_threads(threads())
+  {
+    const std::int64_t team = omp_get_num_threads(), mine = omp_get_thread_num();
+    const std::int64_t begin = column_grain * (groups * mine / team), end = column_grain * (groups * (mine + 1) / team);
+    if (begin < std::min(end, n)) columns(begin, std::min(end, n));
+  }
+}
+
+namespace composed {
+void multiply(Tensor& out, const Tensor& a, const Tensor& b, double scale, double keep) {
+  torch::NoGradGuard no_graph;
+  at::addmm_out(out, out, a, b, keep, scale);
+}
+}  // namespace composed
+}  // namespace deepgen

@@ -1,0 +1,18 @@
+// Matrix products whose bits do not depend on the number of threads.
+//
+// OpenBLAS cuts the inner dimension differently with one thread and with several, so its sums round differently. Here
+// the columns of the output are shared out in groups of 16 and each thread makes an ordinary one-threaded product.
+#pragma once
+
+#include "deepgen/core/torch.h"
+
+namespace deepgen {
+
+// out [M, N] = keep * out + scale * a b, a [M, K], b [K, N] float32; a and b dense or transposed, out dense.
+void multiply(Tensor& out, const Tensor& a, const Tensor& b, double scale = 1, double keep = 0);
+
+namespace composed {
+void multiply(Tensor& out, const Tensor& a, const Tensor& b, double scale = 1, double keep = 0);
+}
+
+}  // namespace deepgen
