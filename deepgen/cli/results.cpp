@@ -73,8 +73,8 @@ std::vector<nlohmann::ordered_json> read_results(const std::string& folder) {
     try {
       results.push_back(nlohmann::ordered_json::parse(bytes.begin(), bytes.end()));
       table_row(results.back());
-    } catch (const nlohmann::json::exception& error) {
-      fail_data(file.string(), fmt::format("malformed result ({})", error.what()));
+    } catch (const nlohmann::json::exception& malformed) {
+      fail_data(file.string(), fmt::format("malformed result ({})", malformed.what()));
     }
   }
   return results;

@@ -46,10 +46,10 @@ Tensor to_rows(const Array& array, const std::string& what) {
   return array.type == DType::u8 ? tensor : tensor.to(at::kFloat);
 }
 
-std::int64_t held_out(double asked, std::int64_t rows, const std::string& what) {
+std::int64_t held_out(double asked, std::int64_t rows, std::int64_t left, const std::string& what) {
   const double count = std::floor(asked < 1 ? std::round(asked * static_cast<double>(rows) * 1e6) / 1e6 : asked);
-  if (count >= static_cast<double>(rows))
-    fail_data(what, fmt::format("expected fewer rows to hold out than the {} there are, got {}", rows, count));
+  if (count >= static_cast<double>(left))
+    fail_data(what, fmt::format("expected fewer rows to hold out than the {} there are, got {}", left, count));
   return static_cast<std::int64_t>(count);
 }
 
@@ -162,7 +162,7 @@ void read_parts(Dataset& set, const RawSet& raw, const DataOptions& options) {
   auto hold = [&](Split& part, double asked, const char* name) {
     if (asked <= 0) return;
     if (part.rows() > 0) fail_data(set.name, fmt::format("has its own {0} part; leave :{0}= out", name));
-    hold_out(set.train, part, held_out(asked, all_rows, set.name));
+    hold_out(set.train, part, held_out(asked, all_rows, set.train.rows(), set.name));
   };
   hold(set.test, options.test, "test");
   hold(set.valid, options.valid >= 0 ? options.valid : static_cast<double>(raw.default_valid), "valid");

@@ -233,7 +233,8 @@ void Rbm::exact_phase() {
 // inputs of a unit have mean zero and the pull at W vanishes.
 void Rbm::add_sparsity() {
   Workspace& w = *workspace_;
-  const Tensor activity = w.h_data.mean(0);
+  Tensor activity = at::empty_like(hidden_bias);
+  column_sums(w.h_data, 1.0 / static_cast<double>(w.h_data.size(0)), false, activity);  // not mean(): fixed order of sums
   const Tensor pull = (activity - learning_.sparsity) * learning_.sparsity_cost;
   if (!learning_.centring) weights.mutable_grad().addr_(data_mean, pull);
   w.dh.add_(pull);

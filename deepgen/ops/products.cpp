@@ -1,7 +1,6 @@
 #include "deepgen/ops/products.h"
 
 #include <cblas.h>
-#include <omp.h>
 
 #include <algorithm>
 
@@ -27,7 +26,8 @@ View view_of(const Tensor& x) {
 }
 
 constexpr std::int64_t small_product = 262144;  // multiplications below which OpenBLAS itself uses one thread
-constexpr std::int64_t column_grain = 16;  // a multiple of every kernel's tile, so that cuts never fall inside one
+constexpr std::int64_t part_columns = 192;  // narrower parts spend too much on packing `a` again for each
+constexpr std::int64_t column_grain = 16;   // a multiple of every kernel's tile, so that cuts never fall inside one
 
 }  // namespace
 
@@ -43,15 +43,14 @@ void multiply(Tensor& out, const Tensor& a, const Tensor& b, double scale, doubl
                 va.data, static_cast<int>(va.stride), slice, static_cast<int>(vb.stride), static_cast<float>(keep),
                 c + begin, static_cast<int>(n));
   };
-  if (m * n * k <= small_product || threads() == 1) return columns(0, n);
-  // Inside a parallel region OpenBLAS keeps to the calling thread, also where one thread gets all the columns.
+  if (m * n * k <= small_product) return columns(0, n);
+  // The cuts depend on the sizes alone: OpenBLAS has other kernels, with other roundings, for other shapes.
+  const std::int64_t parts = n < 2 * part_columns ? 1 : n / part_columns / 2 * 2;
   const std::int64_t groups = (n + column_grain - 1) / column_grain;
-#pragma omp parallel num_threads(threads())
-  {
-    const std::int64_t team = omp_get_num_threads(), mine = omp_get_thread_num();
-    const std::int64_t begin = column_grain * (groups * mine / team), end = column_grain * (groups * (mine + 1) / team);
-    if (begin < std::min(end, n)) columns(begin, std::min(end, n));
-  }
+  auto border = [&](std::int64_t part) { return std::min(n, column_grain * (groups * part / parts)); };
+  // Inside a parallel region OpenBLAS keeps to the calling thread, also where one thread gets all the columns.
+#pragma omp parallel for schedule(static) num_threads(threads())
+  for (std::int64_t part = 0; part < parts; ++part) columns(border(part), border(part + 1));
 }
 
 namespace composed {

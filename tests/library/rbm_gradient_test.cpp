@@ -349,7 +349,7 @@ TEST(WeightDecay, ActsOnWeightsAlone) {
   for (const Slice& slice : flat.slices()) EXPECT_EQ(slice.decays, slice.name == "weights") << slice.name;
   TrainingOptions options;
   options.decay = 0.25;
-  Optimiser(options, flat).update(flat.slices(), 0.5, 0);
+  Optimiser(options, flat).update(flat.slices(), 0.5);
   const Doubles after = doubles(rbm->weights);
   for (std::size_t i = 0; i < w.size(); ++i) EXPECT_NEAR(after[i], w[i] * (1 - 0.5 * 0.25), 1e-6);
   EXPECT_EQ(doubles(rbm->visible_bias), b);

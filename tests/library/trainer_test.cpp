@@ -209,7 +209,7 @@ TEST(OptimiserPass, TouchesOnlyTheSlicesInTurn) {
   Optimiser optimiser(options, flat);
   flat.gradients.fill_(1);
   const Doubles a = doubles(toy.a), W = doubles(toy.W);
-  optimiser.update(flat.slices_of({toy.b}), 0.5, 0);
+  optimiser.update(flat.slices_of({toy.b}), 0.5);
   EXPECT_EQ(doubles(toy.a), a);
   EXPECT_EQ(doubles(toy.W), W);
   EXPECT_EQ(doubles(toy.b), Doubles(70, 0.0));

@@ -114,8 +114,8 @@ TEST(Resuming, RefusesAnotherSeedAndAnotherShape) {
   expect_says(
       error_of(ErrorKind::usage, [&] { trainer_for({"model.hidden=5"}, set, 8)->resume(checkpoint, "run"); }),
       {"7", "8"});
-  error_of(ErrorKind::data, [&] { trainer_for({"model.hidden=6"}, set, 7)->resume(checkpoint, "run"); });
-  error_of(ErrorKind::data, [&] {
+  error_of(ErrorKind::usage, [&] { trainer_for({"model.hidden=6"}, set, 7)->resume(checkpoint, "run"); });
+  error_of(ErrorKind::usage, [&] {
     trainer_for({"model.hidden=5", "training.optimiser=adam", "training.centring=false"}, set, 7)->resume(checkpoint, "run");
   });
 }
