@@ -1,7 +1,8 @@
 // The RBM's hot loops against their bound, the matrix products alone, and against plain torch operations.
 //
-// All variants of a case run interleaved in one process and every figure is a ratio of best times, since absolute
-// times on a shared machine mean little. Before timing, each fused loop is checked against its plain twin.
+// All variants of a case run interleaved in one process and every figure is a ratio of best times, since
+// absolute times on a shared machine mean little. Before timing, each fused loop is checked against its plain
+// twin.
 #include <fmt/format.h>
 
 #include "bench/harness.h"
@@ -15,7 +16,12 @@ namespace {
 constexpr std::int64_t visible = 784, hidden = 500;
 
 Dataset random_set(std::int64_t rows) {
-  RawSet raw{.name = "random bits", .description = "", .arrays = {}, .case_shape = {visible}, .values = "binary", .column_names = {}};
+  RawSet raw{.name = "random bits",
+             .description = "",
+             .arrays = {},
+             .case_shape = {visible},
+             .values = "binary",
+             .column_names = {}};
   Array train = make_array(DType::u8, {rows, visible});
   Rng rng(3);
   for (std::uint8_t& byte : train.bytes) byte = rng.uniform() < 0.13 ? 1 : 0;
@@ -44,8 +50,12 @@ std::unique_ptr<Trainer> make_trainer(const Dataset& data, const Settings& setti
 class Products {
  public:
   explicit Products(std::int64_t batch)
-      : v_(at::rand({batch, visible})), w_(at::rand({visible, hidden})), h_(at::empty({batch, hidden})),
-        h1_(at::empty({batch, hidden})), v1_(at::empty({batch, visible})), g_(at::empty({visible, hidden})) {}
+      : v_(at::rand({batch, visible})),
+        w_(at::rand({visible, hidden})),
+        h_(at::empty({batch, hidden})),
+        h1_(at::empty({batch, hidden})),
+        v1_(at::empty({batch, visible})),
+        g_(at::empty({visible, hidden})) {}
   void step() {
     at::mm_out(h_, v_, w_);
     at::addmm_out(g_, g_, v_.t(), h_, 0, -1);
@@ -62,7 +72,10 @@ class Products {
 class Eager {
  public:
   Eager(const Dataset& data, std::int64_t batch)
-      : x_(data.train.x), batch_(batch), w_(at::randn({visible, hidden}) * 0.01), b_(at::zeros({visible})),
+      : x_(data.train.x),
+        batch_(batch),
+        w_(at::randn({visible, hidden}) * 0.01),
+        b_(at::zeros({visible})),
         c_(at::zeros({hidden})) {}
   void step() {
     const Tensor index = at::randint(x_.size(0), {batch_}, at::kLong);
@@ -86,8 +99,11 @@ class Eager {
 class Tutorial {
  public:
   Tutorial(const Dataset& data, std::int64_t batch)
-      : x_(data.train.x), batch_(batch), w_((at::randn({visible, hidden}) * 0.01).requires_grad_(true)),
-        b_(at::zeros({visible}).requires_grad_(true)), c_(at::zeros({hidden}).requires_grad_(true)) {}
+      : x_(data.train.x),
+        batch_(batch),
+        w_((at::randn({visible, hidden}) * 0.01).requires_grad_(true)),
+        b_(at::zeros({visible}).requires_grad_(true)),
+        c_(at::zeros({hidden}).requires_grad_(true)) {}
   void step() {
     const Tensor v0 = x_.index_select(0, at::randint(x_.size(0), {batch_}, at::kLong)).to(at::kFloat);
     Tensor v1;
@@ -130,16 +146,19 @@ void check_gradient() {
   const Tensor v1 = (uniform(100, visible, plain.next()) < m1).to(at::kFloat);
   const Tensor h1 = at::sigmoid(at::mm(v1, rbm.weights) + rbm.hidden_bias);
   const Tensor expected = (at::mm(v1.t(), h1) - at::mm(v0.t(), h0)) / 100;
-  require(at::allclose(rbm.weights.grad(), expected, 1e-3, 1e-5), "the fused CD-1 gradient differs from the plain one");
+  require(at::allclose(rbm.weights.grad(), expected, 1e-3, 1e-5),
+          "the fused CD-1 gradient differs from the plain one");
 }
 
-void bench_step(std::int64_t batch, const std::string& learning, bool centring, double aim, double eager_aim) {
+void bench_step(std::int64_t batch, const std::string& learning, bool centring, double aim,
+                double eager_aim) {
   const Dataset data = random_set(5000);
   auto trainer = make_trainer(data, step_settings(batch, learning, centring));
   Products products(batch);
   Eager eager(data, batch);
   Tutorial tutorial(data, batch);
-  const std::string name = fmt::format("rbm 784x500 {}-1{}, batch {}", learning, centring ? " centred" : "", batch);
+  const std::string name =
+      fmt::format("rbm 784x500 {}-1{}, batch {}", learning, centring ? " centred" : "", batch);
   Comparison c(name);
   c.add("products", [&] { products.step(); });
   c.add("step", [&] { trainer->step(); });
@@ -165,7 +184,8 @@ void bench_annealing() {
   Tensor v_out = at::empty_like(v), h_out = at::empty_like(h);
   Comparison c("annealing 784x500, 100 chains, a temperature");
   c.add("products", [&] {
-    for (std::int64_t k = 0; k < steps; ++k) at::mm_out(v_out, h, rbm.weights.t()), at::mm_out(h_out, v, rbm.weights);
+    for (std::int64_t k = 0; k < steps; ++k)
+      at::mm_out(v_out, h, rbm.weights.t()), at::mm_out(h_out, v, rbm.weights);
   });
   double beta = 0;
   c.add("step", [&] {

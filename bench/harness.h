@@ -14,7 +14,9 @@ void require(bool condition, const std::string& what);
 class Comparison {
  public:
   explicit Comparison(std::string name) : name_(std::move(name)) {}
-  void add(std::string variant, std::function<void()> body) { variants_.push_back({std::move(variant), std::move(body), 0}); }
+  void add(std::string variant, std::function<void()> body) {
+    variants_.push_back({std::move(variant), std::move(body), 0});
+  }
   void run();
   // Prints time(a) / time(b); `aim` (0: none) is the largest, or with `at_least` the smallest, ratio wanted.
   void ratio(const std::string& a, const std::string& b, double aim, bool at_least) const;

@@ -59,7 +59,8 @@ void Comparison::run() {
 }
 
 double Comparison::best(const std::string& variant) const {
-  return std::find_if(variants_.begin(), variants_.end(), [&](const Variant& v) { return v.name == variant; })->best_ms;
+  return std::find_if(variants_.begin(), variants_.end(), [&](const Variant& v) { return v.name == variant; })
+      ->best_ms;
 }
 
 void Comparison::ratio(const std::string& a, const std::string& b, double aim, bool at_least) const {
@@ -67,7 +68,8 @@ void Comparison::ratio(const std::string& a, const std::string& b, double aim, b
   fmt::print("  {} / {} = {:.3f}", a, b, value);
   if (aim > 0) {
     const bool reached = at_least ? value >= aim : value <= aim;
-    fmt::print("  (aim {} {}: {})", at_least ? "at least" : "at most", aim, reached ? "reached" : "not reached");
+    fmt::print("  (aim {} {}: {})", at_least ? "at least" : "at most", aim,
+               reached ? "reached" : "not reached");
   }
   fmt::print("\n");
 }
@@ -79,17 +81,21 @@ int main(int argc, char** argv) {
   int count = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   std::vector<std::string> wanted;
   for (int i = 1; i < argc; ++i) {
-    if (argv[i] == std::string("--threads") && i + 1 < argc) count = std::max(1, std::atoi(argv[++i]));
-    else wanted.emplace_back(argv[i]);
+    if (argv[i] == std::string("--threads") && i + 1 < argc)
+      count = std::max(1, std::atoi(argv[++i]));
+    else
+      wanted.emplace_back(argv[i]);
   }
   at::set_num_threads(count);
   deepgen::set_threads(count);
-  fmt::print("deepgen {} ({}), {} threads, {} kernels\n", deepgen::program_version(), deepgen::program_commit(), count,
-             deepgen::kernels().name);
+  fmt::print("deepgen {} ({}), {} threads, {} kernels\n", deepgen::program_version(),
+             deepgen::program_commit(), count, deepgen::kernels().name);
   bool any = false;
   try {
     for (const Entry& entry : entries()) {
-      const bool chosen = wanted.empty() || std::any_of(wanted.begin(), wanted.end(), [&](const std::string& w) { return entry.name.starts_with(w); });
+      const bool chosen =
+          wanted.empty() || std::any_of(wanted.begin(), wanted.end(),
+                                        [&](const std::string& w) { return entry.name.starts_with(w); });
       if (!chosen) continue;
       any = true;
       entry.body();

@@ -10,9 +10,7 @@ namespace deepgen {
 Error::Error(ErrorKind kind, const std::string& who, const std::string& what)
     : std::runtime_error(fmt::format("[{}] {}", who, what)), kind_(kind) {}
 
-void fail_usage(const std::string& who, const std::string& what) {
-  throw Error(ErrorKind::usage, who, what);
-}
+void fail_usage(const std::string& who, const std::string& what) { throw Error(ErrorKind::usage, who, what); }
 void fail_data(const std::string& who, const std::string& what) { throw Error(ErrorKind::data, who, what); }
 void fail_numerical(const std::string& who, const std::string& what) {
   throw Error(ErrorKind::numerical, who, what);
@@ -20,7 +18,8 @@ void fail_numerical(const std::string& who, const std::string& what) {
 
 namespace {
 
-// Edits (insert, delete, replace, swap of neighbours) that turn a into b: the optimal string alignment distance.
+// Edits (insert, delete, replace, swap of neighbours) that turn a into b: the optimal string alignment
+// distance.
 std::size_t edit_distance(const std::string& a, const std::string& b) {
   std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
   for (std::size_t i = 0; i <= a.size(); ++i) d[i][0] = i;

@@ -16,10 +16,10 @@ namespace deepgen {
 using Metrics = std::vector<std::pair<std::string, double>>;
 
 struct Progress {
-  std::string what;            // "training", "annealing", ...
+  std::string what;                  // "training", "annealing", ...
   std::int64_t done = 0, total = 0;  // in units of work (steps, temperatures, rows)
-  double seconds = 0;          // since the work began
-  double seconds_left = -1;    // estimate; negative while unknown
+  double seconds = 0;                // since the work began
+  double seconds_left = -1;          // estimate; negative while unknown
 };
 
 class Observer {
@@ -29,7 +29,7 @@ class Observer {
   virtual void metrics(const Metrics&) {}                    // one line of the learning curve; must be kept
   virtual void message(const std::string&) {}                // something a person should know
   virtual void picture(const std::string& /*name*/, const Image&) {}
-  virtual bool stop_requested() { return false; }            // Ctrl-C: finish the step, save, return
+  virtual bool stop_requested() { return false; }  // Ctrl-C: finish the step, save, return
 };
 
 }  // namespace deepgen

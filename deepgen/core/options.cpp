@@ -76,9 +76,12 @@ class Setter : public OptionVisitor {
   }
   void field(const Field& about, bool& value) override {
     if (!matches(about)) return;
-    if (text_ == "true" || text_ == "1" || text_ == "yes" || text_ == "on") value = true;
-    else if (text_ == "false" || text_ == "0" || text_ == "no" || text_ == "off") value = false;
-    else refuse("true or false", about);
+    if (text_ == "true" || text_ == "1" || text_ == "yes" || text_ == "on")
+      value = true;
+    else if (text_ == "false" || text_ == "0" || text_ == "no" || text_ == "off")
+      value = false;
+    else
+      refuse("true or false", about);
   }
   void field(const Field& about, std::string& value) override {
     if (!matches(about)) return;
@@ -98,8 +101,8 @@ class Setter : public OptionVisitor {
   std::string who() const { return group_ + "." + name_; }
   [[noreturn]] void refuse(const char* expected, const Field& about) const {
     const std::string range = range_text(about);
-    fail_usage(who(), fmt::format("expected {}{}, got '{}'", expected, range.empty() ? "" : " (" + range + ")",
-                                  text_));
+    fail_usage(who(), fmt::format("expected {}{}, got '{}'", expected,
+                                  range.empty() ? "" : " (" + range + ")", text_));
   }
   void check_range(const Field& about, double number) const {
     if (number < about.minimum || number > about.maximum)
@@ -109,7 +112,8 @@ class Setter : public OptionVisitor {
 
 }  // namespace
 
-void set_option(Options& options, const std::string& group, const std::string& name, const std::string& text) {
+void set_option(Options& options, const std::string& group, const std::string& name,
+                const std::string& text) {
   Setter setter(group, name, text);
   options.visit(setter);
   if (setter.found) return;

@@ -22,10 +22,10 @@ class Rng {
   // A fresh stream for one call of a kernel; the generator advances.
   Stream next();
 
-  std::uint64_t bits();                      // 64 random bits
-  std::uint64_t below(std::uint64_t n);      // uniform in 0..n-1, without bias; n > 0
-  double uniform();                          // in [0, 1), 53 bits
-  double normal();                           // standard normal (Box-Muller, one of the pair)
+  std::uint64_t bits();                                   // 64 random bits
+  std::uint64_t below(std::uint64_t n);                   // uniform in 0..n-1, without bias; n > 0
+  double uniform();                                       // in [0, 1), 53 bits
+  double normal();                                        // standard normal (Box-Muller, one of the pair)
   std::vector<std::int64_t> permutation(std::int64_t n);  // of 0..n-1 (Fisher-Yates)
 
  private:

@@ -15,14 +15,22 @@ namespace {
 
 at::ScalarType torch_type(DType type) {
   switch (type) {
-    case DType::u8: return at::kByte;
-    case DType::i8: return at::kChar;
-    case DType::i16: return at::kShort;
-    case DType::u16: return at::kShort;  // widened by the caller
-    case DType::i32: return at::kInt;
-    case DType::i64: return at::kLong;
-    case DType::f32: return at::kFloat;
-    case DType::f64: return at::kDouble;
+    case DType::u8:
+      return at::kByte;
+    case DType::i8:
+      return at::kChar;
+    case DType::i16:
+      return at::kShort;
+    case DType::u16:
+      return at::kShort;  // widened by the caller
+    case DType::i32:
+      return at::kInt;
+    case DType::i64:
+      return at::kLong;
+    case DType::f32:
+      return at::kFloat;
+    case DType::f64:
+      return at::kDouble;
   }
   return at::kByte;
 }
@@ -47,9 +55,11 @@ Tensor to_rows(const Array& array, const std::string& what) {
 }
 
 std::int64_t held_out(double asked, std::int64_t rows, std::int64_t left, const std::string& what) {
-  const double count = std::floor(asked < 1 ? std::round(asked * static_cast<double>(rows) * 1e6) / 1e6 : asked);
+  const double count =
+      std::floor(asked < 1 ? std::round(asked * static_cast<double>(rows) * 1e6) / 1e6 : asked);
   if (count >= static_cast<double>(left))
-    fail_data(what, fmt::format("expected fewer rows to hold out than the {} there are, got {}", left, count));
+    fail_data(what,
+              fmt::format("expected fewer rows to hold out than the {} there are, got {}", left, count));
   return static_cast<std::int64_t>(count);
 }
 
@@ -75,16 +85,19 @@ void shuffle(Split& split, const Rng& rng) {
 void take_label_column(Split& split, std::int64_t column, const std::string& what) {
   if (!split.x.defined()) return;
   if (column >= split.x.size(1))
-    fail_usage(what + " labels", fmt::format("expected a column from 0 to {}, got {}", split.x.size(1) - 1, column));
+    fail_usage(what + " labels",
+               fmt::format("expected a column from 0 to {}, got {}", split.x.size(1) - 1, column));
   const Tensor labels = split.x.select(1, column).to(at::kDouble);
-  const Tensor bad = at::logical_not(at::logical_and(labels == labels.round(), at::logical_and(labels >= 0, labels < most_classes)));
+  const Tensor bad = at::logical_not(
+      at::logical_and(labels == labels.round(), at::logical_and(labels >= 0, labels < most_classes)));
   if (bad.any().item<bool>()) {
     const std::int64_t row = bad.nonzero()[0].item<std::int64_t>();
     fail_data(what, fmt::format("expected labels 0, 1, 2, ... in column {}, got {} at row {} of {}", column,
                                 labels[row].item<double>(), row, split.name));
   }
   split.y = labels.to(at::kLong);
-  const Tensor left = split.x.narrow(1, 0, column), right = split.x.narrow(1, column + 1, split.x.size(1) - column - 1);
+  const Tensor left = split.x.narrow(1, 0, column),
+               right = split.x.narrow(1, column + 1, split.x.size(1) - column - 1);
   split.x = at::cat({left, right}, 1).contiguous();
 }
 
@@ -94,8 +107,8 @@ void check_finite(const Split& split, const std::string& what, bool allow_missin
   if (!bad.any().item<bool>()) return;
   const Tensor first = bad.nonzero()[0];
   fail_data(what, fmt::format("{} at row {}, column {} of {}; only complete takes missing (NaN) cells",
-                              allow_missing ? "infinite value" : "NaN or infinite value", first[0].item<std::int64_t>(),
-                              first[1].item<std::int64_t>(), split.name));
+                              allow_missing ? "infinite value" : "NaN or infinite value",
+                              first[0].item<std::int64_t>(), first[1].item<std::int64_t>(), split.name));
 }
 
 // "binary" when every value is 0 or 1, "grey" for other bytes and for reals within [0, 1], else "real".
@@ -126,7 +139,8 @@ void binarise_once(Split& split, bool threshold, const Rng& rng) {
 
 void binarise_set(Dataset& set, const Rng& rng) {
   const bool threshold = set.binarize == "threshold";
-  if (set.values == "real") fail_data(set.name, "expected grey values in [0, 1] or bytes to binarise, got real ones");
+  if (set.values == "real")
+    fail_data(set.name, "expected grey values in [0, 1] or bytes to binarise, got real ones");
   if (set.binarize == "dynamic") {
     set.train.binarise = true;
   } else {
@@ -145,20 +159,23 @@ void read_parts(Dataset& set, const RawSet& raw, const DataOptions& options) {
     if (const auto found = raw.arrays.find(std::string(name) + "_labels"); found != raw.arrays.end())
       split.y = to_tensor(found->second).to(at::kLong).reshape({-1});
     if (split.y.defined() && split.rows() != split.y.size(0))
-      fail_data(set.name, fmt::format("expected {} labels of {}, got {}", split.rows(), name, split.y.size(0)));
+      fail_data(set.name,
+                fmt::format("expected {} labels of {}, got {}", split.rows(), name, split.y.size(0)));
   };
   read(set.train, "train"), read(set.valid, "valid"), read(set.test, "test");
   for (const Split* part : {&set.valid, &set.test})
     if (part->rows() > 0 && part->x.size(1) != set.train.x.size(1))
-      fail_data(set.name, fmt::format("expected {} columns in {}, as in train, got {}", set.train.x.size(1), part->name,
-                                      part->x.size(1)));
+      fail_data(set.name, fmt::format("expected {} columns in {}, as in train, got {}", set.train.x.size(1),
+                                      part->name, part->x.size(1)));
   if (options.labels >= 0)
-    for (Split* part : {&set.train, &set.valid, &set.test}) take_label_column(*part, options.labels, set.name);
+    for (Split* part : {&set.train, &set.valid, &set.test})
+      take_label_column(*part, options.labels, set.name);
   if (options.labels >= 0 && options.labels < static_cast<std::int64_t>(set.column_names.size()))
     set.column_names.erase(set.column_names.begin() + options.labels);
   // Rows to hold out are drawn at random where the user asks for them: files are often sorted.
   const std::int64_t all_rows = set.train.rows();
-  if (options.test > 0 || (options.valid > 0 && raw.default_valid == 0)) shuffle(set.train, Rng(static_cast<std::uint64_t>(options.seed)));
+  if (options.test > 0 || (options.valid > 0 && raw.default_valid == 0))
+    shuffle(set.train, Rng(static_cast<std::uint64_t>(options.seed)));
   auto hold = [&](Split& part, double asked, const char* name) {
     if (asked <= 0) return;
     if (part.rows() > 0) fail_data(set.name, fmt::format("has its own {0} part; leave :{0}= out", name));
@@ -173,8 +190,8 @@ void count_classes(Dataset& set) {
   for (const Split* part : {&set.train, &set.valid, &set.test}) {
     if (!part->y.defined() || part->rows() == 0) continue;
     if (part->y.min().item<std::int64_t>() < 0)
-      fail_data(set.name, fmt::format("expected labels of 0 or more, got {} in {}", part->y.min().item<std::int64_t>(),
-                                      part->name));
+      fail_data(set.name, fmt::format("expected labels of 0 or more, got {} in {}",
+                                      part->y.min().item<std::int64_t>(), part->name));
     set.classes = std::max(set.classes, part->y.max().item<std::int64_t>() + 1);
   }
 }
@@ -185,7 +202,8 @@ void transform_set(Dataset& set, const DataOptions& options, const Rng& rng) {
     if (part->rows() > 0) parts.push_back(part);
   for (Split* part : parts) part->x = Dataset::rows(*part, 0, part->rows(), rng), part->scale = 1;
   auto apply = [&](const Transform& one) {
-    for (std::size_t i = 0; i < parts.size(); ++i) parts[i]->x = one.apply(parts[i]->x, set.name, rng.fork({9, i}));
+    for (std::size_t i = 0; i < parts.size(); ++i)
+      parts[i]->x = one.apply(parts[i]->x, set.name, rng.fork({9, i}));
   };
   Transform first;
   if (options.onehot) first.fit_onehot(set.train.x, set.name);
@@ -200,7 +218,8 @@ void transform_set(Dataset& set, const DataOptions& options, const Rng& rng) {
     set.transform.mean = second.mean, set.transform.deviation = second.deviation;
   }
   set.values = options.onehot && !options.standardise ? "binary" : "real";
-  if (set.train.x.size(1) != std::accumulate(set.shape.begin(), set.shape.end(), std::int64_t{1}, std::multiplies<>()))
+  if (set.train.x.size(1) !=
+      std::accumulate(set.shape.begin(), set.shape.end(), std::int64_t{1}, std::multiplies<>()))
     set.shape = {set.train.x.size(1)};
 }
 
@@ -225,7 +244,8 @@ const Split& Dataset::split(const std::string& wanted) const {
   if (one_matrix) return train;
   const Split& part = wanted == "train" ? train : wanted == "valid" ? valid : test;
   if (part.rows() == 0)
-    fail_data(spec, fmt::format("has no {} part; hold rows out with :{}=0.1", wanted, wanted == "train" ? "valid" : wanted));
+    fail_data(spec, fmt::format("has no {} part; hold rows out with :{}=0.1", wanted,
+                                wanted == "train" ? "valid" : wanted));
   return part;
 }
 
@@ -235,11 +255,16 @@ Tensor Dataset::rows(const Split& split, const std::vector<std::int64_t>& index,
     Rng own = rng;
     const Tensor bytes = split.x.contiguous();
     Tensor out = at::empty({count, bytes.size(1)});
-    GatherBytes gather{.bytes = bytes.data_ptr<std::uint8_t>(), .index = index.data(), .columns = bytes.size(1),
-                       .scale = split.scale, .binarise = split.binarise, .output = out.data_ptr<float>(),
+    GatherBytes gather{.bytes = bytes.data_ptr<std::uint8_t>(),
+                       .index = index.data(),
+                       .columns = bytes.size(1),
+                       .scale = split.scale,
+                       .binarise = split.binarise,
+                       .output = out.data_ptr<float>(),
                        .stream = own.next()};
-    parallel_ranges(count, 0.3 * static_cast<double>(bytes.size(1)), 1,
-                    [&](std::int64_t begin, std::int64_t end) { kernels().gather_bytes(gather, begin, end); });
+    parallel_ranges(
+        count, 0.3 * static_cast<double>(bytes.size(1)), 1,
+        [&](std::int64_t begin, std::int64_t end) { kernels().gather_bytes(gather, begin, end); });
     return out;
   }
   const Tensor where = at::from_blob(const_cast<std::int64_t*>(index.data()), {count}, at::kLong);
@@ -257,14 +282,19 @@ Tensor Dataset::rows(const Split& split, std::int64_t first, std::int64_t count,
 
 Tensor Dataset::labels(const Split& split, const std::vector<std::int64_t>& index) {
   if (!split.y.defined()) return {};
-  return split.y.index_select(
-      0, at::from_blob(const_cast<std::int64_t*>(index.data()), {static_cast<std::int64_t>(index.size())}, at::kLong));
+  return split.y.index_select(0, at::from_blob(const_cast<std::int64_t*>(index.data()),
+                                               {static_cast<std::int64_t>(index.size())}, at::kLong));
 }
 
 nlohmann::ordered_json Dataset::describe() const {
-  nlohmann::ordered_json json = {{"spec", spec},         {"name", name},       {"shape", shape},
-                                 {"values", values},     {"binarize", binarize}, {"classes", classes},
-                                 {"train_rows", train.rows()}, {"transform", transform.to_json()}};
+  nlohmann::ordered_json json = {{"spec", spec},
+                                 {"name", name},
+                                 {"shape", shape},
+                                 {"values", values},
+                                 {"binarize", binarize},
+                                 {"classes", classes},
+                                 {"train_rows", train.rows()},
+                                 {"transform", transform.to_json()}};
   if (!column_names.empty()) json["columns"] = column_names;
   return json;
 }
@@ -292,7 +322,8 @@ Dataset make_dataset(RawSet raw, const DataOptions& options, bool allow_missing,
   set.values = raw.values.empty() ? infer_values(set.train.x) : raw.values;
   count_classes(set);
   for (Split* part : {&set.train, &set.valid, &set.test})
-    if (set.values == "grey" && !options.onehot && part->rows() > 0 && part->x.scalar_type() == at::kByte) part->scale = 1.0F / 255;
+    if (set.values == "grey" && !options.onehot && part->rows() > 0 && part->x.scalar_type() == at::kByte)
+      part->scale = 1.0F / 255;
   if (set.values == "binary" && (options.binarize == "dynamic" || options.binarize == "threshold"))
     fail_data(set.name, fmt::format("is binary already; leave :binarize={} out", options.binarize));
   const bool transformed = options.onehot || options.dequantise || options.standardise;
@@ -301,8 +332,10 @@ Dataset make_dataset(RawSet raw, const DataOptions& options, bool allow_missing,
   set.binarize = set.values == "binary" ? "static" : options.binarize.empty() ? "none" : options.binarize;
   const Rng rng(static_cast<std::uint64_t>(options.seed) ^ 0xB1A5ULL);
   if (set.values != "binary" && set.binarize != "none") binarise_set(set, rng);
-  if (learnt && !learnt->identity()) apply_learnt(set, *learnt, rng);
-  else if (transformed) transform_set(set, options, rng);
+  if (learnt && !learnt->identity())
+    apply_learnt(set, *learnt, rng);
+  else if (transformed)
+    transform_set(set, options, rng);
   return set;
 }
 

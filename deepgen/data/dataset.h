@@ -24,14 +24,14 @@ struct Split {
 
 class Dataset {
  public:
-  std::string spec;                     // as asked for
+  std::string spec;  // as asked for
   std::string name, description;
-  std::vector<std::int64_t> shape;      // of a case: {1, 28, 28}, {123}
-  std::string values;                   // "binary", "grey" (in [0, 1]) or "real", after the transforms
-  std::string binarize;                 // none, static, dynamic, threshold; part of every result
+  std::vector<std::int64_t> shape;  // of a case: {1, 28, 28}, {123}
+  std::string values;               // "binary", "grey" (in [0, 1]) or "real", after the transforms
+  std::string binarize;             // none, static, dynamic, threshold; part of every result
   std::int64_t classes = 0;
   std::vector<std::string> column_names;
-  bool one_matrix = false;              // no parts: every row is in `train`
+  bool one_matrix = false;  // no parts: every row is in `train`
   Transform transform;
   Split train, valid, test;
 
@@ -44,13 +44,14 @@ class Dataset {
   static Tensor rows(const Split& split, std::int64_t first, std::int64_t count, const Rng& rng);
   static Tensor labels(const Split& split, const std::vector<std::int64_t>& index);
 
-  // What a checkpoint remembers: enough to refuse a resume on other data and to invert the transforms in samples.
+  // What a checkpoint remembers: enough to refuse a resume on other data and to invert the transforms in
+  // samples.
   nlohmann::ordered_json describe() const;
 };
 
-// Reads, splits, binarises and transforms. `allow_missing`: NaN cells pass (completion), else they are refused
-// with row and column.
-// `learnt`: a transform to use in place of one fitted to this file (a trained model's).
+// Reads, splits, binarises and transforms. `allow_missing`: NaN cells pass (completion), else they are
+// refused with row and column. `learnt`: a transform to use in place of one fitted to this file (a trained
+// model's).
 Dataset load_dataset(const std::string& spec, bool allow_missing = false, const Transform* learnt = nullptr);
 
 // The same on a set that is already in memory (tests, programs).

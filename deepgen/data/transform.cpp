@@ -22,7 +22,8 @@ void Transform::fit_onehot(const Tensor& x, const std::string& what) {
       fail_data(what, fmt::format("expected whole numbers for onehot in column {}", j));
     const double low = column.min().item<double>(), high = column.max().item<double>();
     if (high - low > 1000)
-      fail_data(what, fmt::format("expected at most 1001 values for onehot in column {}, got {} to {}", j, low, high));
+      fail_data(what, fmt::format("expected at most 1001 values for onehot in column {}, got {} to {}", j,
+                                  low, high));
     group_minimum.push_back(low);
     group_sizes.push_back(static_cast<std::int64_t>(high - low) + 1);
   }
@@ -47,11 +48,13 @@ Tensor Transform::apply(const Tensor& x, const std::string& what, const Rng& rng
     for (std::size_t j = 0; j < group_sizes.size(); ++j) {
       const Tensor value = result.select(1, static_cast<std::int64_t>(j)) - group_minimum[j];
       const Tensor missing = value.isnan();  // a missing cell becomes a missing group
-      const Tensor outside = at::logical_or(value < 0, value > static_cast<double>(group_sizes[j] - 1));
-      const Tensor bad = at::logical_and(at::logical_or(outside, value != value.round()), missing.logical_not());
+      const Tensor outside = at::logical_or(value<0, value> static_cast<double>(group_sizes[j] - 1));
+      const Tensor bad =
+          at::logical_and(at::logical_or(outside, value != value.round()), missing.logical_not());
       if (bad.any().item<bool>())
-        fail_data(what, fmt::format("column {} has a value that is not whole or was unseen in training at row {}", j,
-                                    bad.nonzero()[0].item<std::int64_t>()));
+        fail_data(what,
+                  fmt::format("column {} has a value that is not whole or was unseen in training at row {}",
+                              j, bad.nonzero()[0].item<std::int64_t>()));
       const Tensor group = at::one_hot(at::nan_to_num(value, 0).to(at::kLong), group_sizes[j]).to(at::kFloat);
       groups.push_back(group.masked_fill(missing.unsqueeze(1), std::numeric_limits<float>::quiet_NaN()));
     }
@@ -96,12 +99,14 @@ Transform Transform::from_json(const nlohmann::ordered_json& json) {
   if (json.contains("standardise")) {
     transform.mean = json["standardise"].at("mean").get<std::vector<double>>();
     transform.deviation = json["standardise"].at("deviation").get<std::vector<double>>();
-    if (transform.deviation.size() != transform.mean.size()) fail_data("transform", "standardise means and deviations differ in number");
+    if (transform.deviation.size() != transform.mean.size())
+      fail_data("transform", "standardise means and deviations differ in number");
   }
   if (json.contains("onehot")) {
     transform.group_sizes = json["onehot"].at("sizes").get<std::vector<std::int64_t>>();
     transform.group_minimum = json["onehot"].at("minimum").get<std::vector<double>>();
-    if (transform.group_minimum.size() != transform.group_sizes.size()) fail_data("transform", "onehot sizes and minima differ in number");
+    if (transform.group_minimum.size() != transform.group_sizes.size())
+      fail_data("transform", "onehot sizes and minima differ in number");
   }
   return transform;
 }

@@ -2,7 +2,8 @@
 //
 //   onehot       an integer column with K values becomes K columns of 0 and 1
 //   dequantise   (byte + u) / 256, u ~ U[0, 1): grey levels as a density; log-densities change by D log 256
-//   standardise  (x - mean) / deviation, column by column, of the training rows; constant columns are only shifted
+//   standardise  (x - mean) / deviation, column by column, of the training rows; constant columns are only
+//   shifted
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -17,8 +18,8 @@ namespace deepgen {
 class Transform {
  public:
   bool dequantised = false;
-  std::vector<double> mean, deviation;      // standardise; empty: not applied
-  std::vector<std::int64_t> group_sizes;    // onehot; empty: not applied
+  std::vector<double> mean, deviation;    // standardise; empty: not applied
+  std::vector<std::int64_t> group_sizes;  // onehot; empty: not applied
   std::vector<double> group_minimum;
 
   bool identity() const { return !dequantised && mean.empty() && group_sizes.empty(); }

@@ -16,7 +16,8 @@ template <class F>
 Tensor over_rows(const Split& split, const Rng& rng, F function) {
   std::vector<Tensor> parts;
   for (std::int64_t first = 0; first < split.rows(); first += chunk)
-    parts.push_back(function(Dataset::rows(split, first, std::min(chunk, split.rows() - first), rng.fork({static_cast<std::uint64_t>(first)}))));
+    parts.push_back(function(Dataset::rows(split, first, std::min(chunk, split.rows() - first),
+                                           rng.fork({static_cast<std::uint64_t>(first)}))));
   return at::cat(parts);
 }
 
@@ -27,7 +28,8 @@ Tensor random_rows(const Split& split, std::int64_t count, const Rng& rng) {
   return Dataset::rows(split, index, rng.fork({1}));
 }
 
-Score row_score(const char* metric, const Split& split, ScoreKind kind, const Tensor& values, std::string how) {
+Score row_score(const char* metric, const Split& split, ScoreKind kind, const Tensor& values,
+                std::string how) {
   const RowMean mean = mean_over_rows(values);
   Score score;
   score.metric = metric, score.split = split.name, score.kind = kind;
@@ -59,26 +61,29 @@ constexpr std::int64_t proxy_rows = 500;  // the pseudo-likelihood costs D free 
 void add_proxies(Model& model, const Split& split, const Rng& rng, std::vector<Score>& scores) {
   if (auto* pseudo = as<HasPseudoLikelihood>(model)) {
     const Tensor rows = random_rows(split, proxy_rows, rng);
-    scores.push_back(row_score("pseudo_log_likelihood", split, ScoreKind::proxy, pseudo->pseudo_log_likelihood(rows),
-                               fmt::format("sum over units of log p(unit | all others), {} rows at random", rows.size(0))));
+    scores.push_back(row_score(
+        "pseudo_log_likelihood", split, ScoreKind::proxy, pseudo->pseudo_log_likelihood(rows),
+        fmt::format("sum over units of log p(unit | all others), {} rows at random", rows.size(0))));
   }
   auto* encoder = as<CanEncode>(model);
   auto* decoder = as<CanDecode>(model);
   if (encoder && decoder)
-    scores.push_back(row_score("reconstruction_error", split, ScoreKind::proxy,
-                               over_rows(split, rng,
-                                         [&](const Tensor& x) { return reconstruction_error(*encoder, *decoder, x); }),
-                               "cross entropy between a case and the decoded mean of its code"));
+    scores.push_back(row_score(
+        "reconstruction_error", split, ScoreKind::proxy,
+        over_rows(split, rng, [&](const Tensor& x) { return reconstruction_error(*encoder, *decoder, x); }),
+        "cross entropy between a case and the decoded mean of its code"));
 }
 
 }  // namespace
 
-Normaliser normaliser_of(Model& model, const AnnealingPlan& plan, const Tensor& data, Rng& rng, Observer& observer) {
+Normaliser normaliser_of(Model& model, const AnnealingPlan& plan, const Tensor& data, Rng& rng,
+                         Observer& observer) {
   auto* energy = as<HasFreeEnergy>(model);
   if (!energy) fail_usage("likelihood", "this model has no likelihood that can be computed or estimated");
   Normaliser result;
   if (const auto exact = energy->exact_log_partition()) {
-    if (!std::isfinite(*exact)) fail_numerical("likelihood", "log Z is not finite: the weights of the model are too large or broken");
+    if (!std::isfinite(*exact))
+      fail_numerical("likelihood", "log Z is not finite: the weights of the model are too large or broken");
     result.log_z = *exact;
     result.how = "log Z by enumeration of the smaller layer";
     return result;
@@ -89,10 +94,12 @@ Normaliser normaliser_of(Model& model, const AnnealingPlan& plan, const Tensor& 
   result.standard_error = bracket.forward.standard_error;
   result.lower = std::min(bracket.forward.value, bracket.reverse.value);
   result.upper = std::max(bracket.forward.value, bracket.reverse.value);
-  const bool crossed = bracket.reverse.value < bracket.forward.value;  // the errors overlap: the bracket is their spread
+  const bool crossed =
+      bracket.reverse.value < bracket.forward.value;  // the errors overlap: the bracket is their spread
   result.warning = bracket.warning;
   result.how = fmt::format(
-      "annealed importance sampling, {} chains x {} temperatures ({}), log Z forward {:.2f} +- {:.2f} (effective chains "
+      "annealed importance sampling, {} chains x {} temperatures ({}), log Z forward {:.2f} +- {:.2f} "
+      "(effective chains "
       "{:.1f}), reverse {:.2f} +- {:.2f} (effective chains {:.1f}){}",
       bracket.forward.chains, bracket.forward.temperatures, plan.schedule, bracket.forward.value,
       bracket.forward.standard_error, bracket.forward.effective_chains, bracket.reverse.value,
@@ -101,7 +108,8 @@ Normaliser normaliser_of(Model& model, const AnnealingPlan& plan, const Tensor& 
   return result;
 }
 
-Normaliser split_normaliser(Model& model, const Split& split, const AnnealingPlan& plan, const Rng& rng, Observer& observer) {
+Normaliser split_normaliser(Model& model, const Split& split, const AnnealingPlan& plan, const Rng& rng,
+                            Observer& observer) {
   Rng own = rng.fork({2});
   return normaliser_of(model, plan, random_rows(split, plan.chains, rng), own, observer);
 }
@@ -115,7 +123,8 @@ Tensor log_prob_rows(Model& model, const Split& split, const Normaliser& normali
     return -energy.free_energy(x) - normaliser.log_z;
   });
   if (!rows.isfinite().all().item<bool>())
-    fail_numerical("likelihood", "log-probabilities are not finite: the weights of the model are too large or broken");
+    fail_numerical("likelihood",
+                   "log-probabilities are not finite: the weights of the model are too large or broken");
   return rows;
 }
 
@@ -125,9 +134,11 @@ std::vector<Score> evaluate_model(Model& model, const Dataset& data, const std::
   std::vector<Score> scores;
   if (as<HasFreeEnergy>(model)) {
     const Normaliser normaliser = split_normaliser(model, split, plan, rng, observer);
-    scores.push_back(log_prob_score(log_prob_rows(model, split, normaliser, rng.fork({3})), split, normaliser));
+    scores.push_back(
+        log_prob_score(log_prob_rows(model, split, normaliser, rng.fork({3})), split, normaliser));
     if (!data.one_matrix && split_name != "train")
-      scores.push_back(log_prob_score(log_prob_rows(model, data.train, normaliser, rng.fork({4})), data.train, normaliser));
+      scores.push_back(log_prob_score(log_prob_rows(model, data.train, normaliser, rng.fork({4})), data.train,
+                                      normaliser));
   }
   add_proxies(model, split, rng.fork({5}), scores);
   if (data.one_matrix)
@@ -135,14 +146,16 @@ std::vector<Score> evaluate_model(Model& model, const Dataset& data, const std::
   return scores;
 }
 
-std::function<std::optional<ValidationScore>(Model&)> validation_score(const Dataset& data, std::uint64_t seed) {
+std::function<std::optional<ValidationScore>(Model&)> validation_score(const Dataset& data,
+                                                                       std::uint64_t seed) {
   constexpr std::int64_t quick_units = 16, chains = 100;
   return [&data, seed](Model& model) -> std::optional<ValidationScore> {
     auto* energy = as<HasFreeEnergy>(model);
     auto* annealed = as<CanAnneal>(model);
     if (!energy || !annealed || data.valid.rows() == 0) return std::nullopt;
     const Rng rng = Rng(seed).fork({77});
-    const Tensor energies = over_rows(data.valid, rng, [&](const Tensor& x) { return energy->free_energy(x); });
+    const Tensor energies =
+        over_rows(data.valid, rng, [&](const Tensor& x) { return energy->free_energy(x); });
     double log_z = 0;
     const bool exact = energy->enumeration_units() <= quick_units;
     if (exact) {
@@ -152,7 +165,8 @@ std::function<std::optional<ValidationScore>(Model&)> validation_score(const Dat
       Observer silent;
       log_z = anneal_forward(*annealed, annealing_schedule("quick"), chains, own, silent).value;
     }
-    return ValidationScore{exact ? "valid_log_prob" : "valid_log_prob_estimate", -energies.mean().item<double>() - log_z};
+    return ValidationScore{exact ? "valid_log_prob" : "valid_log_prob_estimate",
+                           -energies.mean().item<double>() - log_z};
   };
 }
 

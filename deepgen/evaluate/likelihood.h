@@ -1,4 +1,5 @@
-// Log-probabilities of rows by the best route a model's capabilities allow, and the standard scores of a split.
+// Log-probabilities of rows by the best route a model's capabilities allow, and the standard scores of a
+// split.
 #pragma once
 
 #include <string>
@@ -11,29 +12,34 @@
 
 namespace deepgen {
 
-// The normaliser of an unnormalised model: exact where it can be enumerated, bracketed by annealing otherwise.
+// The normaliser of an unnormalised model: exact where it can be enumerated, bracketed by annealing
+// otherwise.
 struct Normaliser {
   double log_z = 0, standard_error = 0;
   ScoreKind kind = ScoreKind::exact;
   std::optional<double> lower, upper;  // of log Z
   std::string how, warning;
 };
-Normaliser normaliser_of(Model& model, const AnnealingPlan& plan, const Tensor& data, Rng& rng, Observer& observer);
+Normaliser normaliser_of(Model& model, const AnnealingPlan& plan, const Tensor& data, Rng& rng,
+                         Observer& observer);
 
 // The same with the reverse run begun at random rows of `split`; equal rng, equal answer, whoever asks.
-Normaliser split_normaliser(Model& model, const Split& split, const AnnealingPlan& plan, const Rng& rng, Observer& observer);
+Normaliser split_normaliser(Model& model, const Split& split, const AnnealingPlan& plan, const Rng& rng,
+                            Observer& observer);
 
 // log p of every row of a split, [N] float64, nats; `how` and kind as in the normaliser.
 Tensor log_prob_rows(Model& model, const Split& split, const Normaliser& normaliser, const Rng& rng);
 
-// Everything that can honestly be said of the model on `split` (and, beside it, on train): log-probability with its
-// bracket, pseudo-likelihood and reconstruction as proxies. Rows are taken in chunks, so memory stays bounded.
-std::vector<Score> evaluate_model(Model& model, const Dataset& data, const std::string& split, const AnnealingPlan& plan,
-                                  Rng& rng, Observer& observer);
+// Everything that can honestly be said of the model on `split` (and, beside it, on train): log-probability
+// with its bracket, pseudo-likelihood and reconstruction as proxies. Rows are taken in chunks, so memory
+// stays bounded.
+std::vector<Score> evaluate_model(Model& model, const Dataset& data, const std::string& split,
+                                  const AnnealingPlan& plan, Rng& rng, Observer& observer);
 
-// A cheap score for early stopping and for choosing among settings, on the validation rows only: the exact mean
-// log-probability for machines of at most 2^16 states, a quick annealed estimate otherwise. Nothing when there are
-// no validation rows.
-std::function<std::optional<ValidationScore>(Model&)> validation_score(const Dataset& data, std::uint64_t seed);
+// A cheap score for early stopping and for choosing among settings, on the validation rows only: the exact
+// mean log-probability for machines of at most 2^16 states, a quick annealed estimate otherwise. Nothing when
+// there are no validation rows.
+std::function<std::optional<ValidationScore>(Model&)> validation_score(const Dataset& data,
+                                                                       std::uint64_t seed);
 
 }  // namespace deepgen

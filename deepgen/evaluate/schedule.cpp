@@ -35,7 +35,8 @@ std::vector<double> annealing_schedule(const std::string& name) {
     if (code != std::errc() || end != name.data() + name.size()) steps = 0;
   }
   if (steps < 1 || steps > 10'000'000)
-    fail_usage("ais", unknown_name("schedule", name, {"salakhutdinov_murray", "standard", "quick", "linear-K"}));
+    fail_usage("ais",
+               unknown_name("schedule", name, {"salakhutdinov_murray", "standard", "quick", "linear-K"}));
   append_range(betas, 0, 1, steps);
   betas.push_back(1);
   return betas;

@@ -1,4 +1,5 @@
-// Schedules of annealed importance sampling by name. Torch-free: the command checks names before it loads anything.
+// Schedules of annealed importance sampling by name. Torch-free: the command checks names before it loads
+// anything.
 #pragma once
 
 #include <string>

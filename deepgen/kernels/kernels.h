@@ -22,8 +22,8 @@ namespace deepgen {
 
 // One layer of binary units. a(r,j) = scale * input(r,j) + bias(j); mean = sigmoid(a); sample = [u < mean].
 struct BinaryLayer {
-  const float* input;             // [rows, columns]
-  const float* bias = nullptr;    // [columns], or nullptr: zero
+  const float* input;           // [rows, columns]
+  const float* bias = nullptr;  // [columns], or nullptr: zero
   float scale = 1;
   std::int64_t columns;
   float* mean = nullptr;          // [rows, columns], optional
@@ -36,12 +36,12 @@ struct BinaryLayer {
 // One temperature of annealed importance sampling on the hidden side. x(r,j) = input(r,j) + bias(j):
 // adds sum_j softplus(to * x) - softplus(from * x) to row_sum[r]; sample = [u < sigmoid(to * x)].
 struct AnnealLayer {
-  const float* input;          // [rows, columns]
-  const float* bias;           // [columns]
-  double from, to;             // inverse temperatures
+  const float* input;  // [rows, columns]
+  const float* bias;   // [columns]
+  double from, to;     // inverse temperatures
   std::int64_t columns;
-  double* row_sum;             // [rows]
-  float* sample = nullptr;     // [rows, columns], optional
+  double* row_sum;          // [rows]
+  float* sample = nullptr;  // [rows, columns], optional
   Stream stream;
 };
 
@@ -51,30 +51,30 @@ struct SoftplusSum {
   const float* bias = nullptr;  // [columns], or nullptr
   float scale = 1;
   std::int64_t columns;
-  double* row_sum;              // [rows]
+  double* row_sum;  // [rows]
 };
 
 // The same in float64 throughout: row_sum[r] = sum_j softplus(input(r,j)). For exact partition functions.
 struct SoftplusSum64 {
   const double* input;  // [rows, columns]
   std::int64_t columns;
-  double* row_sum;      // [rows]
+  double* row_sum;  // [rows]
 };
 
 // Rows of bytes made floats: output(r,j) = scale * bytes(index[r], j); with `binarise`, [u < scale * byte].
 struct GatherBytes {
-  const std::uint8_t* bytes;     // [any, columns]
-  const std::int64_t* index;     // [rows]: which row of bytes; nullptr: row r
+  const std::uint8_t* bytes;  // [any, columns]
+  const std::int64_t* index;  // [rows]: which row of bytes; nullptr: row r
   std::int64_t columns;
   float scale = 1;
   bool binarise = false;
-  float* output;                 // [rows, columns]
+  float* output;  // [rows, columns]
   Stream stream;
 };
 
-// One pass of stochastic gradient descent over [begin, end) of flat buffers; g = gradient + decay * parameter.
-// momentum buffer m (optional): m = momentum * m + g, parameter -= rate * m (or rate * (g + momentum * m) with
-// nesterov). average (optional): average += (1 - keep) * (parameter - average).
+// One pass of stochastic gradient descent over [begin, end) of flat buffers; g = gradient + decay *
+// parameter. momentum buffer m (optional): m = momentum * m + g, parameter -= rate * m (or rate * (g +
+// momentum * m) with nesterov). average (optional): average += (1 - keep) * (parameter - average).
 struct SgdPass {
   float* parameter;
   const float* gradient;
@@ -102,7 +102,7 @@ struct ColumnSums {
   std::int64_t rows, columns;
   float scale = 1;
   bool accumulate = false;
-  float* sums;         // [columns]
+  float* sums;  // [columns]
 };
 
 struct KernelTable {
@@ -117,8 +117,8 @@ struct KernelTable {
   void (*column_sums)(const ColumnSums&, std::int64_t column_begin, std::int64_t column_end);
 };
 
-// The table in use: the best this processor has, or the one DEEPGEN_KERNELS names (a usage error when the name
-// is unknown or the processor lacks it). Decided once; `use_kernels` changes it (tests).
+// The table in use: the best this processor has, or the one DEEPGEN_KERNELS names (a usage error when the
+// name is unknown or the processor lacks it). Decided once; `use_kernels` changes it (tests).
 const KernelTable& kernels();
 void use_kernels(const std::string& name);
 std::vector<std::string> available_kernels();  // names this processor can run, best last

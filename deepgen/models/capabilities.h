@@ -1,8 +1,8 @@
 // Capabilities: a class's base list is the list of what it can do.
 //
-// Small pure interfaces, asked for with `as<HasFreeEnergy>(model)`; no throwing defaults, no flags, no casts to
-// a concrete model. A capability is a promise for every configuration of the class and carries laws that run
-// over the whole registry (tests/library/laws_test.cpp).
+// Small pure interfaces, asked for with `as<HasFreeEnergy>(model)`; no throwing defaults, no flags, no casts
+// to a concrete model. A capability is a promise for every configuration of the class and carries laws that
+// run over the whole registry (tests/library/laws_test.cpp).
 #pragma once
 
 #include <memory>
@@ -30,8 +30,8 @@ class HasChain {
  public:
   virtual ~HasChain() = default;
   virtual Tensor chain_start(std::int64_t chains, Rng& rng) = 0;  // [chains, D], from the data's marginals
-  // `steps` transitions of every row of x [B, D]. Where `known` [B, D] (bool) is true the value stays as it is;
-  // undefined: all units move.
+  // `steps` transitions of every row of x [B, D]. Where `known` [B, D] (bool) is true the value stays as it
+  // is; undefined: all units move.
   virtual Tensor chain_steps(const Tensor& x, std::int64_t steps, const Tensor& known, Rng& rng) = 0;
   // The mean of the last transition's distribution in place of its sample: smoother pictures, same model.
   virtual Tensor chain_mean(const Tensor& x, Rng& rng) = 0;
@@ -41,7 +41,8 @@ class HasChain {
 class AnnealedChains {
  public:
   virtual ~AnnealedChains() = default;
-  // log_weights [chains] float64 += log p*_to(x) - log p*_from(x); then one transition that leaves p_to unchanged.
+  // log_weights [chains] float64 += log p*_to(x) - log p*_from(x); then one transition that leaves p_to
+  // unchanged.
   virtual void step(double from, double to, Tensor& log_weights, Rng& rng) = 0;
 };
 
@@ -51,7 +52,8 @@ class CanAnneal {
   virtual ~CanAnneal() = default;
   virtual double log_base_partition() = 0;  // log Z at inverse temperature 0, nats
   virtual std::unique_ptr<AnnealedChains> anneal_from_base(std::int64_t chains, Rng& rng) = 0;
-  virtual std::unique_ptr<AnnealedChains> anneal_from(const Tensor& x) = 0;  // x [chains, D], drawn from the model
+  virtual std::unique_ptr<AnnealedChains> anneal_from(
+      const Tensor& x) = 0;  // x [chains, D], drawn from the model
 };
 
 // A deterministic representation of a case: features.

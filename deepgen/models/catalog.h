@@ -24,8 +24,8 @@ std::unique_ptr<Options> make_options() {
 inline const std::vector<ModelCard>& model_catalog() {
   static const std::vector<ModelCard> cards = {
       {"rbm", "Restricted Boltzmann machine, binary units",
-       "Smolensky 1986; Hinton 2002; Tieleman 2008; Melchior, Fischer, Wiskott 2016", make_options<RbmOptions>,
-       make_options<RbmLearning>},
+       "Smolensky 1986; Hinton 2002; Tieleman 2008; Melchior, Fischer, Wiskott 2016",
+       make_options<RbmOptions>, make_options<RbmLearning>},
   };
   return cards;
 }

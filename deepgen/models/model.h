@@ -1,8 +1,9 @@
 // What a model owes the trainer: gradients.
 //
-// A model fills `.grad` of the parameters whose turn it is, by autograd or by hand, from (parameters, buffers,
-// batch, turn, rng) and nothing else, so that a run can be stopped, resumed and repeated bit for bit. State that
-// is no parameter (persistent chains, running means) is a buffer, so checkpoints have it for nothing.
+// A model fills `.grad` of the parameters whose turn it is, by autograd or by hand, from (parameters,
+// buffers, batch, turn, rng) and nothing else, so that a run can be stopped, resumed and repeated bit for
+// bit. State that is no parameter (persistent chains, running means) is a buffer, so checkpoints have it for
+// nothing.
 #pragma once
 
 #include <cstdint>
@@ -65,7 +66,8 @@ class Model : public torch::nn::Module {
   // Rows of weights that are pictures of the input, [n, D], or undefined.
   virtual Tensor filters() { return {}; }
 
-  // Throws a data error that names row (counted from first_row) and column of the first value the model cannot take.
+  // Throws a data error that names row (counted from first_row) and column of the first value the model
+  // cannot take.
   virtual void check_data(const Tensor& x, const std::string& what, std::int64_t first_row = 0) const;
   // Throws a usage error when the model's gradients do not go with this optimiser.
   virtual void check_optimiser(const std::string& name) const;

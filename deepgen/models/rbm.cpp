@@ -36,14 +36,18 @@ struct Rbm::Workspace {
 };
 
 Rbm::Rbm(RbmOptions options, RbmLearning learning, std::int64_t visible)
-    : options_(std::move(options)), learning_(std::move(learning)), workspace_(std::make_shared<Workspace>()) {
+    : options_(std::move(options)),
+      learning_(std::move(learning)),
+      workspace_(std::make_shared<Workspace>()) {
   if (visible < 1) fail_data("rbm", fmt::format("expected at least one visible unit, got {}", visible));
   learning_.check();
   const std::int64_t hidden = options_.hidden;
   if (learning_.learning == "exact" && std::min(visible, hidden) > enumerable_units)
-    fail_usage("training.learning",
-               fmt::format("exact learning enumerates the smaller layer, at most {} units, got {} x {}; use pcd or cd",
-                           enumerable_units, visible, hidden));
+    fail_usage(
+        "training.learning",
+        fmt::format(
+            "exact learning enumerates the smaller layer, at most {} units, got {} x {}; use pcd or cd",
+            enumerable_units, visible, hidden));
   weights = register_parameter("weights", at::zeros({visible, hidden}), false);
   visible_bias = register_parameter("visible_bias", at::zeros({visible}), false);
   hidden_bias = register_parameter("hidden_bias", at::zeros({hidden}), false);
@@ -72,20 +76,23 @@ void Rbm::initialise(const Batch& sample, Rng& rng) {
 
 void Rbm::check_optimiser(const std::string& name) const {
   if (name == "adam" && learning_.centring)
-    fail_usage("training.optimiser", "adam scales each element of the gradient by itself, which undoes centring and can go "
-                                     "downhill; use sgd, or set training.centring=false");
+    fail_usage("training.optimiser",
+               "adam scales each element of the gradient by itself, which undoes centring and can go "
+               "downhill; use sgd, or set training.centring=false");
 }
 
 void Rbm::check_data(const Tensor& x, const std::string& what, std::int64_t first_row) const {
   if (x.size(1) != visible())
-    fail_data(what, fmt::format("expected {} columns, as the model was made for, got {}", visible(), x.size(1)));
+    fail_data(what,
+              fmt::format("expected {} columns, as the model was made for, got {}", visible(), x.size(1)));
   const Tensor bad = at::logical_not(at::logical_or(x == 0, x == 1));
   if (!bad.any().item<bool>()) return;
   const Tensor first = bad.nonzero()[0];
   const std::int64_t row = first[0].item<std::int64_t>(), column = first[1].item<std::int64_t>();
-  fail_data(what, fmt::format("expected 0 or 1 for binary units, got {} at row {}, column {}; add a binarisation to "
-                              "the data: :binarize=threshold, static or dynamic",
-                              x[row][column].item<double>(), first_row + row, column));
+  fail_data(what, fmt::format(
+                      "expected 0 or 1 for binary units, got {} at row {}, column {}; add a binarisation to "
+                      "the data: :binarize=threshold, static or dynamic",
+                      x[row][column].item<double>(), first_row + row, column));
 }
 
 Tensor Rbm::filters() { return weights.t().contiguous(); }
@@ -130,8 +137,10 @@ Metrics Rbm::gradients(const Batch& batch, const Turn& turn, Rng& rng) {
   w.dh = hidden_bias.mutable_grad();
   w.samples_wanted = learning_.learning == "cd";
   data_phase(batch.x, rng);
-  if (learning_.learning == "exact") exact_phase();
-  else chain_phase(turn, rng);
+  if (learning_.learning == "exact")
+    exact_phase();
+  else
+    chain_phase(turn, rng);
   if (learning_.sparsity > 0) add_sparsity();
   return {};
 }
@@ -141,7 +150,8 @@ void Rbm::data_phase(const Tensor& v, Rng& rng) {
   Workspace& w = *workspace_;
   const double share = 1.0 / static_cast<double>(v.size(0));
   product(w.h_data, v, weights);
-  if (w.samples_wanted && (!w.h_start.defined() || !w.h_start.is_same_size(w.h_data))) w.h_start = at::empty_like(w.h_data);
+  if (w.samples_wanted && (!w.h_start.defined() || !w.h_start.is_same_size(w.h_data)))
+    w.h_start = at::empty_like(w.h_data);
   binary_layer(w.h_data, hidden_bias, 1, rng.next(),
                {.mean = w.h_data, .sample = w.samples_wanted ? w.h_start : Tensor()});
   column_sums(v, -share, false, w.dv);
@@ -153,9 +163,10 @@ void Rbm::data_phase(const Tensor& v, Rng& rng) {
   add_products(v, w.h_data, -share, 0);
 }
 
-// dW = keep * dW + share * v^T h. Under centring v and h are taken without their offsets, and the part of db and dc
-// that carries the gradient back to the plain parameters (Melchior et al. 2016, eq. 12-14: db = dv - dW lambda,
-// dc = dh - dW^T mu) is formed from the factors: v^T (h lambda) costs one pass over v, not one over dW.
+// dW = keep * dW + share * v^T h. Under centring v and h are taken without their offsets, and the part of db
+// and dc that carries the gradient back to the plain parameters (Melchior et al. 2016, eq. 12-14: db = dv -
+// dW lambda, dc = dh - dW^T mu) is formed from the factors: v^T (h lambda) costs one pass over v, not one
+// over dW.
 void Rbm::add_products(const Tensor& v, const Tensor& h, double share, double keep) {
   Workspace& w = *workspace_;
   if (!learning_.centring) {
@@ -174,9 +185,12 @@ void Rbm::add_products(const Tensor& v, const Tensor& h, double share, double ke
 
 std::int64_t Rbm::gibbs_steps(const Turn& turn) const {
   const GibbsRange range = parse_gibbs_steps(learning_.gibbs_steps);
-  const double progress = static_cast<double>(turn.step) / static_cast<double>(std::max<std::int64_t>(turn.steps, 1));
-  const double steps = static_cast<double>(range.first) + progress * static_cast<double>(range.last - range.first + 1);
-  return std::clamp(static_cast<std::int64_t>(steps), std::min(range.first, range.last), std::max(range.first, range.last));
+  const double progress =
+      static_cast<double>(turn.step) / static_cast<double>(std::max<std::int64_t>(turn.steps, 1));
+  const double steps =
+      static_cast<double>(range.first) + progress * static_cast<double>(range.last - range.first + 1);
+  return std::clamp(static_cast<std::int64_t>(steps), std::min(range.first, range.last),
+                    std::max(range.first, range.last));
 }
 
 // Plus <v h>, <v>, <h> at the end of k Gibbs steps.
@@ -205,7 +219,8 @@ void Rbm::exact_phase() {
   const Tensor w = (by_hidden ? weights.t() : weights).to(at::kDouble);  // [small, large]
   const Tensor small_bias = (by_hidden ? hidden_bias : visible_bias).to(at::kDouble);
   const Tensor large_bias = (by_hidden ? visible_bias : hidden_bias).to(at::kDouble);
-  Tensor both = at::zeros_like(w), small_mean = at::zeros_like(small_bias), large_mean = at::zeros_like(large_bias);
+  Tensor both = at::zeros_like(w), small_mean = at::zeros_like(small_bias),
+         large_mean = at::zeros_like(large_bias);
   for_each_block_of_states(w.size(0), w.size(1), [&](std::int64_t, const Tensor& states) {
     const Tensor input = at::addmm(large_bias, states, w);
     const Tensor p = (states.mv(small_bias) + softplus_row_sum64(input) - log_z).exp();
@@ -229,14 +244,15 @@ void Rbm::exact_phase() {
   workspace_->dh.add_(h_mean.to(at::kFloat));
 }
 
-// Hinton 2010, section 11: the cross entropy between wanted and mean activity pulls at c and W. Under centring the
-// inputs of a unit have mean zero and the pull at W vanishes.
+// Hinton 2010, section 11: the cross entropy between wanted and mean activity pulls at c and W. Under
+// centring the inputs of a unit have mean zero and the pull at W vanishes.
 void Rbm::add_sparsity() {
   Workspace& w = *workspace_;
   Tensor activity = at::empty_like(hidden_bias);
-  column_sums(w.h_data, 1.0 / static_cast<double>(w.h_data.size(0)), false, activity);  // not mean(): fixed order of sums
+  column_sums(w.h_data, 1.0 / static_cast<double>(w.h_data.size(0)), false,
+              activity);  // not mean(): fixed order of sums
   const Tensor pull = (activity - learning_.sparsity) * learning_.sparsity_cost;
-  if (!learning_.centring) weights.mutable_grad().addr_(data_mean, pull);
+  if (!learning_.centring) multiply(weights.mutable_grad(), data_mean.unsqueeze(1), pull.unsqueeze(0), 1, 1);
   w.dh.add_(pull);
 }
 
@@ -267,7 +283,8 @@ Tensor Rbm::chain_mean(const Tensor& x, Rng& rng) { return mean_v_given_h(sample
 
 namespace {
 
-// Chains of annealed importance sampling; the input of the hidden layer is kept, so a step costs two products.
+// Chains of annealed importance sampling; the input of the hidden layer is kept, so a step costs two
+// products.
 class RbmAnnealedChains : public AnnealedChains {
  public:
   RbmAnnealedChains(const Rbm& rbm, Tensor base_bias, const Tensor& v)
@@ -333,7 +350,8 @@ std::optional<double> Rbm::exact_log_partition() {
   return total.value();
 }
 
-// log p(x_i | rest) = -softplus(F(x) - F(x with x_i flipped)); flipping unit i moves the hidden input by +-W_i.
+// log p(x_i | rest) = -softplus(F(x) - F(x with x_i flipped)); flipping unit i moves the hidden input by
+// +-W_i.
 Tensor Rbm::pseudo_log_likelihood(const Tensor& v) {
   torch::NoGradGuard no_graph;
   Tensor input;
@@ -344,7 +362,8 @@ Tensor Rbm::pseudo_log_likelihood(const Tensor& v) {
   for (std::int64_t i = 0; i < visible(); ++i) {
     const Tensor sign = 1 - 2 * v.select(1, i);  // +1 when the flip turns the unit on
     const Tensor flipped = softplus_row_sum(at::addr(input, sign, weights[i]), {});
-    const Tensor gain = flipped - hidden_part + (sign * visible_bias[i]).to(at::kDouble);  // F(x) - F(flipped)
+    const Tensor gain =
+        flipped - hidden_part + (sign * visible_bias[i]).to(at::kDouble);  // F(x) - F(flipped)
     total.sub_(at::softplus(gain, 1, 1e9));
   }
   return total;

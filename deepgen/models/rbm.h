@@ -7,27 +7,31 @@
 // Objective: the mean log-likelihood, whose gradient is a difference of two means,
 //   d log p / dW = <v h>_data - <v h>_model,   d/db = <v>_data - <v>_model,   d/dc = <h>_data - <h>_model.
 // The model's mean comes from k steps of Gibbs sampling begun at the data (contrastive divergence, cd), from
-// chains that persist over updates (pcd), or from enumeration (exact). Hidden means stand in for samples wherever
-// only their expectation matters (less variance, same mean).
+// chains that persist over updates (pcd), or from enumeration (exact). Hidden means stand in for samples
+// wherever only their expectation matters (less variance, same mean).
 //
-// Centring: with offsets mu, lambda (moving averages of the units' means under the data) the gradient is taken in
+// Centring: with offsets mu, lambda (moving averages of the units' means under the data) the gradient is
+// taken in
 //   E = -(v - mu).b' - (h - lambda).c' - (v - mu) W (h - lambda)
-// and carried back to the plain parameters: db = db' - dW lambda, dc = dc' - dW^T mu. The file holds plain W, b, c.
-// This is exact for plain gradient descent; with momentum or weight decay it holds for each gradient but not for the
-// decay or for gradients remembered under older offsets. Adam is refused: its scaling undoes centring.
+// and carried back to the plain parameters: db = db' - dW lambda, dc = dc' - dW^T mu. The file holds plain W,
+// b, c. This is exact for plain gradient descent; with momentum or weight decay it holds for each gradient
+// but not for the decay or for gradients remembered under older offsets. Adam is refused: its scaling undoes
+// centring.
 //
-// Likelihood: exact when either layer has at most 25 units, otherwise by annealed importance sampling from the
-// base-rate model (independent units at the marginals of the training data) through
+// Likelihood: exact when either layer has at most 25 units, otherwise by annealed importance sampling from
+// the base-rate model (independent units at the marginals of the training data) through
 //   p*_beta(v) = exp(v.((1 - beta) b_0 + beta b)) prod_j (1 + exp(beta (v W + c)_j)).
 //
-// Known to fail: cd-1 leaves probability far from the data that its chains never see (good reconstructions, bad
-// likelihood); pcd diverges when the rate outruns the chains' mixing. Look at the bracket and the free-energy gap.
+// Known to fail: cd-1 leaves probability far from the data that its chains never see (good reconstructions,
+// bad likelihood); pcd diverges when the rate outruns the chains' mixing. Look at the bracket and the
+// free-energy gap.
 //
 // Sources: Smolensky 1986; Hinton 2002, "Training products of experts by minimizing contrastive divergence",
 // eq. 5-10; Tieleman 2008, "Training restricted Boltzmann machines using approximations to the likelihood
 // gradient"; Montavon and Mueller 2012 and Melchior, Fischer, Wiskott 2016, "How to center deep Boltzmann
 // machines", eq. 9-14; Salakhutdinov and Murray 2008, "On the quantitative analysis of deep belief networks",
-// eq. 12-18; Hinton 2010, "A practical guide to training restricted Boltzmann machines" (sparsity, section 11).
+// eq. 12-18; Hinton 2010, "A practical guide to training restricted Boltzmann machines" (sparsity, section
+// 11).
 #pragma once
 
 #include <algorithm>
@@ -86,8 +90,8 @@ class Rbm : public Model,
 
   Tensor weights, visible_bias, hidden_bias;  // W [V, H], b [V], c [H]
   Tensor data_mean;  // [V] smoothed marginals of (at most 20,000) training rows: the base-rate model
-  Tensor visible_offset, hidden_offset;       // mu [V], lambda [H]
-  Tensor chains;                              // [chains, H] hidden states of the persistent chains
+  Tensor visible_offset, hidden_offset;  // mu [V], lambda [H]
+  Tensor chains;                         // [chains, H] hidden states of the persistent chains
 
  private:
   struct Workspace;  // buffers of one training step, kept between steps

@@ -1,4 +1,5 @@
-// Options of the binary restricted Boltzmann machine (rbm.h). Torch-free, so that usage errors answer at once.
+// Options of the binary restricted Boltzmann machine (rbm.h). Torch-free, so that usage errors answer at
+// once.
 #pragma once
 
 #include <charconv>
@@ -21,7 +22,8 @@ inline GibbsRange parse_gibbs_steps(const std::string& text) {
     const auto [end, code] = std::from_chars(part.data(), part.data() + part.size(), value);
     const bool whole = code == std::errc() && end == part.data() + part.size();
     if (!whole || value < 1 || value > 100000)
-      fail_usage("training.gibbs_steps", "expected K or A..B with numbers from 1 to 100000, got '" + text + "'");
+      fail_usage("training.gibbs_steps",
+                 "expected K or A..B with numbers from 1 to 100000, got '" + text + "'");
     return value;
   };
   const std::string_view view = text;
@@ -57,9 +59,12 @@ struct RbmLearning : Options {
     v.field({"learning",
              "where the model's statistics come from: cd (chains restart at the data), pcd (chains persist), "
              "exact (enumeration; small machines only)",
-             0, 0, {"cd", "pcd", "exact"}},
+             0,
+             0,
+             {"cd", "pcd", "exact"}},
             learning);
-    v.field({"gibbs_steps", "Gibbs steps an update: K, or A..B to raise it evenly over the run"}, gibbs_steps);
+    v.field({"gibbs_steps", "Gibbs steps an update: K, or A..B to raise it evenly over the run"},
+            gibbs_steps);
     v.field({"chains", "persistent chains (pcd)", 1, 1e6}, chains);
     v.field({"centring", "subtract moving averages from the units in the gradient; the energy stays plain"},
             centring);

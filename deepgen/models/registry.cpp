@@ -8,11 +8,12 @@
 namespace deepgen {
 namespace {
 
-using Factory = std::shared_ptr<Model> (*)(const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
-                                           const DataShape& data);
+using Factory = std::shared_ptr<Model> (*)(const nlohmann::ordered_json& options,
+                                           const nlohmann::ordered_json& learning, const DataShape& data);
 
 template <class ModelOptions, class Learning, class Make>
-std::shared_ptr<Model> build(const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning, Make make) {
+std::shared_ptr<Model> build(const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+                             Make make) {
   ModelOptions model_options;
   Learning learning_options;
   set_options(model_options, "model", options);
@@ -24,10 +25,12 @@ std::shared_ptr<Model> build(const nlohmann::ordered_json& options, const nlohma
 const std::map<std::string, Factory>& factories() {
   static const std::map<std::string, Factory> all = {
       {"rbm",
-       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning, const DataShape& data) {
-         return build<RbmOptions, RbmLearning>(options, learning, [&](const RbmOptions& o, const RbmLearning& l) {
-           return std::make_shared<Rbm>(o, l, data.columns);
-         });
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         return build<RbmOptions, RbmLearning>(options, learning,
+                                               [&](const RbmOptions& o, const RbmLearning& l) {
+                                                 return std::make_shared<Rbm>(o, l, data.columns);
+                                               });
        }},
   };
   return all;

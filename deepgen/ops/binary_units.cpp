@@ -8,8 +8,9 @@ namespace {
 // The fused kernels read dense float32 rows in host memory; everything else takes the composed way.
 bool dense(const Tensor& x) { return !x.defined() || x.is_contiguous(); }
 bool fused(const Tensor& input, const Tensor& bias = {}, const UnitOutputs& outputs = {}) {
-  return input.device().is_cpu() && input.scalar_type() == at::kFloat && input.is_contiguous() && dense(bias) &&
-         dense(outputs.mean) && dense(outputs.sample) && dense(outputs.weight) && dense(outputs.row_sum);
+  return input.device().is_cpu() && input.scalar_type() == at::kFloat && input.is_contiguous() &&
+         dense(bias) && dense(outputs.mean) && dense(outputs.sample) && dense(outputs.weight) &&
+         dense(outputs.row_sum);
 }
 
 float* floats(const Tensor& tensor) { return tensor.defined() ? tensor.data_ptr<float>() : nullptr; }
@@ -49,9 +50,10 @@ Tensor softplus_row_sum(const Tensor& input, const Tensor& bias, double scale) {
   return sums;
 }
 
-void anneal_layer(const Tensor& input, const Tensor& bias, double from, double to, Stream stream, Tensor& row_sum,
-                  Tensor& sample) {
-  if (!fused(input, bias, {.sample = sample, .row_sum = row_sum})) return composed::anneal_layer(input, bias, from, to, stream, row_sum, sample);
+void anneal_layer(const Tensor& input, const Tensor& bias, double from, double to, Stream stream,
+                  Tensor& row_sum, Tensor& sample) {
+  if (!fused(input, bias, {.sample = sample, .row_sum = row_sum}))
+    return composed::anneal_layer(input, bias, from, to, stream, row_sum, sample);
   AnnealLayer layer{.input = floats(input),
                     .bias = floats(bias),
                     .from = from,
@@ -74,14 +76,17 @@ Tensor softplus_row_sum64(const Tensor& input) {
 void column_sums(const Tensor& input, double scale, bool accumulate, Tensor& sums) {
   if (!fused(input, sums)) {
     const Tensor total = input.sum(0).mul_(scale);
-    if (accumulate) sums.add_(total);
-    else sums.copy_(total);
+    if (accumulate)
+      sums.add_(total);
+    else
+      sums.copy_(total);
     return;
   }
-  ColumnSums arguments{floats(input), input.size(0), input.size(1), static_cast<float>(scale), accumulate,
-                       floats(sums)};
-  parallel_ranges(input.size(1), 0.2 * static_cast<double>(input.size(0)), 64,
-                  [&](std::int64_t begin, std::int64_t end) { kernels().column_sums(arguments, begin, end); });
+  ColumnSums arguments{floats(input), input.size(0), input.size(1), static_cast<float>(scale),
+                       accumulate,    floats(sums)};
+  parallel_ranges(
+      input.size(1), 0.2 * static_cast<double>(input.size(0)), 64,
+      [&](std::int64_t begin, std::int64_t end) { kernels().column_sums(arguments, begin, end); });
 }
 
 Tensor uniform(std::int64_t rows, std::int64_t columns, Stream stream, at::Device device) {
@@ -97,7 +102,8 @@ Tensor uniform(std::int64_t rows, std::int64_t columns, Stream stream, at::Devic
     for (std::int64_t j = 0; j < columns; ++j) {
       const std::int64_t lane = j % 64;
       const std::int64_t block = 16 * (r * groups + j / 64) + lane % 16;
-      out[r * columns + j] = unit_float(stream.block(static_cast<std::uint64_t>(block))[static_cast<std::size_t>(lane / 16)]);
+      out[r * columns + j] =
+          unit_float(stream.block(static_cast<std::uint64_t>(block))[static_cast<std::size_t>(lane / 16)]);
     }
   }
   return result;
@@ -122,12 +128,13 @@ Tensor softplus_row_sum(const Tensor& input, const Tensor& bias, double scale) {
   return at::softplus(activation.to(at::kDouble), 1, 1e9).sum(1);
 }
 
-void anneal_layer(const Tensor& input, const Tensor& bias, double from, double to, Stream stream, Tensor& row_sum,
-                  Tensor& sample) {
+void anneal_layer(const Tensor& input, const Tensor& bias, double from, double to, Stream stream,
+                  Tensor& row_sum, Tensor& sample) {
   const Tensor x = (input + bias).to(at::kDouble);
   row_sum.add_((at::softplus(x * to, 1, 1e9) - at::softplus(x * from, 1, 1e9)).sum(1));
   if (sample.defined())
-    sample.copy_(uniform(input.size(0), input.size(1), stream, input.device()) < (x * to).sigmoid().to(at::kFloat));
+    sample.copy_(uniform(input.size(0), input.size(1), stream, input.device()) <
+                 (x * to).sigmoid().to(at::kFloat));
 }
 
 }  // namespace composed

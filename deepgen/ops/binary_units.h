@@ -1,7 +1,8 @@
 // Layers of binary units as tensor functions: fused kernels on the CPU, composed torch operations elsewhere.
 //
-// Each function has a composed twin (`composed::`) that is its specification in tensor language, its fallback on
-// other devices and its oracle in the tests. All tensors are float32, dense and two-dimensional unless said.
+// Each function has a composed twin (`composed::`) that is its specification in tensor language, its fallback
+// on other devices and its oracle in the tests. All tensors are float32, dense and two-dimensional unless
+// said.
 #pragma once
 
 #include "deepgen/core/philox.h"
@@ -11,9 +12,9 @@ namespace deepgen {
 
 // What a layer's input turns into; undefined tensors are not wanted.
 struct UnitOutputs {
-  Tensor mean = {};     // [B, N]
-  Tensor sample = {};   // [B, N] of 0 and 1
-  Tensor weight = {};   // [N]: row_sum [B] float64 += sample . weight
+  Tensor mean = {};    // [B, N]
+  Tensor sample = {};  // [B, N] of 0 and 1
+  Tensor weight = {};  // [N]: row_sum [B] float64 += sample . weight
   Tensor row_sum = {};
 };
 
@@ -25,8 +26,8 @@ Tensor softplus_row_sum(const Tensor& input, const Tensor& bias, double scale = 
 
 // row_sum += sum_j softplus(to * (input + bias)) - softplus(from * (input + bias));
 // sample ~ Bernoulli(sigmoid(to * (input + bias))).
-void anneal_layer(const Tensor& input, const Tensor& bias, double from, double to, Stream stream, Tensor& row_sum,
-                  Tensor& sample);
+void anneal_layer(const Tensor& input, const Tensor& bias, double from, double to, Stream stream,
+                  Tensor& row_sum, Tensor& sample);
 
 // log sum_j over softplus in float64 for enumeration: sum_j softplus(input), input [B, N] float64 -> [B].
 Tensor softplus_row_sum64(const Tensor& input);
@@ -40,8 +41,8 @@ Tensor uniform(std::int64_t rows, std::int64_t columns, Stream stream, at::Devic
 namespace composed {
 void binary_layer(const Tensor& input, const Tensor& bias, double scale, Stream stream, UnitOutputs outputs);
 Tensor softplus_row_sum(const Tensor& input, const Tensor& bias, double scale = 1);
-void anneal_layer(const Tensor& input, const Tensor& bias, double from, double to, Stream stream, Tensor& row_sum,
-                  Tensor& sample);
+void anneal_layer(const Tensor& input, const Tensor& bias, double from, double to, Stream stream,
+                  Tensor& row_sum, Tensor& sample);
 }  // namespace composed
 
 }  // namespace deepgen

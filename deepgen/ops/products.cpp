@@ -20,14 +20,17 @@ View view_of(const Tensor& x) {
   const bool plain = x.device().is_cpu() && x.scalar_type() == at::kFloat && x.dim() == 2;
   if (!plain) return {nullptr, false, false, 0};
   const float* data = x.data_ptr<float>();
-  if (x.stride(1) == 1 || x.size(1) == 1) return {data, x.stride(0) >= x.size(1) || x.size(0) == 1, false, std::max(x.stride(0), x.size(1))};
-  if (x.stride(0) == 1 || x.size(0) == 1) return {data, x.stride(1) >= x.size(0), true, std::max(x.stride(1), x.size(0))};
+  if (x.stride(1) == 1 || x.size(1) == 1)
+    return {data, x.stride(0) >= x.size(1) || x.size(0) == 1, false, std::max(x.stride(0), x.size(1))};
+  if (x.stride(0) == 1 || x.size(0) == 1)
+    return {data, x.stride(1) >= x.size(0), true, std::max(x.stride(1), x.size(0))};
   return {nullptr, false, false, 0};
 }
 
 constexpr std::int64_t small_product = 262144;  // multiplications below which OpenBLAS itself uses one thread
-constexpr std::int64_t part_columns = 192;  // narrower parts spend too much on packing `a` again for each
-constexpr std::int64_t column_grain = 16;   // a multiple of every kernel's tile, so that cuts never fall inside one
+constexpr std::int64_t part_columns = 192;      // narrower parts spend too much on packing `a` again for each
+constexpr std::int64_t column_grain =
+    16;  // a multiple of every kernel's tile, so that cuts never fall inside one
 
 }  // namespace
 
@@ -38,17 +41,18 @@ void multiply(Tensor& out, const Tensor& a, const Tensor& b, double scale, doubl
   float* c = out.data_ptr<float>();
   auto columns = [&](std::int64_t begin, std::int64_t end) {
     const float* slice = vb.data + (vb.transposed ? begin * vb.stride : begin);
-    cblas_sgemm(CblasRowMajor, va.transposed ? CblasTrans : CblasNoTrans, vb.transposed ? CblasTrans : CblasNoTrans,
-                static_cast<int>(m), static_cast<int>(end - begin), static_cast<int>(k), static_cast<float>(scale),
-                va.data, static_cast<int>(va.stride), slice, static_cast<int>(vb.stride), static_cast<float>(keep),
-                c + begin, static_cast<int>(n));
+    cblas_sgemm(CblasRowMajor, va.transposed ? CblasTrans : CblasNoTrans,
+                vb.transposed ? CblasTrans : CblasNoTrans, static_cast<int>(m), static_cast<int>(end - begin),
+                static_cast<int>(k), static_cast<float>(scale), va.data, static_cast<int>(va.stride), slice,
+                static_cast<int>(vb.stride), static_cast<float>(keep), c + begin, static_cast<int>(n));
   };
   if (m * n * k <= small_product) return columns(0, n);
   // The cuts depend on the sizes alone: OpenBLAS has other kernels, with other roundings, for other shapes.
   const std::int64_t parts = n < 2 * part_columns ? 1 : n / part_columns / 2 * 2;
   const std::int64_t groups = (n + column_grain - 1) / column_grain;
   auto border = [&](std::int64_t part) { return std::min(n, column_grain * (groups * part / parts)); };
-  // Inside a parallel region OpenBLAS keeps to the calling thread, also where one thread gets all the columns.
+  // Inside a parallel region OpenBLAS keeps to the calling thread, also where one thread gets all the
+  // columns.
 #pragma omp parallel for schedule(static) num_threads(threads())
   for (std::int64_t part = 0; part < parts; ++part) columns(border(part), border(part + 1));
 }

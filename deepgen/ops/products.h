@@ -1,8 +1,8 @@
 // Matrix products whose bits do not depend on the number of threads.
 //
-// OpenBLAS cuts the inner dimension differently with one thread and with several, so its sums round differently. Here
-// the columns of the output are cut by its size alone into parts of some two hundred, each an ordinary one-threaded
-// product, and the parts are shared out among the threads.
+// OpenBLAS cuts the inner dimension differently with one thread and with several, so its sums round
+// differently. Here the columns of the output are cut by its size alone into parts of some two hundred, each
+// an ordinary one-threaded product, and the parts are shared out among the threads.
 #pragma once
 
 #include "deepgen/core/torch.h"

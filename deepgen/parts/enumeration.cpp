@@ -16,8 +16,10 @@ Tensor binary_states(std::int64_t first, std::int64_t count, std::int64_t n) {
 void for_each_block_of_states(std::int64_t n, std::int64_t width,
                               const std::function<void(std::int64_t first, const Tensor& states)>& body) {
   const std::int64_t all = std::int64_t{1} << n;
-  // About 8 MB of float64 activations a block: large enough for the matrix product, small enough for the cache.
-  const std::int64_t block = std::clamp<std::int64_t>((std::int64_t{1} << 20) / std::max<std::int64_t>(width, 1), 64, 8192);
+  // About 8 MB of float64 activations a block: large enough for the matrix product, small enough for the
+  // cache.
+  const std::int64_t block =
+      std::clamp<std::int64_t>((std::int64_t{1} << 20) / std::max<std::int64_t>(width, 1), 64, 8192);
   for (std::int64_t first = 0; first < all; first += block)
     body(first, binary_states(first, std::min(block, all - first), n));
 }

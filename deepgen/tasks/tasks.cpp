@@ -26,20 +26,26 @@ PictureShape picture_shape(const std::vector<std::int64_t>& shape, std::int64_t 
 
 // [N, C*H*W] to pixels last: [N, H, W, C].
 Tensor pixels_last(const Tensor& x, const PictureShape& s) {
-  return x.to(at::kCPU, at::kFloat).view({x.size(0), s.channels, s.height, s.width}).permute({0, 2, 3, 1}).contiguous();
+  return x.to(at::kCPU, at::kFloat)
+      .view({x.size(0), s.channels, s.height, s.width})
+      .permute({0, 2, 3, 1})
+      .contiguous();
 }
 
 // Steps in slices, so that progress shows and Ctrl-C is heard.
-Tensor run_chain(HasChain& chain, Tensor x, std::int64_t steps, const Tensor& known, Rng& rng, Observer& observer,
-                 const char* what) {
+Tensor run_chain(HasChain& chain, Tensor x, std::int64_t steps, const Tensor& known, Rng& rng,
+                 Observer& observer, const char* what) {
   const auto start = std::chrono::steady_clock::now();
   for (std::int64_t done = 0; done < steps;) {
     const std::int64_t now = std::min(slice, steps - done);
     x = chain.chain_steps(x, now, known, rng);
     done += now;
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    observer.progress({what, done, steps, seconds, seconds / static_cast<double>(done) * static_cast<double>(steps - done)}, {});
-    if (observer.stop_requested()) throw Error(ErrorKind::interrupted, what, "stopped by request; nothing was written");
+    observer.progress(
+        {what, done, steps, seconds, seconds / static_cast<double>(done) * static_cast<double>(steps - done)},
+        {});
+    if (observer.stop_requested())
+      throw Error(ErrorKind::interrupted, what, "stopped by request; nothing was written");
   }
   return x;
 }
@@ -48,7 +54,8 @@ template <class F>
 Tensor over_split(const Split& split, const Rng& rng, F function) {
   std::vector<Tensor> parts;
   for (std::int64_t first = 0; first < split.rows(); first += chunk)
-    parts.push_back(function(Dataset::rows(split, first, std::min(chunk, split.rows() - first), rng.fork({static_cast<std::uint64_t>(first)}))));
+    parts.push_back(function(Dataset::rows(split, first, std::min(chunk, split.rows() - first),
+                                           rng.fork({static_cast<std::uint64_t>(first)}))));
   return at::cat(parts);
 }
 
@@ -71,7 +78,8 @@ Tensor sample_model(Model& model, const SamplingPlan& plan, Rng& rng, Observer& 
   return at::cat(bands);
 }
 
-Tensor hide_cells(const Tensor& x, const std::vector<std::int64_t>& shape, const std::string& what, Rng& rng) {
+Tensor hide_cells(const Tensor& x, const std::vector<std::int64_t>& shape, const std::string& what,
+                  Rng& rng) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const PictureShape s = picture_shape(shape, x.size(1));
   Tensor hidden = x.clone();
@@ -86,7 +94,9 @@ Tensor hide_cells(const Tensor& x, const std::vector<std::int64_t>& shape, const
     double share = 0;
     const auto [end, code] = std::from_chars(what.data(), what.data() + what.size(), share);
     if (code != std::errc() || end != what.data() + what.size() || share <= 0 || share > 1)
-      fail_usage("--hide", fmt::format("expected bottom, top, left, right or a share above 0 and at most 1, got '{}'", what));
+      fail_usage(
+          "--hide",
+          fmt::format("expected bottom, top, left, right or a share above 0 and at most 1, got '{}'", what));
     hidden.masked_fill_(uniform(x.size(0), x.size(1), rng.next()) < share, nan);
   }
   return hidden;

@@ -21,8 +21,8 @@ struct SamplingPlan {
 // [rows * count, D]: `count` independent chains, and below them the same chains later.
 Tensor sample_model(Model& model, const SamplingPlan& plan, Rng& rng, Observer& observer);
 
-// x [N, D] with cells made NaN: `what` is bottom, top, left or right (half of each picture of this shape; of a table
-// the later or earlier half of its columns), or a share of all cells drawn at random, as in "0.2".
+// x [N, D] with cells made NaN: `what` is bottom, top, left or right (half of each picture of this shape; of
+// a table the later or earlier half of its columns), or a share of all cells drawn at random, as in "0.2".
 Tensor hide_cells(const Tensor& x, const std::vector<std::int64_t>& shape, const std::string& what, Rng& rng);
 
 // NaN cells of x [N, D] replaced by draws given the others; known cells come back unchanged, bit for bit.

@@ -15,10 +15,9 @@
 namespace deepgen {
 namespace {
 
-constexpr std::pair<DType, at::ScalarType> types[] = {{DType::u8, at::kByte},   {DType::i8, at::kChar},
-                                                      {DType::i16, at::kShort}, {DType::i32, at::kInt},
-                                                      {DType::i64, at::kLong},  {DType::f32, at::kFloat},
-                                                      {DType::f64, at::kDouble}};
+constexpr std::pair<DType, at::ScalarType> types[] = {
+    {DType::u8, at::kByte},  {DType::i8, at::kChar},   {DType::i16, at::kShort}, {DType::i32, at::kInt},
+    {DType::i64, at::kLong}, {DType::f32, at::kFloat}, {DType::f64, at::kDouble}};
 
 Array to_array(const Tensor& tensor) {
   const Tensor dense = tensor.detach().to(at::kCPU).contiguous();
@@ -38,7 +37,8 @@ Tensor from_array(const Array& array, const std::string& name, const std::string
     std::memcpy(tensor.data_ptr(), array.bytes.data(), array.bytes.size());
     return tensor;
   }
-  fail_data(path, fmt::format("tensor {} has the type {}, which no model uses", name, dtype_name(array.type)));
+  fail_data(path,
+            fmt::format("tensor {} has the type {}, which no model uses", name, dtype_name(array.type)));
 }
 
 // A metadata entry that must be there.
@@ -53,7 +53,8 @@ template <class T>
 T parsed(const SafeTensors& file, const std::string& key, const std::string& path) {
   try {
     const auto json = nlohmann::ordered_json::parse(entry(file, key, path));
-    if (std::is_integral_v<T> && !json.is_number_integer()) fail_data(path, fmt::format("the metadata entry '{}' is malformed", key));
+    if (std::is_integral_v<T> && !json.is_number_integer())
+      fail_data(path, fmt::format("the metadata entry '{}' is malformed", key));
     return json.template get<T>();
   } catch (const nlohmann::json::exception&) {
     fail_data(path, fmt::format("the metadata entry '{}' is malformed", key));
@@ -104,8 +105,8 @@ Checkpoint load_checkpoint(const std::string& path) {
   SafeTensors file = read_safetensors(path);
   const double version = parsed<double>(file, "format_version", path);
   if (version != std::floor(version) || version < 1 || version > checkpoint_format_version)
-    fail_data(path, fmt::format("expected format version 1 to {}, got {}; use a newer deepgen", checkpoint_format_version,
-                                version));
+    fail_data(path, fmt::format("expected format version 1 to {}, got {}; use a newer deepgen",
+                                checkpoint_format_version, version));
   Checkpoint checkpoint;
   checkpoint.model = entry(file, "model", path);
   checkpoint.options = parsed<nlohmann::ordered_json>(file, "options", path);
@@ -125,18 +126,23 @@ void collect_tensors(Model& model, const std::string& prefix, std::map<std::stri
   for (const auto& item : model.named_buffers()) into[prefix + item.key()] = item.value();
 }
 
-void copy_tensors(const Checkpoint& checkpoint, std::map<std::string, Tensor>& wanted, const std::string& path) {
+void copy_tensors(const Checkpoint& checkpoint, std::map<std::string, Tensor>& wanted,
+                  const std::string& path) {
   torch::NoGradGuard no_graph;
   std::vector<std::string> problems;
   for (const auto& [name, tensor] : wanted) {
     const auto found = checkpoint.tensors.find(name);
-    if (found == checkpoint.tensors.end()) problems.push_back("missing " + name);
+    if (found == checkpoint.tensors.end())
+      problems.push_back("missing " + name);
     else if (shape_text(found->second) != shape_text(tensor))
-      problems.push_back(fmt::format("{} is {}, expected {}", name, shape_text(found->second), shape_text(tensor)));
+      problems.push_back(
+          fmt::format("{} is {}, expected {}", name, shape_text(found->second), shape_text(tensor)));
   }
   for (const auto& [name, tensor] : checkpoint.tensors)
     if (!wanted.contains(name)) problems.push_back("extra " + name);
-  if (!problems.empty()) fail_data(path, fmt::format("does not fit the model {}: {}", checkpoint.model, fmt::join(problems, "; ")));
+  if (!problems.empty())
+    fail_data(path,
+              fmt::format("does not fit the model {}: {}", checkpoint.model, fmt::join(problems, "; ")));
   for (auto& [name, tensor] : wanted) tensor.copy_(checkpoint.tensors.at(name));
 }
 
@@ -151,7 +157,8 @@ DataShape shape_of(const Checkpoint& checkpoint, const std::string& path) {
   data.columns = 1;
   for (const std::int64_t size : data.shape) {
     if (size < 1 || size > largest || data.columns > largest / size)
-      fail_data(path, fmt::format("the shape [{}] of a case does not fit the tensors of the file", fmt::join(data.shape, ", ")));
+      fail_data(path, fmt::format("the shape [{}] of a case does not fit the tensors of the file",
+                                  fmt::join(data.shape, ", ")));
     data.columns *= size;
   }
   if (data.shape.empty()) fail_data(path, "the shape of a case is empty");
@@ -163,7 +170,8 @@ std::shared_ptr<Model> make_model_of(const Checkpoint& checkpoint, const std::st
   try {
     Settings settings(checkpoint.model);
     settings.set_all(checkpoint.options);
-    return make_model(checkpoint.model, settings.model_json(), settings.learning_json(), shape_of(checkpoint, path));
+    return make_model(checkpoint.model, settings.model_json(), settings.learning_json(),
+                      shape_of(checkpoint, path));
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::data && std::string(error.what()).find(path) != std::string::npos) throw;
     fail_data(path, fmt::format("describes a model that cannot be made: {}", error.what()));
@@ -196,7 +204,8 @@ std::shared_ptr<Model> load_model(const Checkpoint& checkpoint, const std::strin
   collect_tensors(*model, "model.", wanted);
   std::map<std::string, Tensor> averages;
   if (averaged)  // all or none
-    for (const auto& item : model->named_parameters()) averages["average." + item.key()] = at::empty_like(item.value());
+    for (const auto& item : model->named_parameters())
+      averages["average." + item.key()] = at::empty_like(item.value());
   wanted.insert(averages.begin(), averages.end());
   copy_tensors(used, wanted, path);
   torch::NoGradGuard no_graph;

@@ -1,7 +1,8 @@
 // Checkpoints: one safetensors file that holds a run, so that it can be used, resumed and understood.
 //
-// Tensors are model.<name>, average.<name>, optimiser.<phase>.<slot>.<name>; the metadata holds format_version,
-// model, options, data, stage, step, seed and the trainer's state (docs/checkpoint_format.md).
+// Tensors are model.<name>, average.<name>, optimiser.<phase>.<slot>.<name>; the metadata holds
+// format_version, model, options, data, stage, step, seed and the trainer's state
+// (docs/checkpoint_format.md).
 #pragma once
 
 #include <map>
@@ -22,8 +23,8 @@ struct Checkpoint {
   nlohmann::ordered_json data;     // Dataset::describe
   std::int64_t stage = 0, step = 0;
   std::uint64_t seed = 0;
-  nlohmann::ordered_json state;    // the trainer's: best score so far, seconds, ...
-  std::string commit;              // of the program that wrote it
+  nlohmann::ordered_json state;  // the trainer's: best score so far, seconds, ...
+  std::string commit;            // of the program that wrote it
   std::map<std::string, Tensor> tensors;
 };
 
@@ -34,12 +35,13 @@ Checkpoint load_checkpoint(const std::string& path);
 
 // Parameters and buffers of a model under `prefix` ("model.").
 void collect_tensors(Model& model, const std::string& prefix, std::map<std::string, Tensor>& into);
-// Copies every tensor of a checkpoint into `wanted`; missing, extra and misshapen ones are listed in one data error and
-// nothing is changed.
-void copy_tensors(const Checkpoint& checkpoint, std::map<std::string, Tensor>& wanted, const std::string& path);
+// Copies every tensor of a checkpoint into `wanted`; missing, extra and misshapen ones are listed in one data
+// error and nothing is changed.
+void copy_tensors(const Checkpoint& checkpoint, std::map<std::string, Tensor>& wanted,
+                  const std::string& path);
 
-// The model a checkpoint describes, ready for use: the averaged weights where there are any. Refuses what does not fit
-// or is not finite by a data error that names the file.
+// The model a checkpoint describes, ready for use: the averaged weights where there are any. Refuses what
+// does not fit or is not finite by a data error that names the file.
 std::shared_ptr<Model> load_model(const Checkpoint& checkpoint, const std::string& path);
 
 }  // namespace deepgen

@@ -20,7 +20,8 @@ struct Slice {
 
 class FlatParameters {
  public:
-  // Moves the parameters of `model` (float32, on one device) into one buffer and points them and their .grad at it.
+  // Moves the parameters of `model` (float32, on one device) into one buffer and points them and their .grad
+  // at it.
   explicit FlatParameters(Model& model);
 
   Tensor values, gradients;  // [total]

@@ -11,9 +11,11 @@ double scheduled_rate(const TrainingOptions& options, std::int64_t done, std::in
   const double progress = total > 1 ? static_cast<double>(done) / static_cast<double>(total - 1) : 0;
   const double first = options.rate, last = options.rate_final;
   if (options.schedule == "linear") return first + (last - first) * progress;
-  if (options.schedule == "cosine") return last + (first - last) * 0.5 * (1 + std::cos(std::numbers::pi * progress));
+  if (options.schedule == "cosine")
+    return last + (first - last) * 0.5 * (1 + std::cos(std::numbers::pi * progress));
   if (options.schedule == "exponential" && first > 0) {
-    const double end = last > 0 ? last : first * 1e-3;  // a rate of zero is never reached: a thousandth stands for it
+    const double end =
+        last > 0 ? last : first * 1e-3;  // a rate of zero is never reached: a thousandth stands for it
     return first * std::pow(end / first, progress);
   }
   return first;
@@ -35,7 +37,8 @@ void Optimiser::update(const std::vector<Slice>& slices, double rate) {
     std::size_t last = i;
     auto padded_end = [&](std::size_t k) { return slices[k].offset + (slices[k].size + 15) / 16 * 16; };
     while (last + 1 < slices.size() && slices[last + 1].offset == padded_end(last) &&
-           slices[last + 1].decays == slices[i].decays && counts_[slices[last + 1].name] == counts_[slices[i].name])
+           slices[last + 1].decays == slices[i].decays &&
+           counts_[slices[last + 1].name] == counts_[slices[i].name])
       ++last;
     update_range(slices[i].offset, padded_end(last), slices[i].decays, rate, counts_[slices[i].name]);
     for (std::size_t k = i; k <= last; ++k) ++counts_[slices[k].name];
@@ -43,7 +46,8 @@ void Optimiser::update(const std::vector<Slice>& slices, double rate) {
   }
 }
 
-void Optimiser::update_range(std::int64_t begin, std::int64_t end, bool decays, double rate, std::int64_t count) {
+void Optimiser::update_range(std::int64_t begin, std::int64_t end, bool decays, double rate,
+                             std::int64_t count) {
   const double t = static_cast<double>(count);
   const float keep = static_cast<float>(std::min(options_.average, (1 + t) / (10 + t)));
   const float decay = decays ? static_cast<float>(options_.decay) : 0.0F;
@@ -68,14 +72,15 @@ void Optimiser::update_range(std::int64_t begin, std::int64_t end, bool decays, 
     });
     return;
   }
-  const SgdPass pass{.parameter = flat_.values.data_ptr<float>(),
-                     .gradient = flat_.gradients.data_ptr<float>(),
-                     .momentum_buffer = slots_.contains("momentum") ? slots_["momentum"].data_ptr<float>() : nullptr,
-                     .average = average,
-                     .rate = static_cast<float>(rate),
-                     .momentum = static_cast<float>(options_.momentum),
-                     .decay = decay,
-                     .keep = keep};
+  const SgdPass pass{
+      .parameter = flat_.values.data_ptr<float>(),
+      .gradient = flat_.gradients.data_ptr<float>(),
+      .momentum_buffer = slots_.contains("momentum") ? slots_["momentum"].data_ptr<float>() : nullptr,
+      .average = average,
+      .rate = static_cast<float>(rate),
+      .momentum = static_cast<float>(options_.momentum),
+      .decay = decay,
+      .keep = keep};
   parallel_ranges(end - begin, 0.3, grain, [&](std::int64_t from, std::int64_t to) {
     kernels().sgd_pass(pass, begin + from, begin + to);
   });

@@ -31,7 +31,8 @@ Settings::Settings(const std::string& name) : model(name) {
 void Settings::set(const std::string& assignment) {
   const std::size_t equals = assignment.find('='), dot = assignment.find('.');
   if (equals == std::string::npos || dot == std::string::npos || dot > equals)
-    fail_usage("--set", fmt::format("expected model.<option>=value or training.<option>=value, got '{}'", assignment));
+    fail_usage("--set",
+               fmt::format("expected model.<option>=value or training.<option>=value, got '{}'", assignment));
   set(assignment.substr(0, dot), assignment.substr(dot + 1, equals - dot - 1), assignment.substr(equals + 1));
 }
 
@@ -47,7 +48,8 @@ void Settings::set(const std::string& group, const std::string& name, const std:
     return learning->check();
   }
   const std::vector<std::string> common = names_of(training);
-  if (std::find(common.begin(), common.end(), name) != common.end()) return set_option(training, group, name, text);
+  if (std::find(common.begin(), common.end(), name) != common.end())
+    return set_option(training, group, name, text);
   names.insert(names.end(), common.begin(), common.end());
   fail_usage(group, unknown_name("option", name, names));
 }
@@ -56,14 +58,16 @@ void Settings::set_all(const nlohmann::ordered_json& groups) {
   for (const auto& [group, values] : groups.items()) {
     if (!values.is_object()) fail_usage(group, "expected a table of options");
     for (const auto& [name, value] : values.items()) {
-      if (!value.is_primitive() || value.is_null()) fail_usage(group + "." + name, "expected a number, text, true or false");
+      if (!value.is_primitive() || value.is_null())
+        fail_usage(group + "." + name, "expected a number, text, true or false");
       set(group, name, value.is_string() ? value.get<std::string>() : value.dump());
     }
   }
 }
 
 nlohmann::ordered_json Settings::to_json() const {
-  nlohmann::ordered_json all = {{"model", model_json()}, {"training", options_to_json(const_cast<TrainingOptions&>(training))}};
+  nlohmann::ordered_json all = {{"model", model_json()},
+                                {"training", options_to_json(const_cast<TrainingOptions&>(training))}};
   const nlohmann::ordered_json own = learning_json();
   for (const auto& [name, value] : own.items()) all["training"][name] = value;
   return all;

@@ -23,7 +23,12 @@ enum Purpose : std::uint64_t { order = 1, batch_noise = 2, turn_noise = 3, start
 
 struct Trainer::State {
   State(std::shared_ptr<Model> m, const Dataset& d, Settings s, std::uint64_t seed_)
-      : model(std::move(m)), data(d), settings(std::move(s)), options(settings.training), seed(seed_), rng(seed_) {}
+      : model(std::move(m)),
+        data(d),
+        settings(std::move(s)),
+        options(settings.training),
+        seed(seed_),
+        rng(seed_) {}
 
   std::shared_ptr<Model> model;
   const Dataset& data;
@@ -50,7 +55,8 @@ struct Trainer::State {
   std::int64_t epochs_of(int s) const {
     double shares = 0;
     for (const Stage& each : stages) shares += each.share;
-    const double epochs = static_cast<double>(options.epochs) * stages[static_cast<std::size_t>(s)].share / shares;
+    const double epochs =
+        static_cast<double>(options.epochs) * stages[static_cast<std::size_t>(s)].share / shares;
     return std::max<std::int64_t>(1, std::llround(epochs));
   }
   std::int64_t steps_of(int s) const { return epochs_of(s) * batches(); }
@@ -65,7 +71,9 @@ struct Trainer::State {
   void check_parameters() const;
   void restore_state(const nlohmann::ordered_json& state, const std::string& path);
   std::string owner_of(const Slice& slice) const;
-  bool is_last_step() const { return stage + 1 == static_cast<int>(stages.size()) && step >= steps_of(stage); }
+  bool is_last_step() const {
+    return stage + 1 == static_cast<int>(stages.size()) && step >= steps_of(stage);
+  }
 };
 
 // The first phase that trains a parameter names its slots in a checkpoint.
@@ -130,15 +138,18 @@ Batch Trainer::State::next_batch() {
   }
   const auto last = std::min(first + options.batch, data.train.rows());
   const std::vector<std::int64_t> index(order.begin() + first, order.begin() + last);
-  return {Dataset::rows(data.train, index, rng.fork({Purpose::batch_noise, s, static_cast<std::uint64_t>(step)})),
-          Dataset::labels(data.train, index)};
+  return {
+      Dataset::rows(data.train, index, rng.fork({Purpose::batch_noise, s, static_cast<std::uint64_t>(step)})),
+      Dataset::labels(data.train, index)};
 }
 
 void Trainer::State::check_finite(const char* what, double value, const std::string& phase) const {
   if (std::isfinite(value)) return;
-  fail_numerical("training", fmt::format("{} is {} in stage {}, phase {}, step {}; the last good checkpoint is kept; try a "
-                                         "smaller training.rate",
-                                         what, value, stages[static_cast<std::size_t>(stage)].name, phase, step));
+  fail_numerical(
+      "training",
+      fmt::format("{} is {} in stage {}, phase {}, step {}; the last good checkpoint is kept; try a "
+                  "smaller training.rate",
+                  what, value, stages[static_cast<std::size_t>(stage)].name, phase, step));
 }
 
 void Trainer::State::one_step() {
@@ -148,8 +159,8 @@ void Trainer::State::one_step() {
   for (std::size_t p = 0; p < now.phases.size(); ++p) {
     for (int repeat = 0; repeat < now.phases[p].repeats; ++repeat) {
       const Turn turn{stage, static_cast<int>(p), repeat, step, steps_of(stage)};
-      Rng turn_rng = rng.fork({Purpose::turn_noise, static_cast<std::uint64_t>(stage), static_cast<std::uint64_t>(step), p,
-                               static_cast<std::uint64_t>(repeat)});
+      Rng turn_rng = rng.fork({Purpose::turn_noise, static_cast<std::uint64_t>(stage),
+                               static_cast<std::uint64_t>(step), p, static_cast<std::uint64_t>(repeat)});
       turn_metrics = model->gradients(batch, turn, turn_rng);
       for (const auto& [name, value] : turn_metrics) check_finite(name.c_str(), value, now.phases[p].name);
       optimiser->update(slices[static_cast<std::size_t>(stage)][p], rate);
@@ -195,7 +206,8 @@ Metrics Trainer::State::epoch_metrics(std::int64_t epoch) {
                      {"seconds", seconds()},
                      {"rate", scheduled_rate(options, step - 1, steps_of(stage))}};
   metrics.insert(metrics.end(), turn_metrics.begin(), turn_metrics.end());
-  Rng own = rng.fork({Purpose::probes, 2, static_cast<std::uint64_t>(stage), static_cast<std::uint64_t>(epoch)});
+  Rng own =
+      rng.fork({Purpose::probes, 2, static_cast<std::uint64_t>(stage), static_cast<std::uint64_t>(epoch)});
   const Metrics more = model->diagnose(train_probe, valid_probe, own);
   metrics.insert(metrics.end(), more.begin(), more.end());
   return metrics;
@@ -229,26 +241,33 @@ Checkpoint Trainer::checkpoint() const {
   }
   for (const auto& [slot, buffer] : s.optimiser->slots())
     for (const Slice& slice : s.flat->slices())
-      c.tensors[fmt::format("optimiser.{}.{}.{}", s.owner_of(slice), slot, slice.name)] = FlatParameters::view(buffer, slice);
+      c.tensors[fmt::format("optimiser.{}.{}.{}", s.owner_of(slice), slot, slice.name)] =
+          FlatParameters::view(buffer, slice);
   return c;
 }
 
 namespace {
 
 // Settings that may differ when a run goes on: how long it is and what is kept of it.
-bool may_change(const std::string& name) { return name == "epochs" || name == "checkpoint_every" || name == "patience"; }
+bool may_change(const std::string& name) {
+  return name == "epochs" || name == "checkpoint_every" || name == "patience";
+}
 
 // What of the options and the data a checkpoint was made under differs from this run's.
 std::vector<std::string> differences(const Checkpoint& theirs, const Checkpoint& ours) {
   std::vector<std::string> found;
   for (const auto& [group, values] : ours.options.items())
     for (const auto& [name, value] : values.items()) {
-      const nlohmann::ordered_json& other = theirs.options.contains(group) ? theirs.options[group] : nlohmann::ordered_json();
-      const nlohmann::ordered_json was = other.is_object() && other.contains(name) ? other[name] : nlohmann::ordered_json();
-      if (was != value && !may_change(name)) found.push_back(fmt::format("{}.{} was {}, is {}", group, name, was.dump(), value.dump()));
+      const nlohmann::ordered_json& other =
+          theirs.options.contains(group) ? theirs.options[group] : nlohmann::ordered_json();
+      const nlohmann::ordered_json was =
+          other.is_object() && other.contains(name) ? other[name] : nlohmann::ordered_json();
+      if (was != value && !may_change(name))
+        found.push_back(fmt::format("{}.{} was {}, is {}", group, name, was.dump(), value.dump()));
     }
   for (const char* name : {"shape", "values", "binarize", "train_rows", "transform"}) {
-    const nlohmann::ordered_json was = theirs.data.contains(name) ? theirs.data[name] : nlohmann::ordered_json();
+    const nlohmann::ordered_json was =
+        theirs.data.contains(name) ? theirs.data[name] : nlohmann::ordered_json();
     if (was != ours.data[name]) found.push_back(fmt::format("the data's {} differs", name));
   }
   return found;
@@ -273,14 +292,17 @@ void Trainer::resume(const Checkpoint& c, const std::string& path) {
   State& s = *state_;
   if (c.model != s.settings.model)
     fail_usage("--resume", fmt::format("{} holds the model {}, not {}", path, c.model, s.settings.model));
-  if (c.seed != s.seed) fail_usage("--resume", fmt::format("{} was trained with seed {}, not {}", path, c.seed, s.seed));
+  if (c.seed != s.seed)
+    fail_usage("--resume", fmt::format("{} was trained with seed {}, not {}", path, c.seed, s.seed));
   if (c.stage < 0 || c.stage >= static_cast<std::int64_t>(s.stages.size()))
     fail_data(path, fmt::format("expected a stage from 0 to {}, got {}", s.stages.size() - 1, c.stage));
   const std::vector<std::string> other = differences(c, checkpoint());
   if (!other.empty())
-    fail_usage("--resume", fmt::format("{} was made under other settings: {}; start a new run for these", path, fmt::join(other, "; ")));
+    fail_usage("--resume", fmt::format("{} was made under other settings: {}; start a new run for these",
+                                       path, fmt::join(other, "; ")));
   const std::int64_t most = std::int64_t{10'000'000} * s.batches();  // the longest run that options allow
-  if (c.step < 0 || c.step > most) fail_data(path, fmt::format("expected a step from 0 to {}, got {}", most, c.step));
+  if (c.step < 0 || c.step > most)
+    fail_data(path, fmt::format("expected a step from 0 to {}, got {}", most, c.step));
   std::map<std::string, Tensor> ours = checkpoint().tensors;
   copy_tensors(c, ours, path);
   s.stage = static_cast<int>(c.stage), s.step = c.step;
@@ -310,7 +332,8 @@ TrainingResult Trainer::run(Observer& observer) {
       stop_early = s.epochs_without_better >= s.options.patience;
     }
     s.finished = s.is_last_step() || stop_early;
-    observer.metrics(metrics);  // before the checkpoint: a line too many is forgotten on resume, a lost one is lost
+    observer.metrics(
+        metrics);  // before the checkpoint: a line too many is forgotten on resume, a lost one is lost
     if (save && (best || s.finished || epoch % s.options.checkpoint_every == 0)) save(checkpoint(), best);
   };
   double last_report = 0;
@@ -321,8 +344,11 @@ TrainingResult Trainer::run(Observer& observer) {
       const double now = now_seconds();
       if (now - last_report > 0.2) {
         last_report = now;
-        const double each = (now - s.started) / static_cast<double>(std::max<std::int64_t>(1, s.step - first_step));
-        observer.progress({"training", s.step, steps, s.seconds(), each * static_cast<double>(steps - s.step)}, s.turn_metrics);
+        const double each =
+            (now - s.started) / static_cast<double>(std::max<std::int64_t>(1, s.step - first_step));
+        observer.progress(
+            {"training", s.step, steps, s.seconds(), each * static_cast<double>(steps - s.step)},
+            s.turn_metrics);
       }
       if (s.step % s.batches() == 0) end_of_epoch(s.step / s.batches());
       if (!s.finished && observer.stop_requested()) {
@@ -337,7 +363,8 @@ TrainingResult Trainer::run(Observer& observer) {
     s.check_parameters();
     save(checkpoint(), false);
   }
-  TrainingResult result{s.step, s.step / s.batches(), s.seconds(), interrupted, stop_early, s.best.value_or(0)};
+  TrainingResult result{s.step,      s.step / s.batches(), s.seconds(),
+                        interrupted, stop_early,           s.best.value_or(0)};
   s.seconds_before = s.seconds();
   s.started = 0;
   return result;

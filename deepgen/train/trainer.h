@@ -1,8 +1,9 @@
 // The one training loop of every model.
 //
-// A step is one batch: each phase of the stage has `repeats` turns, in each of which the model fills its gradients
-// and the optimiser makes one pass. All randomness is forked from (seed, stage, step, phase, repeat) and the order
-// of rows from (seed, stage, epoch), so a run that was stopped at any step goes on bit for bit as if it had not been.
+// A step is one batch: each phase of the stage has `repeats` turns, in each of which the model fills its
+// gradients and the optimiser makes one pass. All randomness is forked from (seed, stage, step, phase,
+// repeat) and the order of rows from (seed, stage, epoch), so a run that was stopped at any step goes on bit
+// for bit as if it had not been.
 #pragma once
 
 #include <functional>
@@ -26,10 +27,10 @@ struct ValidationScore {
 
 struct TrainingResult {
   std::int64_t steps = 0, epochs = 0;  // done in the last stage
-  double seconds = 0;        // of training, over all sittings
-  bool interrupted = false;  // stopped by request; a checkpoint was written
+  double seconds = 0;                  // of training, over all sittings
+  bool interrupted = false;            // stopped by request; a checkpoint was written
   bool stopped_early = false;
-  double best_score = 0;     // with patience: of the checkpoint kept as best
+  double best_score = 0;  // with patience: of the checkpoint kept as best
 };
 
 class Trainer {

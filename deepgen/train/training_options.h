@@ -27,15 +27,22 @@ struct TrainingOptions : Options {
     v.field({"momentum", "momentum of sgd, or beta1 of adam when positive", 0, 0.9999}, momentum);
     v.field({"beta2", "decay of adam's mean of squares", 0, 0.999999}, beta2);
     v.field({"decay", "weight decay (L2) on weights, not on biases", 0, 1e3}, decay);
-    v.field({"schedule", "how the rate moves from rate to rate_final over the run", 0, 0,
+    v.field({"schedule",
+             "how the rate moves from rate to rate_final over the run",
+             0,
+             0,
              {"constant", "linear", "cosine", "exponential"}},
             schedule);
     v.field({"rate_final", "learning rate at the end (linear, cosine, exponential)", 0, 1e3}, rate_final);
-    v.field({"average", "keep a moving average of the weights with this memory (0.999 spans some 1000 updates); "
-             "0: none. Where there is one, samples and scores use it", 0, 0.9999999},
+    v.field({"average",
+             "keep a moving average of the weights with this memory (0.999 spans some 1000 updates); "
+             "0: none. Where there is one, samples and scores use it",
+             0, 0.9999999},
             average);
-    v.field({"patience", "stop after this many epochs without a better validation score, and keep the best; "
-             "0: never", 0, 1e6},
+    v.field({"patience",
+             "stop after this many epochs without a better validation score, and keep the best; "
+             "0: never",
+             0, 1e6},
             patience);
     v.field({"checkpoint_every", "epochs between checkpoints", 1, 1e6}, checkpoint_every);
   }

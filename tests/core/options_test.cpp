@@ -1,4 +1,5 @@
-// Options and errors: every field reachable by name, every mistake answered with the nearest name or the range.
+// Options and errors: every field reachable by name, every mistake answered with the nearest name or the
+// range.
 #include "deepgen/core/options.h"
 
 #include <gtest/gtest.h>

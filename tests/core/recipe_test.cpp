@@ -45,10 +45,11 @@ TEST(Recipe, EveryRecipeOfTheRepositoryResolves) {
 }
 
 TEST(Recipe, ReadsEveryField) {
-  const Recipe r = parse_recipe("x/some.toml",
-                                "title = 't'\nmodel = 'rbm'\ndata = 'mnist'\nseed = 4\nnote = 'n'\n[model_options]\nhidden = 7\n"
-                                "[training]\nrate = 0.5\ncentring = false\nlearning = 'cd'\n[evaluate]\nsplit = 'valid'\n"
-                                "ais = 'quick'\nchains = 9\n[published]\nvalue = -1\naim = -0.5\nbracket = 2\nsource = 's'\n");
+  const Recipe r = parse_recipe(
+      "x/some.toml",
+      "title = 't'\nmodel = 'rbm'\ndata = 'mnist'\nseed = 4\nnote = 'n'\n[model_options]\nhidden = 7\n"
+      "[training]\nrate = 0.5\ncentring = false\nlearning = 'cd'\n[evaluate]\nsplit = 'valid'\n"
+      "ais = 'quick'\nchains = 9\n[published]\nvalue = -1\naim = -0.5\nbracket = 2\nsource = 's'\n");
   EXPECT_EQ(r.name, "some");
   EXPECT_EQ(r.seed, 4U);
   EXPECT_EQ(r.settings["model"]["hidden"], 7);
@@ -82,10 +83,26 @@ TEST(Recipe, RefusesWhatItDoesNotKnow) {
 }
 
 nlohmann::ordered_json some_result() {
-  return {{"recipe", "r"}, {"title", "T"}, {"data", "d"}, {"binarize", "static"}, {"split", "test"}, {"value", -10.0},
-          {"standard_error", 0.5}, {"kind", "estimate"}, {"lower", -10.2}, {"upper", -10.0}, {"rows", 5},
-          {"how", "h"}, {"published", -11.0}, {"aim", -9.0}, {"bracket", 0.5}, {"source", "s"}, {"seed", 1},
-          {"training_seconds", 10.0}, {"peak_memory_bytes", 1e8}, {"commit", "c"}};
+  return {{"recipe", "r"},
+          {"title", "T"},
+          {"data", "d"},
+          {"binarize", "static"},
+          {"split", "test"},
+          {"value", -10.0},
+          {"standard_error", 0.5},
+          {"kind", "estimate"},
+          {"lower", -10.2},
+          {"upper", -10.0},
+          {"rows", 5},
+          {"how", "h"},
+          {"published", -11.0},
+          {"aim", -9.0},
+          {"bracket", 0.5},
+          {"source", "s"},
+          {"seed", 1},
+          {"training_seconds", 10.0},
+          {"peak_memory_bytes", 1e8},
+          {"commit", "c"}};
 }
 
 TEST(Results, VerdictComparesWithThePublishedFigureTheAimAndTheBracket) {

@@ -24,13 +24,16 @@ TEST(PublicApi, ASessionInAFewLines) {
   EXPECT_EQ(scores[0].metric, "log_prob");
   EXPECT_EQ(scores[0].kind, ScoreKind::exact);
   EXPECT_LT(scores[0].value, 0);
-  for (const Score& score : scores) EXPECT_NE(score_line(score).find(kind_name(score.kind)), std::string::npos);
+  for (const Score& score : scores)
+    EXPECT_NE(score_line(score).find(kind_name(score.kind)), std::string::npos);
 }
 
 TEST(Tasks, HiddenCellsAreWhatWasAskedFor) {
   Rng rng(3);
   const Tensor x = at::ones({2, 16});
-  auto hidden = [&](const std::string& what) { return hide_cells(x, {1, 4, 4}, what, rng).isnan().view({2, 4, 4}); };
+  auto hidden = [&](const std::string& what) {
+    return hide_cells(x, {1, 4, 4}, what, rng).isnan().view({2, 4, 4});
+  };
   EXPECT_TRUE(hidden("bottom").narrow(1, 2, 2).all().item<bool>());
   EXPECT_FALSE(hidden("bottom").narrow(1, 0, 2).any().item<bool>());
   EXPECT_TRUE(hidden("top").narrow(1, 0, 2).all().item<bool>());
@@ -38,7 +41,8 @@ TEST(Tasks, HiddenCellsAreWhatWasAskedFor) {
   EXPECT_TRUE(hidden("right").narrow(2, 2, 2).all().item<bool>());
   EXPECT_FALSE(hidden("right").narrow(2, 0, 2).any().item<bool>());
   const Tensor many = hide_cells(at::ones({100, 100}), {100}, "0.2", rng);
-  // 10,000 cells at 0.2: five standard deviations are 0.02; false alarms below one in a million, the seed is fixed.
+  // 10,000 cells at 0.2: five standard deviations are 0.02; false alarms below one in a million, the seed is
+  // fixed.
   EXPECT_NEAR(many.isnan().to(at::kDouble).mean().item<double>(), 0.2, 0.02);
   EXPECT_THROW(hide_cells(x, {1, 4, 4}, "botom", rng), Error);
   EXPECT_THROW(hide_cells(x, {1, 4, 4}, "1.5", rng), Error);

@@ -80,7 +80,8 @@ TEST_F(CheckpointFile, KeepsOddFloatsAndTypes) {
 
 // The contract of names and shapes that other programs rely on.
 TEST_F(CheckpointFile, HasTheNamesOfTheContract) {
-  save_checkpoint(path, trained({"training.optimiser=adam", "training.centring=false", "training.average=0.9"}));
+  save_checkpoint(path,
+                  trained({"training.optimiser=adam", "training.centring=false", "training.average=0.9"}));
   const SafeTensors file = read_safetensors(path);
   const std::map<std::string, std::vector<std::int64_t>> shapes = {
       {"weights", {6, 4}}, {"visible_bias", {6}}, {"hidden_bias", {4}}};

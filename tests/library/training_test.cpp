@@ -26,7 +26,8 @@ const std::vector<Run>& kinds_of_run() {
       {"momentum", {"training.momentum=0.8", "training.decay=0.01"}},
       {"adam", {"training.optimiser=adam", "training.centring=false", "training.rate=0.003"}},
       {"average", {"training.average=0.9"}},
-      {"adam_average", {"training.optimiser=adam", "training.centring=false", "training.average=0.99", "training.decay=0.1"}},
+      {"adam_average",
+       {"training.optimiser=adam", "training.centring=false", "training.average=0.99", "training.decay=0.1"}},
       {"dynamic", {"training.learning=cd"}, true},
       {"linear", {"training.schedule=linear", "training.rate_final=0.001"}},
       {"cosine", {"training.schedule=cosine", "training.momentum=0.5"}},
@@ -116,7 +117,8 @@ TEST(Resuming, RefusesAnotherSeedAndAnotherShape) {
       {"7", "8"});
   error_of(ErrorKind::usage, [&] { trainer_for({"model.hidden=6"}, set, 7)->resume(checkpoint, "run"); });
   error_of(ErrorKind::usage, [&] {
-    trainer_for({"model.hidden=5", "training.optimiser=adam", "training.centring=false"}, set, 7)->resume(checkpoint, "run");
+    trainer_for({"model.hidden=5", "training.optimiser=adam", "training.centring=false"}, set, 7)
+        ->resume(checkpoint, "run");
   });
 }
 
@@ -165,7 +167,8 @@ TEST_P(ThreadCount, ChangesNothingInPlainGradients) {
   compare({"training.centring=false", "training.momentum=0.5"});
 }
 TEST_P(ThreadCount, ChangesNothingInAdamWithAverage) {
-  compare({"training.optimiser=adam", "training.centring=false", "training.average=0.9", "training.sparsity=0.1"});
+  compare({"training.optimiser=adam", "training.centring=false", "training.average=0.9",
+           "training.sparsity=0.1"});
 }
 
 TEST(ThreadCountExact, ChangesNothingInEnumeration) {
@@ -249,8 +252,8 @@ class AdamLearning : public ::testing::TestWithParam<bool> {};
 INSTANTIATE_TEST_SUITE_P(Centring, AdamLearning, ::testing::Bool(),
                          [](const auto& about) { return about.param ? "centred" : "plain"; });
 
-// Under centring Adam's scaling of single elements undoes the transform: likelihoods fell from -3.9 to -11.3 here. The
-// pair is refused.
+// Under centring Adam's scaling of single elements undoes the transform: likelihoods fell from -3.9 to -11.3
+// here. The pair is refused.
 TEST_P(AdamLearning, ReachesTheEntropyByExactGradientsOrIsRefused) {
   const Assignments settings = {"training.learning=exact", "training.optimiser=adam", "training.rate=0.01",
                                 "training.epochs=3000",

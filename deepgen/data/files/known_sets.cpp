@@ -354,7 +354,8 @@ void DataOptions::visit(OptionVisitor& v) {
            {"", "none", "static", "dynamic", "threshold"}},
           binarize);
   v.field(
-      {"valid", "rows (or share of all rows, below 1) held out for validation, at random for files; -1: the set's own",
+      {"valid",
+       "rows (or share of all rows, below 1) held out for validation, at random for files; -1: the set's own",
        -1, 1e9},
       valid);
   v.field({"test", "rows (or share of all rows, below 1) held out for testing, at random; -1: the set's own",

@@ -39,8 +39,8 @@ struct RawSet {
   std::vector<std::int64_t> case_shape;   // {1, 28, 28}, {123}; empty: the columns as they are
   std::string values;                     // "binary", "grey" (bytes 0..255) or "real"
   std::vector<std::string> column_names;  // of a table, else empty
-  std::optional<double> entropy = {};     // nats, of the distribution a generated set is drawn from, where known
-  std::int64_t default_valid = 0;         // rows held out from the end of train when there is no valid part
+  std::optional<double> entropy = {};  // nats, of the distribution a generated set is drawn from, where known
+  std::int64_t default_valid = 0;      // rows held out from the end of train when there is no valid part
 };
 
 struct KnownSet {
