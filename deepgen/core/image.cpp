@@ -61,7 +61,7 @@ Image draw(const float* values, std::int64_t cases, std::int64_t height, std::in
     const std::int64_t c = i / (height * width);
     const std::int64_t top = c / layout.columns * layout.step_y + i / width % height * grid.scale;
     const std::int64_t left = c % layout.columns * layout.step_x + i % width * grid.scale;
-    for (std::int64_t j = 0; j < grid.scale * grid.scale; ++j) {
+    for (std::int64_t j = 0; j < std::int64_t{grid.scale} * grid.scale; ++j) {
       const std::int64_t pixel = (top + j / grid.scale) * image.width + left + j % grid.scale;
       for (std::int64_t k = 0; k < channels; ++k)
         image.pixels[static_cast<std::size_t>(pixel * channels + k)] = shade(c, values[i * channels + k]);

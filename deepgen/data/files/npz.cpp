@@ -31,7 +31,7 @@ Zip open_zip(const std::string& path, ZipSource source, int flags) {
   if (!source) throw std::bad_alloc();
   Zip archive(zip_open_from_source(source.get(), flags, &error));
   if (archive) {
-    source.release();
+    (void)source.release();
     return archive;
   }
   const std::string reason = zip_error_strerror(&error);
@@ -159,7 +159,7 @@ void add_member(zip_t* archive, const std::string& name, ByteView header, ByteVi
       source ? zip_file_add(archive, (name + ".npy").c_str(), source.get(), ZIP_FL_ENC_UTF_8) : -1;
   if (index < 0)
     fail_data("npz", fmt::format("expected to add {}, got '{}'", shown(name), zip_strerror(archive)));
-  source.release();
+  (void)source.release();
   const auto at = static_cast<zip_uint64_t>(index);
   zip_file_set_dostime(archive, at, 0, 1 << 5 | 1, 0);  // 1 January 1980, the first day zip knows
   zip_set_file_compression(archive, at, ZIP_CM_DEFLATE, 0);
@@ -206,7 +206,7 @@ Bytes encode_npz(const NamedArrays& arrays) {
   }
   if (zip_close(archive.get()) != 0)
     fail_data("npz", fmt::format("expected to form the archive, got '{}'", zip_strerror(archive.get())));
-  archive.release();
+  (void)archive.release();
   zip_stat_t about;
   Bytes bytes;
   if (zip_source_stat(buffer, &about) != 0 || zip_source_open(buffer) != 0) throw std::bad_alloc();

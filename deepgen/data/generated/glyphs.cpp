@@ -151,7 +151,7 @@ class Paper {
         const double px = column + 0.5 - a.x, py = row + 0.5 - a.y;
         const double along = std::clamp((px * ux + py * uy) / length2, 0.0, 1.0);
         const double dx = px - along * ux, dy = py - along * uy;
-        double& outside = outside_[static_cast<std::size_t>(row * side + column)];
+        double& outside = outside_[static_cast<std::size_t>(row) * side + static_cast<std::size_t>(column)];
         outside = std::min(outside, std::sqrt(dx * dx + dy * dy) - radius);
       }
     }
@@ -165,7 +165,7 @@ class Paper {
   }
 
  private:
-  std::array<double, side * side> outside_;
+  std::array<double, std::size_t{side} * side> outside_;
 };
 
 void draw_strokes(const Skeleton& strokes, double pen_width, double variation, Rng& rng,

@@ -169,7 +169,7 @@ GeneratedSet make_ising(const Settings& settings) {
   };
   // The label is the sign of the magnetisation: 1 when at least half of the spins are up.
   const auto label = [n](const CaseOut& out) {
-    const int up = std::accumulate(out.bytes, out.bytes + n * n, 0);
+    const int up = std::accumulate(out.bytes, out.bytes + static_cast<std::ptrdiff_t>(n) * n, 0);
     *out.label = 2 * up >= n * n ? 1 : 0;
   };
   if (n <= IsingTransferSampler::largest) {
