@@ -9,6 +9,7 @@
 
 #include "deepgen/cli/results.h"
 #include "deepgen/core/error.h"
+#include "deepgen/core/rng.h"
 #include "deepgen/data/files/known_sets.h"
 #include "deepgen/train/settings.h"
 
@@ -80,6 +81,32 @@ TEST(Recipe, RefusesWhatItDoesNotKnow) {
       message_of([&] { parse_recipe("r.toml", head + "[training\nrate = 1\n"); }, ErrorKind::data);
   EXPECT_NE(broken.find("r.toml"), std::string::npos);
   EXPECT_NE(broken.find("line 3"), std::string::npos) << broken;
+}
+
+// Whatever the text, a recipe is read or refused by an Error: cut at every byte, and with bytes changed at
+// random.
+TEST(Recipe, AnyTextIsReadOrRefused) {
+  const std::string whole =
+      "title = 't'\nmodel = 'rbm'\ndata = 'mnist'\nseed = 4\n[model_options]\nhidden = 7\n[training]\nrate = "
+      "0.5\n"
+      "learning = 'cd'\n[evaluate]\nsplit = 'valid'\n[published]\nvalue = -1.5e2\nsource = \"s\\u00e9\"\n";
+  int refused = 0;
+  auto attempt = [&](const std::string& text) {
+    try {
+      parse_recipe("r.toml", text);
+    } catch (const Error&) {
+      ++refused;
+    }
+  };
+  for (std::size_t end = 0; end < whole.size(); ++end) attempt(whole.substr(0, end));
+  Rng rng(11);
+  for (int trial = 0; trial < 5000; ++trial) {
+    std::string text = whole;
+    for (int edit = 0; edit < 3; ++edit) text[rng.below(text.size())] = static_cast<char>(rng.below(256));
+    attempt(text);
+  }
+  attempt(std::string(100000, '['));
+  EXPECT_GT(refused, 100);
 }
 
 nlohmann::ordered_json some_result() {
