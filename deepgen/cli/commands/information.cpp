@@ -6,8 +6,6 @@
 #include <fstream>
 #include <thread>
 
-#include <torch/version.h>
-
 #include "deepgen/cli/commands/commands.h"
 #include "deepgen/core/error.h"
 #include "deepgen/core/version.h"

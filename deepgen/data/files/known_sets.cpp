@@ -313,7 +313,8 @@ RawSet read_path(const std::string& path) {
   if (raw.arrays.contains("data") && !raw.arrays.contains("train")) {
     raw.arrays["train"] = std::move(raw.arrays["data"]);
     raw.arrays.erase("data");
-    if (raw.arrays.contains("data_labels")) raw.arrays["train_labels"] = std::move(raw.arrays["data_labels"]);
+    if (auto labels = raw.arrays.extract("data_labels"); !labels.empty())
+      raw.arrays["train_labels"] = std::move(labels.mapped());
   }
   if (!raw.arrays.contains("train"))
     fail_data(path, "expected an array named train, or one matrix named data");
