@@ -7,6 +7,7 @@
 
 #include "deepgen/core/rng.h"
 #include "deepgen/core/torch.h"
+#include "deepgen/data/files/column_group.h"
 #include "deepgen/data/files/known_sets.h"
 #include "deepgen/data/transform.h"
 
@@ -16,6 +17,7 @@ namespace deepgen {
 struct Split {
   std::string name;
   Tensor x, y;
+  Tensor weights;         // [N] float32, 0 or more, or undefined: every row counts once
   bool binarise = false;  // draw each value anew as Bernoulli(byte / 255) whenever a batch is made
   float scale = 1;        // bytes are multiplied by this
 
@@ -31,7 +33,8 @@ class Dataset {
   std::string binarize;             // none, static, dynamic, threshold; part of every result
   std::int64_t classes = 0;
   std::vector<std::string> column_names;
-  bool one_matrix = false;  // no parts: every row is in `train`
+  std::vector<ColumnGroup> groups;  // of a table of mixed kinds, covering all columns in order; else empty
+  bool one_matrix = false;          // no parts: every row is in `train`
   Transform transform;
   Split train, valid, test;
 

@@ -157,7 +157,7 @@ TrainingResult train_into(const RunFolder& folder, const TrainingPlan& plan, boo
   const std::int64_t epochs = settings.training.epochs;
   const std::shared_ptr<Model> model =
       make_model(settings.model, settings.model_json(), settings.learning_json(),
-                 {data.columns(), data.shape, data.classes});
+                 {data.columns(), data.shape, data.classes, data.values, data.groups});
   Trainer trainer(model, data, std::move(settings), plan.seed);
   Checkpoint checkpoint;
   const bool resumed = resume && resume_from(folder, trainer, observer, checkpoint);

@@ -1,0 +1,19 @@
+// Columns of a case that belong together, and what kind of values they hold.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace deepgen {
+
+// kind: binary (0 or 1), softmax (one-hot: one category), count (0, 1, 2, ...), gaussian (real,
+// standardised), mean_field (in [0, 1]). A missing cell is NaN in every column of its group. Columns of one
+// kind that need no grouping may share a group: all kinds but softmax are column by column.
+struct ColumnGroup {
+  std::string kind;
+  std::int64_t first = 0, size = 1;  // columns first .. first + size - 1
+
+  bool operator==(const ColumnGroup&) const = default;
+};
+
+}  // namespace deepgen
