@@ -99,7 +99,9 @@ PartitionBracket bracket_log_partition(Model& model, const AnnealingPlan& plan, 
   bracket.forward = anneal_forward(*annealed, schedule, plan.chains, rng, observer);
   // Fewer rows than chains: rows serve several times; the burn-in draws them apart.
   const Tensor index = at::arange(plan.chains, at::kLong).remainder(data.size(0));
-  const Tensor start = chain->chain_steps(data.index_select(0, index), plan.burn_in, {}, rng);
+  const Tensor rows = data.index_select(0, index), gaps = rows.isnan();
+  const Tensor filled = at::where(gaps, chain->chain_start(rows.size(0), rng), rows);
+  const Tensor start = chain->chain_steps(filled, plan.burn_in, {}, rng);
   bracket.reverse = anneal_reverse(*annealed, schedule, start, rng, observer);
   bracket.warning = judge(bracket);
   return bracket;

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <limits>
 
 #include "deepgen/core/error.h"
+#include "deepgen/evaluate/gaps.h"
 
 namespace deepgen {
 namespace {
@@ -49,29 +51,38 @@ Score log_prob_score(const Tensor& log_probs, const Split& split, const Normalis
   return score;
 }
 
-// -log p(x | decode(encode(x))) of Bernoulli means, computed from clamped means: a proxy, not a likelihood.
-Tensor reconstruction_error(CanEncode& encoder, CanDecode& decoder, const Tensor& x) {
-  const Tensor mean = decoder.decode(encoder.encode(x)).to(at::kDouble).clamp(1e-7, 1 - 1e-7);
-  const Tensor truth = x.to(at::kDouble);
+// -log p(x | decode(encode(x))) of Bernoulli means for binary data, computed from clamped means, and the
+// squared distance for all others: proxies, not likelihoods.
+Tensor reconstruction_error(CanEncode& encoder, CanDecode& decoder, const Tensor& all, bool binary) {
+  const Tensor x = complete_rows_only(all);
+  const Tensor decoded = decoder.decode(encoder.encode(x)).to(at::kDouble), truth = x.to(at::kDouble);
+  if (!binary) return (decoded - truth).square().sum(1);
+  const Tensor mean = decoded.clamp(1e-7, 1 - 1e-7);
   return -(truth * mean.log() + (1 - truth) * (-mean).log1p()).sum(1);
 }
 
 constexpr std::int64_t proxy_rows = 500;  // the pseudo-likelihood costs D free energies a row
 
-void add_proxies(Model& model, const Split& split, const Rng& rng, std::vector<Score>& scores) {
+void add_proxies(Model& model, const Split& split, bool binary, const Rng& rng, std::vector<Score>& scores) {
   if (auto* pseudo = as<HasPseudoLikelihood>(model)) {
-    const Tensor rows = random_rows(split, proxy_rows, rng);
-    scores.push_back(row_score(
-        "pseudo_log_likelihood", split, ScoreKind::proxy, pseudo->pseudo_log_likelihood(rows),
-        fmt::format("sum over units of log p(unit | all others), {} rows at random", rows.size(0))));
+    const Tensor rows = complete_rows_only(random_rows(split, proxy_rows, rng));
+    const auto values = rows.size(0) > 0 ? pseudo->pseudo_log_likelihood(rows) : std::nullopt;
+    if (values)
+      scores.push_back(row_score(
+          "pseudo_log_likelihood", split, ScoreKind::proxy, *values,
+          fmt::format("sum over units of log p(unit | all others), {} rows at random", rows.size(0))));
   }
   auto* encoder = as<CanEncode>(model);
   auto* decoder = as<CanDecode>(model);
-  if (encoder && decoder)
-    scores.push_back(row_score(
-        "reconstruction_error", split, ScoreKind::proxy,
-        over_rows(split, rng, [&](const Tensor& x) { return reconstruction_error(*encoder, *decoder, x); }),
-        "cross entropy between a case and the decoded mean of its code"));
+  if (!encoder || !decoder) return;
+  const Tensor errors = over_rows(
+      split, rng, [&](const Tensor& x) { return reconstruction_error(*encoder, *decoder, x, binary); });
+  if (errors.size(0) == 0) return;
+  Score score = row_score("reconstruction_error", split, ScoreKind::proxy, errors,
+                          binary ? "cross entropy between a case and the decoded mean of its code"
+                                 : "squared distance between a case and the decoded mean of its code");
+  if (!binary) score.unit = "squared units";
+  scores.push_back(score);
 }
 
 }  // namespace
@@ -82,10 +93,14 @@ Normaliser normaliser_of(Model& model, const AnnealingPlan& plan, const Tensor& 
   if (!energy) fail_usage("likelihood", "this model has no likelihood that can be computed or estimated");
   Normaliser result;
   if (const auto exact = energy->exact_log_partition()) {
+    if (*exact == std::numeric_limits<double>::infinity())
+      fail_numerical("likelihood",
+                     "log Z is infinite: with these weights the density cannot be normalised, because its "
+                     "energy falls without end in some direction");
     if (!std::isfinite(*exact))
       fail_numerical("likelihood", "log Z is not finite: the weights of the model are too large or broken");
     result.log_z = *exact;
-    result.how = "log Z by enumeration of the smaller layer";
+    result.how = energy->enumeration_units() > 0 ? "log Z by enumeration of a layer" : "log Z in closed form";
     return result;
   }
   const PartitionBracket bracket = bracket_log_partition(model, plan, data, rng, observer);
@@ -111,16 +126,26 @@ Normaliser normaliser_of(Model& model, const AnnealingPlan& plan, const Tensor& 
 Normaliser split_normaliser(Model& model, const Split& split, const AnnealingPlan& plan, const Rng& rng,
                             Observer& observer) {
   Rng own = rng.fork({2});
-  return normaliser_of(model, plan, random_rows(split, plan.chains, rng), own, observer);
+  Normaliser result = normaliser_of(model, plan, random_rows(split, plan.chains, rng), own, observer);
+  bool estimated = false;
+  over_rows(split, rng, [&](const Tensor& x) {
+    estimated = estimated || estimates_gaps(*as<HasFreeEnergy>(model), x);
+    return at::zeros({1});
+  });
+  if (!estimated) return result;
+  result.kind = ScoreKind::estimate;
+  result.how += fmt::format("; missing cells summed out by annealing given the known ones, {} chains a row ({})",
+                            GapPlan{}.chains, GapPlan{}.schedule);
+  return result;
 }
 
 Tensor log_prob_rows(Model& model, const Split& split, const Normaliser& normaliser, const Rng& rng) {
-  HasFreeEnergy& energy = *as<HasFreeEnergy>(model);
   std::int64_t first = 0;
   Tensor rows = over_rows(split, rng, [&](const Tensor& x) {
     model.check_data(x, split.name, first);
+    Rng own = rng.fork({8, static_cast<std::uint64_t>(first)});
     first += x.size(0);
-    return -energy.free_energy(x) - normaliser.log_z;
+    return log_unnormalised(model, x, normaliser.log_z, {}, own) - normaliser.log_z;
   });
   if (!rows.isfinite().all().item<bool>())
     fail_numerical("likelihood",
@@ -140,7 +165,7 @@ std::vector<Score> evaluate_model(Model& model, const Dataset& data, const std::
       scores.push_back(log_prob_score(log_prob_rows(model, data.train, normaliser, rng.fork({4})), data.train,
                                       normaliser));
   }
-  add_proxies(model, split, rng.fork({5}), scores);
+  add_proxies(model, split, data.values == "binary", rng.fork({5}), scores);
   if (data.one_matrix)
     for (Score& score : scores) score.split = "all";
   return scores;
@@ -154,8 +179,6 @@ std::function<std::optional<ValidationScore>(Model&)> validation_score(const Dat
     auto* annealed = as<CanAnneal>(model);
     if (!energy || !annealed || data.valid.rows() == 0) return std::nullopt;
     const Rng rng = Rng(seed).fork({77});
-    const Tensor energies =
-        over_rows(data.valid, rng, [&](const Tensor& x) { return energy->free_energy(x); });
     double log_z = 0;
     const bool exact = energy->enumeration_units() <= quick_units;
     if (exact) {
@@ -165,8 +188,13 @@ std::function<std::optional<ValidationScore>(Model&)> validation_score(const Dat
       Observer silent;
       log_z = anneal_forward(*annealed, annealing_schedule("quick"), chains, own, silent).value;
     }
+    std::uint64_t number = 0;
+    const Tensor rows = over_rows(data.valid, rng, [&](const Tensor& x) {
+      Rng own = rng.fork({2, number++});
+      return log_unnormalised(model, x, log_z, {"quick", 5}, own);
+    });
     return ValidationScore{exact ? "valid_log_prob" : "valid_log_prob_estimate",
-                           -energies.mean().item<double>() - log_z};
+                           rows.mean().item<double>() - log_z};
   };
 }
 

@@ -21,8 +21,12 @@ class HasFreeEnergy {
   virtual Tensor free_energy(const Tensor& x) = 0;  // x [B, D] -> [B] float64, nats
   // exact_log_partition visits 2^enumeration_units() states.
   virtual std::int64_t enumeration_units() const = 0;
-  // log Z by enumeration, or nothing above enumerable_units (25).
+  // log Z by enumeration or in closed form, or nothing above enumerable_units (25). +infinity where the
+  // density cannot be normalised.
   virtual std::optional<double> exact_log_partition() = 0;
+  // -log of the sum of exp(-free_energy) over the missing (NaN) cells of each row, [B] float64, or nothing
+  // where that takes an estimate (annealed importance sampling given the known cells).
+  virtual std::optional<Tensor> marginal_free_energy(const Tensor& x) = 0;
 };
 
 // A Markov chain that leaves the model's distribution of the visible units unchanged.
@@ -54,6 +58,10 @@ class CanAnneal {
   virtual std::unique_ptr<AnnealedChains> anneal_from_base(std::int64_t chains, Rng& rng) = 0;
   virtual std::unique_ptr<AnnealedChains> anneal_from(
       const Tensor& x) = 0;  // x [chains, D], drawn from the model
+  // Chains that move the missing (NaN) cells of x [chains, D] and hold the others, and log Z of their base:
+  // of its density at the known cells, the missing ones summed out, [chains] float64.
+  virtual std::unique_ptr<AnnealedChains> anneal_given(const Tensor& x, Rng& rng) = 0;
+  virtual Tensor log_base_partition_given(const Tensor& x) = 0;
 };
 
 // A deterministic representation of a case: features.
@@ -74,8 +82,9 @@ class CanDecode {
 class HasPseudoLikelihood {
  public:
   virtual ~HasPseudoLikelihood() = default;
-  // sum_i log p(x_i | all other x) of each row, [B] float64, nats. Cost: D free energies a row.
-  virtual Tensor pseudo_log_likelihood(const Tensor& x) = 0;
+  // sum_i log p(x_i | all other x) of each row, [B] float64, nats, or nothing where a unit has endlessly many
+  // values. Cost: D free energies a row.
+  virtual std::optional<Tensor> pseudo_log_likelihood(const Tensor& x) = 0;
 };
 
 template <class Capability>

@@ -23,8 +23,9 @@ std::unique_ptr<Options> make_options() {
 
 inline const std::vector<ModelCard>& model_catalog() {
   static const std::vector<ModelCard> cards = {
-      {"rbm", "Restricted Boltzmann machine, binary units",
-       "Smolensky 1986; Hinton 2002; Tieleman 2008; Melchior, Fischer, Wiskott 2016",
+      {"rbm", "Restricted Boltzmann machine, units of any kind",
+       "Smolensky 1986; Hinton 2002; Welling, Rosen-Zvi, Hinton 2005; Tieleman 2008; Nair and Hinton 2010; "
+       "Melchior, Fischer, Wiskott 2016",
        make_options<RbmOptions>, make_options<RbmLearning>},
   };
   return cards;

@@ -5,71 +5,128 @@
 #include <cmath>
 
 #include "deepgen/core/error.h"
-#include "deepgen/ops/binary_units.h"
-#include "deepgen/ops/products.h"
+#include "deepgen/models/rbm_step.h"
 #include "deepgen/parts/enumeration.h"
 
 namespace deepgen {
-namespace {
-
-void ensure_gradient(Tensor& parameter) {
-  if (!parameter.grad().defined()) parameter.mutable_grad() = at::zeros_like(parameter);
-}
-
-// The matrix product into a buffer that is resized only when the batch changes.
-void product(Tensor& out, const Tensor& a, const Tensor& b) {
-  if (out.dim() != 2 || out.size(0) != a.size(0) || out.size(1) != b.size(1))
-    out = at::empty({a.size(0), b.size(1)}, a.options());
-  multiply(out, a, b);
-}
-
-}  // namespace
 
 // ---------------------------------------------------------------- construction
 
-struct Rbm::Workspace {
-  Tensor h_data, h_start, h, v;  // [B, H] mean under the data, [B, H] sample of it, chain states
-  Tensor dv, dh;                 // gradient with respect to b and c before centring
-  Tensor v_shifted, h_shifted;   // units minus their offsets (centring)
-  Tensor row;                    // [1, B]
-  bool samples_wanted = false;
-};
+UnitLayer visible_layer_of(const RbmOptions& options, std::int64_t columns, const std::string& values,
+                           const std::vector<UnitGroup>& groups) {
+  if (options.visible_units == "auto" && !groups.empty()) return UnitLayer(groups);
+  std::string kind = options.visible_units;
+  if (kind == "auto") kind = values == "binary" ? "binary" : values == "grey" ? "mean_field" : "gaussian";
+  return UnitLayer::of(unit_kind(kind, "model.visible_units"), columns, options.group, options.copies);
+}
 
 Rbm::Rbm(RbmOptions options, RbmLearning learning, std::int64_t visible)
+    : Rbm(std::move(options), std::move(learning), UnitLayer::of(UnitKind::binary, visible)) {}
+
+Rbm::Rbm(RbmOptions options, RbmLearning learning, UnitLayer visible_layer)
     : options_(std::move(options)),
       learning_(std::move(learning)),
+      visible_units_(std::move(visible_layer)),
+      hidden_units_(UnitLayer::of(unit_kind(options_.hidden_units, "model.hidden_units"), options_.hidden,
+                                  options_.group, options_.copies)),
       workspace_(std::make_shared<Workspace>()) {
-  if (visible < 1) fail_data("rbm", fmt::format("expected at least one visible unit, got {}", visible));
+  options_.check();
   learning_.check();
-  const std::int64_t hidden = options_.hidden;
-  if (learning_.learning == "exact" && std::min(visible, hidden) > enumerable_units)
-    fail_usage(
-        "training.learning",
-        fmt::format(
-            "exact learning enumerates the smaller layer, at most {} units, got {} x {}; use pcd or cd",
-            enumerable_units, visible, hidden));
+  const std::int64_t visible = visible_units_.size(), hidden = hidden_units_.size();
+  if (visible < 1) fail_data("rbm", fmt::format("expected at least one visible unit, got {}", visible));
+  if (visible_units_.any(Growth::exponential) && !hidden_units_.all(UnitKind::binary) &&
+      growth_of(hidden_units_.groups()[0].kind) != Growth::linear)
+    fail_usage("model.hidden_units",
+               fmt::format("log Z is infinite for count columns with {} hidden units, whatever the weights; "
+                           "choose binary, softmax, mean_field or stepped",
+                           options_.hidden_units));
   weights = register_parameter("weights", at::zeros({visible, hidden}), false);
   visible_bias = register_parameter("visible_bias", at::zeros({visible}), false);
   hidden_bias = register_parameter("hidden_bias", at::zeros({hidden}), false);
   data_mean = register_buffer("data_mean", at::full({visible}, 0.5));
+  if (visible_units_.any(UnitKind::gaussian))
+    visible_log_variance = register_parameter("visible_log_variance", at::zeros({visible}), false);
+  if (has_moments()) data_variance = register_buffer("data_variance", at::ones({visible}));
   if (learning_.centring) {
     visible_offset = register_buffer("visible_offset", at::full({visible}, 0.5));
     hidden_offset = register_buffer("hidden_offset", at::full({hidden}, 0.5));
   }
-  if (learning_.learning == "pcd") chains = register_buffer("chains", at::zeros({learning_.chains, hidden}));
+  if (visible_units_.any(Growth::quadratic) && hidden_units_.any(Growth::quadratic))
+    gain_direction = register_buffer(
+        "gain_direction", at::full({1, hidden}, 1 / std::sqrt(static_cast<double>(hidden))));
+  const std::int64_t levels = learning_.learning == "pt" ? learning_.temperatures : 1;
+  if (learning_.learning == "pcd" || learning_.learning == "pt")
+    chains = register_buffer("chains", at::zeros({levels * learning_.chains, hidden}));
+  if (learning_.learning == "pt") swap_rates = register_buffer("swap_rates", at::ones({levels - 1}));
+  if (learning_.learning == "exact" && (enumeration_units() > enumerable_units || enumeration_units() == 0))
+    fail_usage("training.learning",
+               fmt::format("exact learning enumerates a binary layer of at most {} units, got {} visible ({}) "
+                           "and {} hidden ({}) units; use pcd or cd",
+                           enumerable_units, visible, visible_units_.all(UnitKind::binary) ? "binary" : "other",
+                           hidden, options_.hidden_units));
 }
 
+bool Rbm::has_moments() const {
+  return visible_units_.any(UnitKind::gaussian) || visible_units_.any(UnitKind::count);
+}
+
+namespace {
+
+Tensor unit_rows(const Tensor& x) { return x / x.norm(2, {1}, true).clamp_min(1e-30); }
+
+// Means and variances of the known cells, each column with one pseudo-row: halves of the range for units in
+// [0, 1], one event for counts.
+void known_moments(const Tensor& x, const UnitLayer& layer, Tensor& mean, Tensor& variance) {
+  const Tensor known = x.isnan().logical_not();
+  const Tensor count = known.sum(0).to(at::kDouble);
+  const Tensor values = at::where(known, x, at::zeros_like(x)).to(at::kDouble);
+  const Tensor sums = values.sum(0), plain = sums / count.clamp_min(1);
+  const Tensor deviations = at::where(known, values - plain, at::zeros_like(values));
+  variance = deviations.square().sum(0) / count.clamp_min(1);
+  Tensor pseudo_sum = at::ones_like(sums), pseudo_count = at::full_like(sums, 2);
+  for (const UnitGroup& group : layer.groups()) {
+    if (group.kind == UnitKind::softmax)
+      pseudo_count.narrow(0, group.first, group.size).fill_(static_cast<double>(group.size));
+    if (group.kind == UnitKind::stepped)
+      pseudo_sum.narrow(0, group.first, group.size).fill_(static_cast<double>(group.copies));
+  }
+  mean = (sums + pseudo_sum) / (count + pseudo_count);
+  mean = at::where(layer.columns_of(UnitKind::gaussian), plain, mean);
+}
+
+}  // namespace
+
 void Rbm::initialise(const Batch& sample, Rng& rng) {
-  const double rows = static_cast<double>(sample.x.size(0));
-  data_mean.copy_((sample.x.sum(0, false, at::kDouble) + 1) / (rows + 2));  // one pseudo-count of each value
+  torch::NoGradGuard no_graph;
+  Tensor mean, variance;
+  known_moments(sample.x, visible_units_, mean, variance);
+  data_mean.copy_(mean);
+  if (has_moments()) {  // a column that is constant keeps deviation 1
+    variance = at::where(variance > 1e-12, variance, at::ones_like(variance));
+    data_variance.copy_(variance);
+    // log rates are stable for counts that vary little: no unit is finer than one event
+    data_variance.copy_(at::where(visible_units_.columns_of(UnitKind::count), data_variance.clamp_min(1),
+                                  data_variance));
+  }
   float* w = weights.data_ptr<float>();
   for (std::int64_t i = 0; i < weights.numel(); ++i)
     w[i] = static_cast<float>(options_.weight_scale * rng.normal());
-  visible_bias.copy_(base_bias());
+  visible_bias.copy_(base_natural().theta);
+  if (visible_log_variance.defined()) {
+    const Tensor gaussian = visible_units_.columns_of(UnitKind::gaussian);
+    if (options_.variance == "learned")
+      visible_log_variance.copy_(at::where(gaussian, data_variance.log(), at::zeros_like(data_variance)));
+    visible_bias.copy_(at::where(gaussian, data_mean, visible_bias));
+  }
   hidden_bias.zero_();
+  if (gain_direction.defined()) {  // rectified hidden units have the non-negative directions only
+    for (std::int64_t j = 0; j < hidden(); ++j)
+      gain_direction.data_ptr<float>()[j] = static_cast<float>(std::abs(rng.normal()));
+    gain_direction.copy_(unit_rows(gain_direction));
+  }
   if (learning_.centring) {
     visible_offset.copy_(data_mean);
-    hidden_offset.fill_(0.5);
+    hidden_offset.copy_(hidden_units_.mean(at::zeros({1, hidden()}), {}).squeeze(0));
   }
   if (chains.defined()) chains.copy_(sample_h_given_v(chain_start(chains.size(0), rng), rng));
 }
@@ -81,315 +138,231 @@ void Rbm::check_optimiser(const std::string& name) const {
                "downhill; use sgd, or set training.centring=false");
 }
 
-void Rbm::check_data(const Tensor& x, const std::string& what, std::int64_t first_row) const {
-  if (x.size(1) != visible())
-    fail_data(what,
-              fmt::format("expected {} columns, as the model was made for, got {}", visible(), x.size(1)));
-  const Tensor bad = at::logical_not(at::logical_or(x == 0, x == 1));
-  if (!bad.any().item<bool>()) return;
-  const Tensor first = bad.nonzero()[0];
-  const std::int64_t row = first[0].item<std::int64_t>(), column = first[1].item<std::int64_t>();
-  fail_data(what, fmt::format(
-                      "expected 0 or 1 for binary units, got {} at row {}, column {}; add a binarisation to "
-                      "the data: :binarize=threshold, static or dynamic",
-                      x[row][column].item<double>(), first_row + row, column));
+bool Rbm::decays(const std::string& name, const Tensor& parameter) const {
+  return name != "visible_log_variance" && Model::decays(name, parameter);
 }
 
-Tensor Rbm::filters() { return weights.t().contiguous(); }
+void Rbm::check_data(const Tensor& x, const std::string& what, std::int64_t first_row) const {
+  visible_units_.check(x, "rbm", what, first_row);
+}
 
 // ---------------------------------------------------------------- conditionals
 
+NaturalParameters Rbm::visible_natural() const {
+  NaturalParameters p{visible_bias, {}, {}};
+  if (!has_moments()) return p;
+  const Tensor count = visible_units_.columns_of(UnitKind::count);
+  p.couple = at::where(count, data_variance.rsqrt(), at::ones_like(data_variance));
+  if (!visible_log_variance.defined()) return p;
+  const Tensor gaussian = visible_units_.columns_of(UnitKind::gaussian), one = at::ones_like(data_variance);
+  p.gamma = at::where(gaussian, (-visible_log_variance).exp(), one);
+  p.couple = at::where(gaussian, (visible_log_variance * -0.5).exp(), p.couple);
+  p.theta = visible_bias * p.gamma;
+  return p;
+}
+
+NaturalParameters Rbm::base_natural() const { return visible_units_.at_moments(data_mean, data_variance); }
+
+Tensor Rbm::coupled(const Tensor& v) const { return has_moments() ? v * visible_natural().couple : v; }
+
 Tensor Rbm::mean_h_given_v(const Tensor& v) const {
   Tensor h;
-  product(h, v, weights);
-  binary_layer(h, hidden_bias, 1, {}, {.mean = h});
+  product(h, coupled(v), weights);
+  Rng unused(0);
+  hidden_units_.activate(h, hidden_natural(), 1, unused, {.mean = h});
   return h;
 }
 
 Tensor Rbm::mean_v_given_h(const Tensor& h) const {
   Tensor v;
   product(v, h, weights.t());
-  binary_layer(v, visible_bias, 1, {}, {.mean = v});
+  Rng unused(0);
+  visible_units_.activate(v, visible_natural(), 1, unused, {.mean = v});
   return v;
 }
 
 Tensor Rbm::sample_h_given_v(const Tensor& v, Rng& rng) const {
   Tensor h;
-  product(h, v, weights);
-  binary_layer(h, hidden_bias, 1, rng.next(), {.sample = h});
+  product(h, coupled(v), weights);
+  hidden_units_.activate(h, hidden_natural(), 1, rng, {.sample = h});
   return h;
 }
 
 Tensor Rbm::sample_v_given_h(const Tensor& h, Rng& rng) const {
   Tensor v;
   product(v, h, weights.t());
-  binary_layer(v, visible_bias, 1, rng.next(), {.sample = v});
+  visible_units_.activate(v, visible_natural(), 1, rng, {.sample = v});
   return v;
 }
 
-// ---------------------------------------------------------------- gradients
-
-Metrics Rbm::gradients(const Batch& batch, const Turn& turn, Rng& rng) {
+Tensor Rbm::encode(const Tensor& v) {
   torch::NoGradGuard no_graph;
-  for (Tensor* parameter : {&weights, &visible_bias, &hidden_bias}) ensure_gradient(*parameter);
-  Workspace& w = *workspace_;
-  w.dv = visible_bias.mutable_grad();
-  w.dh = hidden_bias.mutable_grad();
-  w.samples_wanted = learning_.learning == "cd";
-  data_phase(batch.x, rng);
-  if (learning_.learning == "exact")
-    exact_phase();
-  else
-    chain_phase(turn, rng);
-  if (learning_.sparsity > 0) add_sparsity();
-  return {};
+  Tensor h;
+  product(h, coupled(v), weights);
+  return hidden_units_.code(h.add_(hidden_bias), {});
 }
 
-// Minus <v h>, <v>, <h> under the data go into the gradient (we descend); offsets follow the means.
-void Rbm::data_phase(const Tensor& v, Rng& rng) {
-  Workspace& w = *workspace_;
-  const double share = 1.0 / static_cast<double>(v.size(0));
-  product(w.h_data, v, weights);
-  if (w.samples_wanted && (!w.h_start.defined() || !w.h_start.is_same_size(w.h_data)))
-    w.h_start = at::empty_like(w.h_data);
-  binary_layer(w.h_data, hidden_bias, 1, rng.next(),
-               {.mean = w.h_data, .sample = w.samples_wanted ? w.h_start : Tensor()});
-  column_sums(v, -share, false, w.dv);
-  column_sums(w.h_data, -share, false, w.dh);
-  if (learning_.centring) {  // here dv and dh are minus the data's means
-    visible_offset.mul_(1 - learning_.offset_rate).sub_(w.dv, learning_.offset_rate);
-    hidden_offset.mul_(1 - learning_.offset_rate).sub_(w.dh, learning_.offset_rate);
-  }
-  add_products(v, w.h_data, -share, 0);
-}
+Tensor Rbm::filters() { return weights.t().contiguous(); }
 
-// dW = keep * dW + share * v^T h. Under centring v and h are taken without their offsets, and the part of db
-// and dc that carries the gradient back to the plain parameters (Melchior et al. 2016, eq. 12-14: db = dv -
-// dW lambda, dc = dh - dW^T mu) is formed from the factors: v^T (h lambda) costs one pass over v, not one
-// over dW.
-void Rbm::add_products(const Tensor& v, const Tensor& h, double share, double keep) {
-  Workspace& w = *workspace_;
-  if (!learning_.centring) {
-    multiply(weights.mutable_grad(), v.t(), h, share, keep);
-    return;
-  }
-  w.v_shifted = v - visible_offset;
-  w.h_shifted = h - hidden_offset;
-  multiply(weights.mutable_grad(), w.v_shifted.t(), w.h_shifted, share, keep);
-  product(w.row, hidden_offset.unsqueeze(0), w.h_shifted.t());
-  Tensor dv = w.dv.unsqueeze(0), dh = w.dh.unsqueeze(0);
-  multiply(dv, w.row, w.v_shifted, -share, 1);
-  product(w.row, visible_offset.unsqueeze(0), w.v_shifted.t());
-  multiply(dh, w.row, w.h_shifted, -share, 1);
-}
+// ---------------------------------------------------------------- gauge and domain
 
-std::int64_t Rbm::gibbs_steps(const Turn& turn) const {
-  const GibbsRange range = parse_gibbs_steps(learning_.gibbs_steps);
-  const double progress =
-      static_cast<double>(turn.step) / static_cast<double>(std::max<std::int64_t>(turn.steps, 1));
-  const double steps =
-      static_cast<double>(range.first) + progress * static_cast<double>(range.last - range.first + 1);
-  return std::clamp(static_cast<std::int64_t>(steps), std::min(range.first, range.last),
-                    std::max(range.first, range.last));
-}
-
-// Plus <v h>, <v>, <h> at the end of k Gibbs steps.
-void Rbm::chain_phase(const Turn& turn, Rng& rng) {
-  Workspace& w = *workspace_;
-  const bool persistent = learning_.learning == "pcd";
-  Tensor& start = persistent ? chains : w.h_start;
-  const std::int64_t steps = gibbs_steps(turn);
-  for (std::int64_t k = 0; k < steps; ++k) {
-    product(w.v, k == 0 ? start : w.h, weights.t());
-    binary_layer(w.v, visible_bias, 1, rng.next(), {.sample = w.v});
-    product(w.h, w.v, weights);
-    if (k + 1 < steps) binary_layer(w.h, hidden_bias, 1, rng.next(), {.sample = w.h});
-  }
-  binary_layer(w.h, hidden_bias, 1, rng.next(), {.mean = w.h, .sample = persistent ? chains : Tensor()});
-  const double share = 1.0 / static_cast<double>(w.v.size(0));
-  add_products(w.v, w.h, share, 1);
-  column_sums(w.v, share, true, w.dv);
-  column_sums(w.h, share, true, w.dh);
-}
-
-// Plus the exact means under the model: every state of the smaller layer, the other one summed out.
-void Rbm::exact_phase() {
-  const double log_z = *exact_log_partition();
-  const bool by_hidden = hidden() <= visible();
-  const Tensor w = (by_hidden ? weights.t() : weights).to(at::kDouble);  // [small, large]
-  const Tensor small_bias = (by_hidden ? hidden_bias : visible_bias).to(at::kDouble);
-  const Tensor large_bias = (by_hidden ? visible_bias : hidden_bias).to(at::kDouble);
-  Tensor both = at::zeros_like(w), small_mean = at::zeros_like(small_bias),
-         large_mean = at::zeros_like(large_bias);
-  for_each_block_of_states(w.size(0), w.size(1), [&](std::int64_t, const Tensor& states) {
-    const Tensor input = at::addmm(large_bias, states, w);
-    const Tensor p = (states.mv(small_bias) + softplus_row_sum64(input) - log_z).exp();
-    const Tensor weighted = states * p.unsqueeze(1);
-    const Tensor mean = input.sigmoid();
-    both.addmm_(weighted.t(), mean);
-    small_mean.add_(weighted.sum(0));
-    large_mean.add_(mean.t().mv(p));
-  });
-  Tensor v_mean = by_hidden ? large_mean : small_mean;
-  Tensor h_mean = by_hidden ? small_mean : large_mean;
-  Tensor vh = by_hidden ? both.t() : both;
-  if (learning_.centring) {  // <(v - mu)(h - lambda)> = <v h> - mu <h> - (<v> - mu) lambda
-    const Tensor mu = visible_offset.to(at::kDouble), lambda = hidden_offset.to(at::kDouble);
-    vh = vh - at::outer(mu, h_mean) - at::outer(v_mean - mu, lambda);
-    v_mean = v_mean - vh.mv(lambda);
-    h_mean = h_mean - vh.t().mv(mu);
-  }
-  weights.mutable_grad().add_(vh.to(at::kFloat));
-  workspace_->dv.add_(v_mean.to(at::kFloat));
-  workspace_->dh.add_(h_mean.to(at::kFloat));
-}
-
-// Hinton 2010, section 11: the cross entropy between wanted and mean activity pulls at c and W. Under
-// centring the inputs of a unit have mean zero and the pull at W vanishes.
-void Rbm::add_sparsity() {
-  Workspace& w = *workspace_;
-  Tensor activity = at::empty_like(hidden_bias);
-  column_sums(w.h_data, 1.0 / static_cast<double>(w.h_data.size(0)), false,
-              activity);  // not mean(): fixed order of sums
-  const Tensor pull = (activity - learning_.sparsity) * learning_.sparsity_cost;
-  if (!learning_.centring) multiply(weights.mutable_grad(), data_mean.unsqueeze(1), pull.unsqueeze(0), 1, 1);
-  w.dh.add_(pull);
-}
-
-// ---------------------------------------------------------------- sampling
-
-Tensor Rbm::base_bias() const { return data_mean.log() - (-data_mean).log1p(); }
-
-Tensor Rbm::chain_start(std::int64_t count, Rng& rng) {
-  Tensor v = at::zeros({count, visible()});
-  binary_layer(v, base_bias(), 1, rng.next(), {.sample = v});
-  return v;
-}
-
-Tensor Rbm::chain_steps(const Tensor& x, std::int64_t steps, const Tensor& known, Rng& rng) {
+void Rbm::flip_hidden_unit(std::int64_t j) {
+  if (!hidden_units_.all(UnitKind::binary))
+    fail_usage("flip_hidden_unit", "expected binary hidden units, the only ones with two equal states");
   torch::NoGradGuard no_graph;
-  Tensor v = x.clone(), h;
-  for (std::int64_t k = 0; k < steps; ++k) {
-    product(h, v, weights);
-    binary_layer(h, hidden_bias, 1, rng.next(), {.sample = h});
-    product(v, h, weights.t());
-    binary_layer(v, visible_bias, 1, rng.next(), {.sample = v});
-    if (known.defined()) v = at::where(known, x, v);
-  }
-  return v;
+  const NaturalParameters p = visible_natural();
+  Tensor shift = weights.select(1, j).clone();  // of theta / s
+  if (p.couple.defined()) shift.mul_(p.couple);
+  if (p.gamma.defined()) shift.div_(p.gamma);
+  visible_bias.add_(shift);
+  weights.select(1, j).neg_();
+  hidden_bias.select(0, j).neg_();
 }
 
-Tensor Rbm::chain_mean(const Tensor& x, Rng& rng) { return mean_v_given_h(sample_h_given_v(x, rng)); }
+void Rbm::centre_softmax_groups() {
+  torch::NoGradGuard no_graph;
+  for (const UnitGroup& group : visible_units_.groups()) {
+    if (group.kind != UnitKind::softmax) continue;
+    Tensor rows = weights.narrow(0, group.first, group.size);
+    const Tensor mean = rows.mean(0);
+    rows.sub_(mean);
+    hidden_bias.add_(mean);
+  }
+  const NaturalParameters p = visible_natural();
+  for (const UnitGroup& group : hidden_units_.groups()) {
+    if (group.kind != UnitKind::softmax) continue;
+    Tensor columns = weights.narrow(1, group.first, group.size);
+    Tensor mean = columns.mean(1);
+    columns.sub_(mean.unsqueeze(1));
+    if (p.couple.defined()) mean = mean * p.couple;
+    visible_bias.add_(p.gamma.defined() ? mean / p.gamma : mean);
+  }
+}
 
 namespace {
 
-// Chains of annealed importance sampling; the input of the hidden layer is kept, so a step costs two
-// products.
-class RbmAnnealedChains : public AnnealedChains {
- public:
-  RbmAnnealedChains(const Rbm& rbm, Tensor base_bias, const Tensor& v)
-      : rbm_(rbm), base_bias_(std::move(base_bias)), tilt_(rbm.visible_bias - base_bias_), v_(v.clone()) {
-    tilted_ = v_.to(at::kDouble).mv(tilt_.to(at::kDouble));
-    product(input_, v_, rbm_.weights);
-    h_ = at::empty_like(input_);
-  }
-
-  void step(double from, double to, Tensor& log_weights, Rng& rng) override {
-    torch::NoGradGuard no_graph;
-    log_weights.add_(tilted_, to - from);
-    anneal_layer(input_, rbm_.hidden_bias, from, to, rng.next(), log_weights, h_);
-    product(v_, h_, rbm_.weights.t());
-    at::lerp_out(bias_, base_bias_, rbm_.visible_bias, to);
-    tilted_.zero_();
-    binary_layer(v_, bias_, to, rng.next(), {.sample = v_, .weight = tilt_, .row_sum = tilted_});
-    product(input_, v_, rbm_.weights);
-  }
-
- private:
-  const Rbm& rbm_;
-  Tensor base_bias_, tilt_, bias_ = at::empty({0});
-  Tensor v_, h_, input_, tilted_;  // v [chains, V], h and v W [chains, H], v . (b - b_0) [chains]
+// Directions of units that can grow without bound: all of Gaussian columns, the non-negative ones of
+// rectified columns, none of the others.
+struct Unbounded {
+  Tensor gaussian, rectified;  // [N] float 0 or 1
+  explicit Unbounded(const UnitLayer& layer)
+      : gaussian(layer.columns_of(UnitKind::gaussian).to(at::kFloat)),
+        rectified(layer.columns_of(UnitKind::rectified).to(at::kFloat)) {}
+  Tensor project(const Tensor& x) const { return x * gaussian + x.clamp_min(0) * rectified; }
 };
 
 }  // namespace
 
-double Rbm::log_base_partition() {
-  const double hidden_part = static_cast<double>(hidden()) * std::log(2.0);
-  return at::softplus(base_bias().to(at::kDouble), 1, 1e9).sum().item<double>() + hidden_part;
-}
-
-std::unique_ptr<AnnealedChains> Rbm::anneal_from_base(std::int64_t count, Rng& rng) {
-  return anneal_from(chain_start(count, rng));
-}
-
-std::unique_ptr<AnnealedChains> Rbm::anneal_from(const Tensor& v) {
-  return std::make_unique<RbmAnnealedChains>(*this, base_bias(), v);
-}
-
-// ---------------------------------------------------------------- scores
-
-Tensor Rbm::free_energy(const Tensor& v) {
+double Rbm::largest_gain(int rounds, int starts) const {
+  if (!visible_units_.any(Growth::quadratic) || !hidden_units_.any(Growth::quadratic)) return 0;
   torch::NoGradGuard no_graph;
-  const Tensor visible_part = (v * visible_bias).sum(1, false, at::kDouble);
-  Tensor input;
-  product(input, v, weights);
-  return -(visible_part + softplus_row_sum(input, hidden_bias));
-}
-
-std::optional<double> Rbm::exact_log_partition() {
-  torch::NoGradGuard no_graph;
-  if (enumeration_units() > enumerable_units) return std::nullopt;
-  const bool by_hidden = hidden() <= visible();
-  const Tensor w = (by_hidden ? weights.t() : weights).to(at::kDouble).contiguous();
-  const Tensor small_bias = (by_hidden ? hidden_bias : visible_bias).to(at::kDouble);
-  const Tensor large_bias = (by_hidden ? visible_bias : hidden_bias).to(at::kDouble);
-  LogSumExp total;
-  for_each_block_of_states(w.size(0), w.size(1), [&](std::int64_t, const Tensor& states) {
-    total.add(states.mv(small_bias) + softplus_row_sum64(at::addmm(large_bias, states, w)));
-  });
-  return total.value();
-}
-
-// log p(x_i | rest) = -softplus(F(x) - F(x with x_i flipped)); flipping unit i moves the hidden input by
-// +-W_i.
-Tensor Rbm::pseudo_log_likelihood(const Tensor& v) {
-  torch::NoGradGuard no_graph;
-  Tensor input;
-  product(input, v, weights);
-  input.add_(hidden_bias);
-  const Tensor hidden_part = softplus_row_sum(input, {});
-  Tensor total = at::zeros({v.size(0)}, at::kDouble);
-  for (std::int64_t i = 0; i < visible(); ++i) {
-    const Tensor sign = 1 - 2 * v.select(1, i);  // +1 when the flip turns the unit on
-    const Tensor flipped = softplus_row_sum(at::addr(input, sign, weights[i]), {});
-    const Tensor gain =
-        flipped - hidden_part + (sign * visible_bias[i]).to(at::kDouble);  // F(x) - F(flipped)
-    total.sub_(at::softplus(gain, 1, 1e9));
+  const Unbounded left(visible_units_), right(hidden_units_);
+  Rng rng(17);
+  Tensor h = at::empty({starts, hidden()});
+  for (std::int64_t i = 0; i < h.numel(); ++i) h.data_ptr<float>()[i] = static_cast<float>(rng.normal());
+  h = unit_rows(right.project(h));
+  Tensor y, gain = at::zeros({starts});
+  for (int k = 0; k < rounds; ++k) {
+    product(y, h, weights.t());
+    y = unit_rows(left.project(y));
+    product(h, y, weights);
+    h = right.project(h);
+    gain = h.norm(2, {1});
+    h = unit_rows(h);
   }
-  return total;
+  return gain.max().item<double>();
 }
 
-Metrics Rbm::diagnose(const Batch& train, const Batch& valid, Rng&) {
+// A few rounds of power iteration from where the last ones ended; the correction takes the excess out
+// of that direction alone.
+void Rbm::limit_gain() {
+  constexpr double limit = 0.99;
+  if (!gain_direction.defined()) return;
+  const Unbounded left(visible_units_), right(hidden_units_);
+  Workspace& w = *workspace_;
+  Tensor& h = gain_direction;
+  double gain = 0;
+  for (int k = 0; k < 4; ++k) {
+    product(w.direction, h, weights.t());
+    w.direction = unit_rows(left.project(w.direction));
+    product(w.row, w.direction, weights);
+    const Tensor next = right.project(w.row);
+    gain = next.norm().item<double>();
+    if (gain > 0) h.copy_(next / gain);
+  }
+  if (gain > limit) multiply(weights, w.direction.t(), h, limit - gain, 1);
+}
+
+void Rbm::project() {
+  torch::NoGradGuard no_graph;
+  if (visible_log_variance.defined()) {
+    if (options_.variance == "learned") {
+      const Tensor own = data_variance.log();
+      const double floor = 2 * std::log(options_.smallest_deviation), ceiling = std::log(100.0);
+      visible_log_variance.copy_(at::max(at::min(visible_log_variance, own + ceiling), own + floor));
+    }
+    visible_log_variance.mul_(visible_units_.columns_of(UnitKind::gaussian).to(at::kFloat));
+  }
+  if (workspace_->step % 10 == 9) limit_gain();
+  if (workspace_->step % 50 == 49) centre_softmax_groups();
+}
+
+// ---------------------------------------------------------------- diagnosis
+
+Metrics Rbm::diagnose(const Batch& train, const Batch& valid, Rng& rng) {
   torch::NoGradGuard no_graph;
   Metrics metrics;
-  const double train_energy = free_energy(train.x).mean().item<double>();
+  const Tensor train_rows = fill_gaps(train.x, rng);
+  const double train_energy = free_energy(train_rows).mean().item<double>();
   metrics.emplace_back("train_free_energy", train_energy);
-  if (valid.x.defined() && valid.x.size(0) > 0) {
-    const double valid_energy = free_energy(valid.x).mean().item<double>();
+  const bool validated = valid.x.defined() && valid.x.size(0) > 0;
+  const Tensor probe = validated ? fill_gaps(valid.x, rng) : train_rows;
+  if (validated) {
+    const double valid_energy = free_energy(probe).mean().item<double>();
     metrics.emplace_back("valid_free_energy", valid_energy);
     metrics.emplace_back("free_energy_gap", valid_energy - train_energy);
   }
-  const Batch& probe = valid.x.defined() && valid.x.size(0) > 0 ? valid : train;
-  const std::int64_t rows = std::min<std::int64_t>(probe.x.size(0), 50);
-  metrics.emplace_back("pseudo_log_likelihood_proxy",
-                       pseudo_log_likelihood(probe.x.narrow(0, 0, rows)).mean().item<double>());
-  const Tensor activity = mean_h_given_v(train.x);
-  const Tensor mean = activity.mean(0);
+  const std::int64_t rows = std::min<std::int64_t>(probe.size(0), 50);
+  if (const auto pseudo = pseudo_log_likelihood(probe.narrow(0, 0, rows)))
+    metrics.emplace_back("pseudo_log_likelihood_proxy", pseudo->mean().item<double>());
+  const Tensor activity = mean_h_given_v(train_rows);
+  const Tensor mean = activity.mean(0), spread = activity.std(0, false);
   auto share = [](const Tensor& flags) { return flags.to(at::kDouble).mean().item<double>(); };
-  metrics.emplace_back("dead_units", share(mean < 0.01));
-  metrics.emplace_back("saturated_units", share(mean > 0.99));
+  if (hidden_units_.all(UnitKind::binary)) {
+    metrics.emplace_back("dead_units", share(mean < 0.01));
+    metrics.emplace_back("saturated_units", share(mean > 0.99));
+  } else {
+    metrics.emplace_back("dead_units", share(spread < 1e-3));
+  }
   metrics.emplace_back("weight_norm", weights.norm().item<double>());
+  if (visible_log_variance.defined()) {
+    const Tensor z = visible_log_variance.masked_select(visible_units_.columns_of(UnitKind::gaussian));
+    metrics.emplace_back("deviation_least", std::exp(z.min().item<double>() / 2));
+    metrics.emplace_back("deviation_mean", (z / 2).exp().mean().item<double>());
+  }
+  add_chain_metrics(train_energy, metrics, rng);
   return metrics;
+}
+
+// Whether the chains are where the data are, and how fast they move.
+void Rbm::add_chain_metrics(double train_energy, Metrics& metrics, Rng& rng) {
+  if (!chains.defined()) return;
+  const std::int64_t count = learning_.chains;
+  const Tensor h = chains.narrow(0, chains.size(0) - count, count);  // pt: those at temperature 1
+  const Tensor v = sample_v_given_h(h, rng);
+  metrics.emplace_back("chain_free_energy_gap", free_energy(v).mean().item<double>() - train_energy);
+  constexpr std::int64_t lag = 10;
+  if (count >= 10) {  // correlation over the chains of each unit with itself, lag steps later
+    const Tensor later = sample_h_given_v(chain_steps(v, lag, {}, rng), rng);
+    const Tensor a = h - h.mean(0), b = later - later.mean(0);
+    const double both = (a * b).sum().item<double>();
+    const double scale = std::sqrt(a.square().sum().item<double>() * b.square().sum().item<double>());
+    metrics.emplace_back("chain_autocorrelation", scale > 0 ? both / scale : 1.0);
+  }
+  if (swap_rates.defined()) {
+    metrics.emplace_back("swap_rate_min", swap_rates.min().item<double>());
+    metrics.emplace_back("swap_rate_mean", swap_rates.mean().item<double>());
+  }
 }
 
 }  // namespace deepgen

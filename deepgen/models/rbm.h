@@ -1,43 +1,69 @@
-// The restricted Boltzmann machine with binary units.
+// The restricted Boltzmann machine, with any units.
 //
-//   E(v, h) = -v.b - h.c - v W h,   v in {0,1}^V, h in {0,1}^H,   p(v, h) = exp(-E(v, h)) / Z
-//   F(v)    = -v.b - sum_j softplus((v W + c)_j)                  p(v) = exp(-F(v)) / Z
-//   p(h_j = 1 | v) = sigmoid((v W + c)_j),   p(v_i = 1 | h) = sigmoid((h W^T + b)_i)
+// Both layers are layers of units (parts/unit_layer.h). With the coupling y = s * v (elementwise; s = 1 /
+// sigma for Gaussian units, 1 / deviation of the data for counts, 1 for all others) the joint density is
+//
+//   p(v, h) = exp(-E(v, h)) / Z,   E(v, h) = E_v(v) + E_h(h) - y W h
+//   E_v = -b.v - log base(v)       and for Gaussian units (v^2 / 2 - b v) / sigma^2, sigma^2 = exp(z)
+//   E_h = -c.h - log base(h)       and for Gaussian units h^2 / 2 - c h
+//   F(v) = E_v(v) - log_partition_h(y W + c),   p(v) = exp(-F(v)) / Z
+//   p(h | v): units with activation y W + c;    p(v | h): units with activation theta + s * (W h),
+//   theta = b (Gaussian: b / sigma^2, so that the mean is b + sigma W h).
 //
 // Objective: the mean log-likelihood, whose gradient is a difference of two means,
-//   d log p / dW = <v h>_data - <v h>_model,   d/db = <v>_data - <v>_model,   d/dc = <h>_data - <h>_model.
+//   d log p / dW = <y h>_data - <y h>_model,   d/db = <v> - <v> (Gaussian: / sigma^2),   d/dc = <h> - <h>,
+//   d/dz = <(v-b)^2 / sigma^2 - y W h>_data / 2 - the same <>_model.
 // The model's mean comes from k steps of Gibbs sampling begun at the data (contrastive divergence, cd), from
-// chains that persist over updates (pcd), or from enumeration (exact). Hidden means stand in for samples
-// wherever only their expectation matters (less variance, same mean).
+// chains that persist over updates (pcd), from persistent chains at several temperatures (pt), or from
+// enumeration (exact). Hidden means stand in for samples wherever only their expectation matters, and the
+// model's mean for z is taken given h, where it is -1/2 + (b / sigma) W h / 2: what is left of its noise is
+// that of the data's residuals, which keeps small variances from swinging.
 //
 // Centring: with offsets mu, lambda (moving averages of the units' means under the data) the gradient is
 // taken in
-//   E = -(v - mu).b' - (h - lambda).c' - (v - mu) W (h - lambda)
-// and carried back to the plain parameters: db = db' - dW lambda, dc = dc' - dW^T mu. The file holds plain W,
-// b, c. This is exact for plain gradient descent; with momentum or weight decay it holds for each gradient
-// but not for the decay or for gradients remembered under older offsets. Adam is refused: its scaling undoes
-// centring.
+//   E = E_v(v; b') - c'.(h - lambda) - (s (v - mu)) W (h - lambda)
+// and carried back to the plain parameters: db = db' - f dW lambda, dc = dc' - dW^T (s mu), where f = s
+// (Gaussian: sigma); z moves s, sigma with it, which adds -f/2 (W lambda) dz to db and W^T (s mu dz) / 2 to
+// dc. Under centring b' of Gaussian and count units is moved in units of the column's variance. The file
+// holds plain W, b, c. This is exact for plain gradient descent; with momentum or weight decay it holds for
+// each gradient but not for the decay or for gradients remembered under older offsets. Adam is refused: its
+// scaling undoes centring.
 //
-// Likelihood: exact when either layer has at most 25 units, otherwise by annealed importance sampling from
-// the base-rate model (independent units at the marginals of the training data) through
-//   p*_beta(v) = exp(v.((1 - beta) b_0 + beta b)) prod_j (1 + exp(beta (v W + c)_j)).
+// Missing cells (NaN): before an update they are filled by gap_steps Gibbs steps that clamp the known cells.
+//
+// Existence: Z is finite for every pair of layers but counts with Gaussian or rectified hidden units (refused)
+// and, where Gaussian or rectified units stand on both sides, only while no direction v, h of these units has
+// y W h >= (y^2 + h^2) / 2. After updates the largest such gain is found by power iteration and held below
+// 0.99 by a rank-one correction.
+//
+// Gauge: adding a number to the weights of a softmax group from one unit of the other layer, and taking it
+// from that unit's bias, leaves the energy as it is; the mean weight of each group is held at zero.
+//
+// Likelihood: exact when a binary layer has at most 25 units or both layers are Gaussian, otherwise by
+// annealed importance sampling along E_beta = (1 - beta) E_0 + beta E from the base-rate model E_0
+// (independent units at the moments of the training data).
 //
 // Known to fail: cd-1 leaves probability far from the data that its chains never see (good reconstructions,
 // bad likelihood); pcd diverges when the rate outruns the chains' mixing. Look at the bracket and the
-// free-energy gap.
+// free-energy gap. Rectified units learn with their noisy approximation, whose mean lies up to 0.4 below that
+// of the copies it stands for, near activation 0; scores and samples use the copies.
 //
 // Sources: Smolensky 1986; Hinton 2002, "Training products of experts by minimizing contrastive divergence",
-// eq. 5-10; Tieleman 2008, "Training restricted Boltzmann machines using approximations to the likelihood
-// gradient"; Montavon and Mueller 2012 and Melchior, Fischer, Wiskott 2016, "How to center deep Boltzmann
-// machines", eq. 9-14; Salakhutdinov and Murray 2008, "On the quantitative analysis of deep belief networks",
-// eq. 12-18; Hinton 2010, "A practical guide to training restricted Boltzmann machines" (sparsity, section
-// 11).
+// eq. 5-10; Welling, Rosen-Zvi, Hinton 2005, "Exponential family harmoniums", eq. 4-8; Tieleman 2008,
+// "Training restricted Boltzmann machines using approximations to the likelihood gradient"; Nair and Hinton
+// 2010, "Rectified linear units improve restricted Boltzmann machines"; Cho, Ilin, Raiko 2011, "Improved
+// learning of Gaussian-Bernoulli restricted Boltzmann machines" (log variances); Desjardins et al. 2010,
+// "Tempered Markov chain Monte Carlo for training of restricted Boltzmann machines"; Montavon and Mueller
+// 2012 and Melchior, Fischer, Wiskott 2016, "How to center deep Boltzmann machines", eq. 9-14; Salakhutdinov
+// and Murray 2008, "On the quantitative analysis of deep belief networks", eq. 12-18; Hinton 2010, "A
+// practical guide to training restricted Boltzmann machines" (sparsity, section 11).
 #pragma once
 
 #include <algorithm>
 
 #include "deepgen/models/capabilities.h"
 #include "deepgen/models/rbm_options.h"
+#include "deepgen/parts/unit_layer.h"
 
 namespace deepgen {
 
@@ -49,7 +75,8 @@ class Rbm : public Model,
             public CanDecode,
             public HasPseudoLikelihood {
  public:
-  Rbm(RbmOptions options, RbmLearning learning, std::int64_t visible);
+  Rbm(RbmOptions options, RbmLearning learning, UnitLayer visible_layer);
+  Rbm(RbmOptions options, RbmLearning learning, std::int64_t visible);  // binary visible units
 
   // Conditionals. v [B, V], h [B, H] float32.
   Tensor mean_h_given_v(const Tensor& v) const;
@@ -59,54 +86,92 @@ class Rbm : public Model,
 
   // Training.
   Metrics gradients(const Batch& batch, const Turn& turn, Rng& rng) override;
-  void initialise(const Batch& sample, Rng& rng) override;  // b at the data's marginals, W small, offsets
+  void initialise(const Batch& sample, Rng& rng) override;  // b at the data's moments, W small, offsets
+  void project() override;                                  // variances, gains, gauge
   Metrics diagnose(const Batch& train, const Batch& valid, Rng& rng) override;
   Tensor filters() override;  // [H, V]
   void check_data(const Tensor& x, const std::string& what, std::int64_t first_row = 0) const override;
   void check_optimiser(const std::string& name) const override;
+  bool decays(const std::string& parameter_name, const Tensor& parameter) const override;
   Options& options() override { return options_; }
   Options& learning() override { return learning_; }
 
-  // Scores.
+  // Scores. Rows with missing cells have a marginal_free_energy only.
   Tensor free_energy(const Tensor& v) override;
-  std::int64_t enumeration_units() const override { return std::min(visible(), hidden()); }
-  std::optional<double> exact_log_partition() override;  // cost 2^min(V, H) * max(V, H); at most 25 units
-  Tensor pseudo_log_likelihood(const Tensor& v) override;
+  std::optional<Tensor> marginal_free_energy(const Tensor& v) override;  // up to 12 binary hidden units
+  std::int64_t enumeration_units() const override;
+  std::optional<double> exact_log_partition() override;  // cost 2^units * V * H / units; +inf where it is
+  std::optional<Tensor> pseudo_log_likelihood(const Tensor& v) override;  // binary and softmax columns
 
   // Chains.
   Tensor chain_start(std::int64_t chains, Rng& rng) override;
   Tensor chain_steps(const Tensor& v, std::int64_t steps, const Tensor& known, Rng& rng) override;
   Tensor chain_mean(const Tensor& v, Rng& rng) override;
   double log_base_partition() override;
+  Tensor log_base_partition_given(const Tensor& x) override;
   std::unique_ptr<AnnealedChains> anneal_from_base(std::int64_t chains, Rng& rng) override;
   std::unique_ptr<AnnealedChains> anneal_from(const Tensor& v) override;
+  std::unique_ptr<AnnealedChains> anneal_given(const Tensor& x, Rng& rng) override;
 
   // Features.
-  Tensor encode(const Tensor& v) override { return mean_h_given_v(v); }
+  Tensor encode(const Tensor& v) override;
   Tensor decode(const Tensor& h) override { return mean_v_given_h(h); }
+
+  // Moves that leave every free energy as it is, up to one number for all v: unit j as 1 - h_j (binary hidden
+  // units), and the zero mean of softmax groups.
+  void flip_hidden_unit(std::int64_t j);
+  void centre_softmax_groups();
+  // The largest y W h / (|y| |h|) over directions of Gaussian and rectified units found by `rounds` rounds of
+  // power iteration from `starts` starts; at 1 and above log Z is infinite. 0 where no such pair exists.
+  double largest_gain(int rounds = 100, int starts = 8) const;
 
   std::int64_t visible() const { return weights.size(0); }
   std::int64_t hidden() const { return weights.size(1); }
+  const UnitLayer& visible_layer() const { return visible_units_; }
+  const UnitLayer& hidden_layer() const { return hidden_units_; }
+
+  // The layers' parameters in the form of parts/unit_layer.h; base: of the base-rate model.
+  NaturalParameters visible_natural() const;
+  NaturalParameters hidden_natural() const { return {hidden_bias, {}, {}}; }
+  NaturalParameters base_natural() const;
+  Tensor coupled(const Tensor& v) const;  // y = s * v
 
   Tensor weights, visible_bias, hidden_bias;  // W [V, H], b [V], c [H]
-  Tensor data_mean;  // [V] smoothed marginals of (at most 20,000) training rows: the base-rate model
+  Tensor visible_log_variance;                // z [V], where there are Gaussian columns and it is learned
+  Tensor data_mean;      // [V] smoothed means of (at most 20,000) training rows: the base-rate model
+  Tensor data_variance;  // [V] likewise, where there are Gaussian or count columns
   Tensor visible_offset, hidden_offset;  // mu [V], lambda [H]
-  Tensor chains;                         // [chains, H] hidden states of the persistent chains
+  Tensor chains;                         // [chains, H] hidden states of the persistent chains; pt: [T * chains, H]
+  Tensor gain_direction;                 // [1, H] where power iteration stands (Gaussian or rectified pairs)
+  Tensor swap_rates;                     // [T - 1] moving averages of accepted swaps between neighbours (pt)
 
  private:
   struct Workspace;  // buffers of one training step, kept between steps
 
   std::int64_t gibbs_steps(const Turn& turn) const;
+  Tensor fill_gaps(const Tensor& v, Rng& rng) const;
   void data_phase(const Tensor& v, Rng& rng);
   void chain_phase(const Turn& turn, Rng& rng);
+  void tempered_phase(const Turn& turn, Rng& rng);
   void exact_phase();
-  void add_products(const Tensor& v, const Tensor& h, double share, double keep);
+  void add_model_statistics(const Tensor& y, const Tensor& h);
+  void add_products(const Tensor& y, const Tensor& h, double share, double keep);
+  void finish_gradients();
   void add_sparsity();
-  Tensor base_bias() const;  // b_0 = logit(data_mean)
+  Tensor swap_order(const Tensor& v, const Tensor& input, std::int64_t step, Rng& rng);
+  void add_chain_metrics(double train_energy, Metrics& metrics, Rng& rng);
+  bool enumerates_hidden() const;  // and not the visible layer
+  bool has_moments() const;  // data_variance is kept
+  void limit_gain();
 
   RbmOptions options_;
   RbmLearning learning_;
+  UnitLayer visible_units_, hidden_units_;
   std::shared_ptr<Workspace> workspace_;
 };
+
+// The visible layer that options and data ask for.
+UnitLayer visible_layer_of(const RbmOptions& options, std::int64_t columns, const std::string& values,
+                           const std::vector<UnitGroup>& groups);
 
 }  // namespace deepgen

@@ -1,5 +1,4 @@
-// Options of the binary restricted Boltzmann machine (rbm.h). Torch-free, so that usage errors answer at
-// once.
+// Options of the restricted Boltzmann machine (rbm.h). Torch-free, so that usage errors answer at once.
 #pragma once
 
 #include <charconv>
@@ -7,6 +6,7 @@
 
 #include "deepgen/core/error.h"
 #include "deepgen/core/options.h"
+#include "deepgen/parts/unit_kind.h"
 
 namespace deepgen {
 
@@ -37,10 +37,38 @@ inline GibbsRange parse_gibbs_steps(const std::string& text) {
 
 struct RbmOptions : Options {
   std::int64_t hidden = 500;
+  std::string visible_units = "auto", hidden_units = "binary";
+  std::int64_t group = 2, copies = 10;
+  std::string variance = "learned";
+  double smallest_deviation = 0.05;
   double weight_scale = 0.01;
 
+  void check() const override {
+    if (visible_units == "count" && growth_of(unit_kind(hidden_units, "model.hidden_units")) != Growth::linear)
+      fail_usage("model.hidden_units",
+                 "log Z is infinite for count units with " + hidden_units +
+                     " hidden units, whatever the weights; choose binary, softmax, mean_field or stepped");
+  }
   void visit(OptionVisitor& v) override {
-    v.field({"hidden", "hidden units; at most 25 make every likelihood exact", 1, 1e6}, hidden);
+    v.field({"hidden", "hidden units; at most 25 binary ones make every likelihood exact", 1, 1e6}, hidden);
+    std::vector<std::string> kinds = unit_kind_names();
+    kinds.insert(kinds.begin(), "auto");
+    v.field({"visible_units",
+             "kind of the visible units; auto goes by the data: binary, mean_field for grey values in [0, 1], "
+             "gaussian for reals, and for a table of mixed kinds each column its own",
+             0, 0, kinds},
+            visible_units);
+    v.field({"hidden_units", "kind of the hidden units", 0, 0,
+             {"binary", "softmax", "mean_field", "stepped", "rectified", "gaussian"}},
+            hidden_units);
+    v.field({"group", "columns of a softmax group, where the data do not say", 2, 1e6}, group);
+    v.field({"copies", "binary copies that make a stepped unit", 1, 1000}, copies);
+    v.field({"variance", "variance of Gaussian visible units: learned, or fixed at 1 (standardised data)", 0, 0,
+             {"learned", "fixed"}},
+            variance);
+    v.field({"smallest_deviation",
+             "floor of the learned standard deviations, as a share of each column's own deviation", 1e-4, 1},
+            smallest_deviation);
     v.field({"weight_scale", "standard deviation of the initial weights", 0, 10}, weight_scale);
   }
 };
@@ -49,28 +77,34 @@ struct RbmLearning : Options {
   std::string learning = "pcd";
   std::string gibbs_steps = "1";
   std::int64_t chains = 100;
+  std::int64_t temperatures = 10;
   bool centring = true;
   double offset_rate = 0.01;
   double sparsity = 0;
   double sparsity_cost = 0.01;
+  std::int64_t gap_steps = 5;
 
   void check() const override { parse_gibbs_steps(gibbs_steps); }
   void visit(OptionVisitor& v) override {
     v.field({"learning",
              "where the model's statistics come from: cd (chains restart at the data), pcd (chains persist), "
-             "exact (enumeration; small machines only)",
+             "pt (persistent chains at several temperatures that swap states: parallel tempering), exact "
+             "(enumeration; small machines only)",
              0,
              0,
-             {"cd", "pcd", "exact"}},
+             {"cd", "pcd", "pt", "exact"}},
             learning);
     v.field({"gibbs_steps", "Gibbs steps an update: K, or A..B to raise it evenly over the run"},
             gibbs_steps);
-    v.field({"chains", "persistent chains (pcd)", 1, 1e6}, chains);
+    v.field({"chains", "persistent chains (pcd; pt: at each temperature)", 1, 1e6}, chains);
+    v.field({"temperatures", "inverse temperatures from 0 to 1 (pt)", 2, 1000}, temperatures);
     v.field({"centring", "subtract moving averages from the units in the gradient; the energy stays plain"},
             centring);
     v.field({"offset_rate", "how fast the offsets of centring follow the units' means", 0, 1}, offset_rate);
     v.field({"sparsity", "wanted mean activity of a hidden unit; 0 wants nothing", 0, 1}, sparsity);
     v.field({"sparsity_cost", "weight of the sparsity target in the gradient", 0, 1e3}, sparsity_cost);
+    v.field({"gap_steps", "Gibbs steps that fill the missing cells of a batch before its update", 1, 1e5},
+            gap_steps);
   }
 };
 

@@ -21,6 +21,13 @@ std::shared_ptr<Model> build(const nlohmann::ordered_json& options, const nlohma
   return make(model_options, learning_options);
 }
 
+std::vector<UnitGroup> unit_groups(const std::vector<ColumnGroup>& groups) {
+  std::vector<UnitGroup> units;
+  for (const ColumnGroup& group : groups)
+    units.push_back({unit_kind(group.kind, "data"), group.first, group.size});
+  return units;
+}
+
 // One line a model.
 const std::map<std::string, Factory>& factories() {
   static const std::map<std::string, Factory> all = {
@@ -29,7 +36,10 @@ const std::map<std::string, Factory>& factories() {
           const DataShape& data) {
          return build<RbmOptions, RbmLearning>(options, learning,
                                                [&](const RbmOptions& o, const RbmLearning& l) {
-                                                 return std::make_shared<Rbm>(o, l, data.columns);
+                                                 return std::make_shared<Rbm>(
+                                                     o, l,
+                                                     visible_layer_of(o, data.columns, data.values,
+                                                                      unit_groups(data.groups)));
                                                });
        }},
   };

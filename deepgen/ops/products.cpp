@@ -57,7 +57,34 @@ void multiply(Tensor& out, const Tensor& a, const Tensor& b, double scale, doubl
   for (std::int64_t part = 0; part < parts; ++part) columns(border(part), border(part + 1));
 }
 
+Tensor row_dots(const Tensor& a, const Tensor& b) {
+  auto usable = [](const Tensor& x) {
+    return x.device().is_cpu() && x.scalar_type() == at::kFloat && x.is_contiguous();
+  };
+  if (!usable(a) || !usable(b)) return composed::row_dots(a, b);
+  constexpr std::int64_t lanes = 32;  // partial sums, so that the compiler can use wide registers
+  const std::int64_t n = a.size(1);
+  Tensor out = at::empty({a.size(0)});
+  parallel_ranges(a.size(0), 0.1 * static_cast<double>(n), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const float* x = a.data_ptr<float>() + i * n;
+      const float* y = b.data_ptr<float>() + (b.size(0) == 1 ? 0 : i * n);
+      float sums[lanes] = {};
+      std::int64_t j = 0;
+      for (; j + lanes <= n; j += lanes)
+        for (std::int64_t k = 0; k < lanes; ++k) sums[k] += x[j + k] * y[j + k];
+      for (; j < n; ++j) sums[0] += x[j] * y[j];
+      float total = 0;
+      for (const float part : sums) total += part;
+      out.data_ptr<float>()[i] = total;
+    }
+  });
+  return out;
+}
+
 namespace composed {
+Tensor row_dots(const Tensor& a, const Tensor& b) { return (a * b).sum(1); }
+
 void multiply(Tensor& out, const Tensor& a, const Tensor& b, double scale, double keep) {
   torch::NoGradGuard no_graph;
   at::addmm_out(out, out, a, b, keep, scale);

@@ -12,7 +12,11 @@ namespace deepgen {
 // out [M, N] = keep * out + scale * a b, a [M, K], b [K, N] float32; a and b dense or transposed, out dense.
 void multiply(Tensor& out, const Tensor& a, const Tensor& b, double scale = 1, double keep = 0);
 
+// sum_j a(i, j) b(i, j) for each row i, [M]; a [M, N] dense, b [M, N] dense or one row [1, N] for all.
+Tensor row_dots(const Tensor& a, const Tensor& b);
+
 namespace composed {
+Tensor row_dots(const Tensor& a, const Tensor& b);
 void multiply(Tensor& out, const Tensor& a, const Tensor& b, double scale = 1, double keep = 0);
 }
 

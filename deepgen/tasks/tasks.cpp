@@ -107,7 +107,7 @@ Tensor complete_rows(Model& model, const Tensor& x, std::int64_t steps, Rng& rng
   if (!chain) fail_usage("complete", "this model cannot complete: it has no chain to clamp");
   const Tensor known = x.isnan().logical_not();
   if (known.all().item<bool>()) return x;
-  model.check_data(at::where(known, x, at::zeros_like(x)), "complete");
+  model.check_data(x, "complete");
   const Tensor start = at::where(known, x, chain->chain_start(x.size(0), rng));
   return run_chain(*chain, start, steps, known, rng, observer, "completing");
 }

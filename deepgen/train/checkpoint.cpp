@@ -152,6 +152,7 @@ namespace {
 DataShape shape_of(const Checkpoint& checkpoint, const std::string& path) {
   DataShape data;
   data.shape = checkpoint.data.at("shape").get<std::vector<std::int64_t>>();
+  data.values = checkpoint.data.value("values", std::string("binary"));
   std::int64_t largest = 0;
   for (const auto& [name, tensor] : checkpoint.tensors) largest = std::max(largest, tensor.numel());
   data.columns = 1;

@@ -273,7 +273,7 @@ TEST_P(Laws, CodesHaveTheirShapeAndRange) {
 TEST_P(Laws, PseudoLikelihoodIsTheSumOfConditionals) {
   auto* pseudo = as<HasPseudoLikelihood>(*model);
   if (!pseudo) GTEST_SKIP() << "no pseudo-likelihood";
-  const Doubles ours = doubles(pseudo->pseudo_log_likelihood(states));
+  const Doubles ours = doubles(*pseudo->pseudo_log_likelihood(states));
   for (std::size_t s = 0; s < ours.size(); ++s) {
     double wanted = 0;
     for (std::int64_t i = 0; i < columns; ++i)

@@ -1,0 +1,28 @@
+// What the parts of the RBM's training step share; of use to rbm*.cpp only.
+#pragma once
+
+#include "deepgen/models/rbm.h"
+#include "deepgen/ops/products.h"
+
+namespace deepgen {
+
+// The matrix product into a buffer that is resized only when the batch changes.
+inline void product(Tensor& out, const Tensor& a, const Tensor& b) {
+  if (out.dim() != 2 || out.size(0) != a.size(0) || out.size(1) != b.size(1))
+    out = at::empty({a.size(0), b.size(1)}, a.options());
+  multiply(out, a, b);
+}
+
+struct Rbm::Workspace {
+  NaturalParameters natural;            // of the visible layer, during one step
+  Tensor h_data, h_start, h, v;         // [B, H] mean under the data, [B, H] sample of it, chain states
+  Tensor dy, dh, h_model;               // <y>, <h> (gradient of c before centring), <h> under the model
+  Tensor dw_lambda;                     // dW lambda [V] (centring)
+  Tensor dz;                            // [V] gradient of z, before its sign
+  Tensor y_shifted, h_shifted;          // units minus their offsets (centring)
+  Tensor row, direction;                // [1, B]; [1, V]
+  bool samples_wanted = false;
+  std::int64_t step = 0;
+};
+
+}  // namespace deepgen
