@@ -1,0 +1,235 @@
+// Laws of the unit algebra, kind by kind, against sums and integrals of the density's definition.
+#include "deepgen/parts/unit_layer.h"
+
+#include <gtest/gtest.h>
+
+#include "deepgen/parts/unit_functions.h"
+#include "machines.h"
+
+namespace deepgen {
+namespace {
+
+using namespace machines;
+
+constexpr std::int64_t copies = 6;
+
+// One unit (or one softmax group of four) of every kind.
+UnitLayer layer_of(UnitKind kind) { return UnitLayer::of(kind, kind == UnitKind::softmax ? 4 : 1, 4, copies); }
+
+std::vector<UnitKind> all_kinds() {
+  std::vector<UnitKind> kinds;
+  for (const std::string& name : unit_kind_names()) kinds.push_back(unit_kind(name, "test"));
+  return kinds;
+}
+
+std::string name_of(UnitKind kind) { return unit_kind_names()[static_cast<std::size_t>(kind)]; }
+
+// Values of the unit with their share of the sum or integral: log of the cell's width, 0 for discrete ones.
+struct Support {
+  Tensor x;  // [S, N] float64
+  double log_width = 0;
+};
+
+Support support_of(UnitKind kind) {
+  switch (kind) {
+    case UnitKind::binary:
+      return {at::arange(2, at::kDouble).unsqueeze(1)};
+    case UnitKind::softmax:
+      return {at::eye(4, at::kDouble)};
+    case UnitKind::stepped:
+      return {at::arange(copies + 1, at::kDouble).unsqueeze(1)};
+    case UnitKind::rectified:
+    case UnitKind::count:
+      return {at::arange(200, at::kDouble).unsqueeze(1)};
+    case UnitKind::mean_field: {
+      const std::int64_t cells = 20000;
+      return {((at::arange(cells, at::kDouble) + 0.5) / static_cast<double>(cells)).unsqueeze(1),
+              -std::log(static_cast<double>(cells))};
+    }
+    case UnitKind::gaussian: {
+      const std::int64_t cells = 60000;
+      const double width = 60.0 / static_cast<double>(cells);
+      return {((at::arange(cells, at::kDouble) + 0.5) * width - 30).unsqueeze(1), std::log(width)};
+    }
+  }
+  return {};
+}
+
+Tensor activations(UnitKind kind, double a) {
+  Tensor row = at::full({1, kind == UnitKind::softmax ? 4 : 1}, a, at::kDouble);
+  if (kind == UnitKind::softmax) row = row * at::tensor({0.3, -1.0, 0.6, 0.1}, at::kDouble);
+  return row;
+}
+
+const Tensor precision_of(UnitKind kind, std::int64_t n) {
+  return kind == UnitKind::gaussian ? at::full({n}, 1.7, at::kDouble) : Tensor();
+}
+
+TEST(Units, LogPartitionIsTheLogOfTheSumOverAllValues) {
+  for (const UnitKind kind : all_kinds())
+    for (const double a : {-6.0, -0.7, 0.0, 1e-5, 0.4, 3.0, 4.5}) {
+      const UnitLayer layer = layer_of(kind);
+      const Tensor row = activations(kind, a), gamma = precision_of(kind, row.size(1));
+      const Support support = support_of(kind);
+      const Tensor weights = layer.log_weight(support.x, row.squeeze(0), gamma) + support.log_width;
+      EXPECT_NEAR(layer.log_partition(row, gamma).item<double>(), at::logsumexp(weights, 0).item<double>(), 2e-6)
+          << name_of(kind) << " at " << a;
+    }
+}
+
+TEST(Units, DerivativesOfLogPartitionAreMeanAndVariance) {
+  constexpr double step = 1e-4;
+  for (const UnitKind kind : all_kinds())
+    for (const double a : {-5.0, -0.3, 0.0, 0.9, 4.2}) {
+      const UnitLayer layer = layer_of(kind);
+      const Tensor row = activations(kind, a), gamma = precision_of(kind, row.size(1));
+      const Support support = support_of(kind);
+      const Tensor p = (layer.log_weight(support.x, row.squeeze(0), gamma)).softmax(0);
+      const Tensor mean = p.unsqueeze(0).mm(support.x), square = p.unsqueeze(0).mm(support.x.square());
+      expect_near(doubles(layer.mean(row, gamma)), doubles(mean), 5e-5, name_of(kind) + " mean");
+      for (std::int64_t j = 0; j < row.size(1); ++j) {
+        Tensor up = row.clone(), down = row.clone();
+        up.select(1, j).add_(step), down.select(1, j).sub_(step);
+        const double high = layer.log_partition(up, gamma).item<double>(),
+                     middle = layer.log_partition(row, gamma).item<double>(),
+                     low = layer.log_partition(down, gamma).item<double>();
+        const double m = mean[0][j].item<double>(), v = square[0][j].item<double>() - m * m;
+        EXPECT_NEAR((high - low) / (2 * step), m, 1e-6 * (1 + m)) << name_of(kind) << " at " << a;
+        EXPECT_NEAR((high - 2 * middle + low) / (step * step), v, 1e-4 * (1 + v)) << name_of(kind) << " at " << a;
+      }
+    }
+}
+
+// Mean and variance of 200,000 draws; with 90 checks at 5 standard errors a false alarm is rarer than 1e-4.
+TEST(Units, SamplesHaveTheMeanAndVarianceOfTheDensity) {
+  constexpr std::int64_t draws = 200000;
+  Rng rng(5);
+  for (const UnitKind kind : all_kinds())
+    for (const double a : {-3.0, 0.0, 0.8, 2.9}) {
+      const UnitLayer layer = layer_of(kind);
+      const Tensor row = activations(kind, a);
+      const Tensor gamma = precision_of(kind, row.size(1));
+      const Support support = support_of(kind);
+      const Tensor p = layer.log_weight(support.x, row.squeeze(0), gamma).softmax(0);
+      const Tensor x = layer.sample(row.to(at::kFloat).expand({draws, row.size(1)}).contiguous(),
+                                    gamma.defined() ? gamma.to(at::kFloat) : gamma, rng);
+      layer.check(x, "test", name_of(kind), 0);
+      for (std::int64_t j = 0; j < row.size(1); ++j) {
+        const Tensor s = support.x.select(1, j), d = x.select(1, j).to(at::kDouble);
+        const double m = p.dot(s).item<double>(), v = p.dot((s - m).square()).item<double>();
+        const double fourth = p.dot((s - m).pow(4)).item<double>();
+        const double n = static_cast<double>(draws);
+        EXPECT_NEAR(d.mean().item<double>(), m, 5 * std::sqrt(v / n) + 1e-6) << name_of(kind) << " at " << a;
+        EXPECT_NEAR((d - m).square().mean().item<double>(), v, 5 * std::sqrt((fourth - v * v) / n) + 1e-5)
+            << name_of(kind) << " at " << a;
+      }
+    }
+}
+
+TEST(Units, LargeCountsAreDrawnFromThePoissonLaw) {
+  Rng rng(6);
+  const double mean = 37.5;
+  const Tensor a = at::full({100000, 1}, std::log(mean));
+  const Tensor x = poisson_sample(a, rng).to(at::kLong).flatten();
+  std::vector<std::int64_t> draws(x.data_ptr<std::int64_t>(), x.data_ptr<std::int64_t>() + x.numel());
+  Doubles p;
+  for (int k = 0; k < 200; ++k) p.push_back(std::exp(k * std::log(mean) - mean - std::lgamma(k + 1.0)));
+  EXPECT_LT(chi_square_z(draws, p), one_in_a_million);
+}
+
+TEST(Units, SteppedUnitsCountTiedBinaryCopies) {
+  Rng rng(7);
+  const double a = 1.3;
+  const Tensor rows = at::full({100000, 1}, a);
+  const Tensor x = steps_sample(rows, copies, rng).to(at::kLong).flatten();
+  Doubles p(copies + 1);
+  for (std::int64_t s = 0; s < std::int64_t{1} << copies; ++s) {
+    double prob = 1;
+    std::size_t on = 0;
+    for (std::int64_t k = 0; k < copies; ++k) {
+      const double up = 1 / (1 + std::exp(-(a - real(k) - 0.5)));
+      prob *= (s >> k & 1) ? up : 1 - up;
+      on += static_cast<std::size_t>(s >> k & 1);
+    }
+    p[on] += prob;
+  }
+  std::vector<std::int64_t> draws(x.data_ptr<std::int64_t>(), x.data_ptr<std::int64_t>() + x.numel());
+  EXPECT_LT(chi_square_z(draws, p), one_in_a_million);
+  // and the closed form of the same law
+  const Tensor base = steps_log_base(at::arange(copies + 1, at::kDouble), copies);
+  const Tensor closed = (base + a * at::arange(copies + 1, at::kDouble)).softmax(0);
+  expect_near(doubles(closed), p, 1e-12, "q-binomial");
+}
+
+// Nair and Hinton 2010, section 2: max(0, a + n), n of variance sigmoid(a), stands in for endlessly many
+// copies. Its mean is right away from zero and up to 0.42 too small near it.
+TEST(Units, RectifiedSamplesApproachManySteppedCopies) {
+  Rng rng(8);
+  const UnitLayer layer = UnitLayer::of(UnitKind::rectified, 1);
+  double worst = 0;
+  for (const double a : {-8.0, -5.0, -2.0, 0.0, 1.0, 3.0, 6.0, 10.0}) {
+    const Tensor rows = at::full({200000, 1}, a);
+    Tensor noisy = at::empty_like(rows);
+    layer.activate(rows, {at::zeros({1}), {}, {}}, 1, rng, {.sample = noisy}, true);
+    const double gap = steps_mean(at::full({1, 1}, a, at::kDouble), 0).item<double>() - noisy.mean().item<double>();
+    worst = std::max(worst, std::abs(gap));
+    if (std::abs(a) >= 5) EXPECT_LT(std::abs(gap), 0.02) << a;
+  }
+  EXPECT_GT(worst, 0.35);  // it is an approximation, and the docs say how good
+  EXPECT_LT(worst, 0.45);
+  const Tensor a = at::linspace(-6, 20, 200, at::kDouble).unsqueeze(0);
+  EXPECT_LT((steps_mean(a, 0) - steps_mean(a, 60)).abs().max().item<double>(), 1e-12);
+  EXPECT_LT((steps_mean(a, 0) - at::softplus(a)).abs().max().item<double>(), 0.011);
+}
+
+TEST(Units, RectifiedCodesAreEquivariantToScale) {
+  RbmOptions options;
+  options.hidden = 7, options.hidden_units = "rectified";
+  Rbm rbm(options, {}, UnitLayer::of(UnitKind::gaussian, 5));
+  Rng rng(9);
+  rbm.initialise({normal_tensor({50, 5}, 1, rng), {}}, rng);
+  randomise(rbm, 0.7, rng);
+  {
+    NoGradGuard no_graph;
+    rbm.hidden_bias.zero_();
+  }
+  const Tensor v = normal_tensor({20, 5}, 1, rng);
+  EXPECT_LT((rbm.encode(v * 3.5) - rbm.encode(v) * 3.5).abs().max().item<double>(), 1e-5);
+  EXPECT_GT((rbm.encode(v * 3.5) - rbm.encode(v)).abs().max().item<double>(), 0.1);
+}
+
+TEST(Units, RowsThatUnitsCannotTakeAreRefusedByRowAndColumn) {
+  const std::vector<std::pair<UnitKind, float>> bad = {{UnitKind::binary, 0.5F},     {UnitKind::mean_field, 1.5F},
+                                                       {UnitKind::stepped, 7.0F},    {UnitKind::stepped, 1.5F},
+                                                       {UnitKind::rectified, -1.0F}, {UnitKind::count, 2.5F},
+                                                       {UnitKind::gaussian, INFINITY}};
+  for (const auto& [kind, value] : bad) {
+    const UnitLayer layer = UnitLayer::of(kind, 3, 2, copies);
+    Tensor x = at::zeros({4, 3});
+    x[2][1] = value;
+    expect_says(error_of(ErrorKind::data, [&] { layer.check(x, "rbm", "file", 100); }),
+                {"file", "row 102", "column 1"});
+    x[2][1] = std::numeric_limits<float>::quiet_NaN();
+    EXPECT_NO_THROW(layer.check(x, "rbm", "file", 0)) << name_of(kind);
+  }
+  const UnitLayer groups = UnitLayer::of(UnitKind::softmax, 4, 2);
+  Tensor x = at::tensor({1.0F, 0.0F, 0.0F, 1.0F}).view({1, 4});
+  EXPECT_NO_THROW(groups.check(x, "rbm", "file", 0));
+  x[0][0] = 0;
+  expect_says(error_of(ErrorKind::data, [&] { groups.check(x, "rbm", "file", 5); }), {"one-hot", "columns 0 to 1", "row 5"});
+  x[0][0] = 1, x[0][1] = 1;
+  expect_says(error_of(ErrorKind::data, [&] { groups.check(x, "rbm", "file", 5); }), {"one-hot", "row 5"});
+}
+
+TEST(Units, MomentsAndNaturalParametersAgree) {
+  for (const UnitKind kind : all_kinds()) {
+    if (kind == UnitKind::softmax) continue;
+    const UnitLayer layer = UnitLayer::of(kind, 3, 2, copies);
+    const Tensor mean = at::tensor({0.2, 0.5, 0.9}, at::kDouble), variance = at::tensor({0.5, 1.0, 2.0}, at::kDouble);
+    const NaturalParameters p = layer.at_moments(mean, variance);
+    expect_near(doubles(layer.mean(p.theta.unsqueeze(0), p.gamma)), doubles(mean), 1e-4, name_of(kind));
+  }
+}
+
+}  // namespace
+}  // namespace deepgen
