@@ -94,7 +94,7 @@ TEST(RbmUnits, ExactGradientsAgreeWithDifferencesForEveryVisibleKind) {
 
 TEST(RbmUnits, ExactGradientsAgreeWithDifferencesForEveryHiddenKind) {
   Rng rng(12);
-  for (const std::string& kind : {"binary", "softmax", "mean_field", "stepped", "rectified", "gaussian"}) {
+  for (const char* kind : {"binary", "softmax", "mean_field", "stepped", "rectified", "gaussian"}) {
     const auto rbm = machine(layer_of("binary"), kind, 4, 0.3, 23, plain_exact());
     expect_exact_gradient(*rbm, rows_of(layer_of("binary"), 30, rng), kind);
   }
@@ -145,7 +145,7 @@ TEST(RbmUnits, CentringWithZeroOffsetsIsThePlainGradientOfWeights) {
 TEST(RbmUnits, AnnealingMeetsTheExactLogPartition) {
   std::vector<std::pair<UnitLayer, std::string>> pairs = {{mixed_layer(), "binary"}, {layer_of("gaussian"), "gaussian"}};
   for (const std::string& kind : unit_kind_names()) pairs.emplace_back(layer_of(kind), "binary");
-  for (const std::string& kind : {"softmax", "mean_field", "stepped", "rectified", "gaussian"})
+  for (const char* kind : {"softmax", "mean_field", "stepped", "rectified", "gaussian"})
     pairs.emplace_back(layer_of("binary"), kind);
   Observer silent;
   for (const auto& [layer, hidden] : pairs) {
