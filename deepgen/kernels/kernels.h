@@ -33,6 +33,62 @@ struct BinaryLayer {
   Stream stream;
 };
 
+// Standard normal numbers come from the same words as u, by Box and Muller 1958 within each block:
+//
+//   word 0: n = R(u0) cos(2 pi u1)   word 1: n = R(u0) sin(2 pi u1)   with R(u) = sqrt(-2 ln(1 - u))
+//   word 2: n = R(u2) cos(2 pi u3)   word 3: n = R(u2) sin(2 pi u3)
+//
+// A u has 24 bits, so |n| <= sqrt(48 ln 2) = 5.77; what is cut off has probability 8e-9.
+
+// One layer of normal units. m(r,j) = gain(j) * scale * input(r,j) + bias(j); mean = m;
+// sample = m + deviation(j) * n(r,j). Without an input the sample is the normal numbers themselves.
+struct NormalLayer {
+  const float* input = nullptr;      // [rows, columns], or nullptr: zero
+  const float* bias = nullptr;       // [columns], or nullptr: zero
+  const float* gain = nullptr;       // [columns], or nullptr: one
+  const float* deviation = nullptr;  // [columns], or nullptr: one
+  float scale = 1;
+  std::int64_t columns;
+  float* mean = nullptr;          // [rows, columns], optional
+  float* sample = nullptr;        // [rows, columns], optional
+  const float* weight = nullptr;  // [columns]: with sample, adds sum_j sample(r,j) * weight(j) to row_sum[r]
+  double* row_sum = nullptr;      // [rows]
+  Stream stream;
+};
+
+// One layer of noisy rectified units (Nair and Hinton 2010). x(r,j) = scale * input(r,j) + bias(j);
+// mean = max(0, x), the activity without noise; sample = max(0, x + sqrt(sigmoid(x)) * n(r,j)).
+struct RectifiedLayer {
+  const float* input;           // [rows, columns]
+  const float* bias = nullptr;  // [columns], or nullptr: zero
+  float scale = 1;
+  std::int64_t columns;
+  float* mean = nullptr;          // [rows, columns], optional
+  float* sample = nullptr;        // [rows, columns], optional
+  const float* weight = nullptr;  // as in BinaryLayer
+  double* row_sum = nullptr;
+  Stream stream;
+};
+
+// One layer of groups of columns, one of which is on in each. a(r,j) = scale * input(r,j) + bias(j); mean =
+// softmax of a within the group; sample = 1 at the first column of the group where the cumulative mean
+// exceeds u(r, first column of the group), at its last column when rounding leaves none, and 0 elsewhere.
+struct SoftmaxLayer {
+  const float* input;           // [rows, columns]
+  const float* bias = nullptr;  // [columns], or nullptr: zero
+  float scale = 1;
+  std::int64_t columns;
+  const std::int64_t*
+      offsets;              // [groups + 1]: group g is columns offsets[g] up to offsets[g + 1], at least one;
+  std::int64_t groups;      // offsets[0] = 0 and offsets[groups] = columns
+  float* mean = nullptr;    // [rows, columns], optional
+  float* sample = nullptr;  // [rows, columns] of 0 and 1, optional
+  double* log_sum_exp = nullptr;  // [rows], optional: overwritten with sum_g ln sum_(j in g) exp(a(r,j))
+  const float* weight = nullptr;  // as in BinaryLayer
+  double* row_sum = nullptr;
+  Stream stream;
+};
+
 // One temperature of annealed importance sampling on the hidden side. x(r,j) = input(r,j) + bias(j):
 // adds sum_j softplus(to * x) - softplus(from * x) to row_sum[r]; sample = [u < sigmoid(to * x)].
 struct AnnealLayer {
@@ -108,6 +164,9 @@ struct ColumnSums {
 struct KernelTable {
   const char* name;
   void (*binary_layer)(const BinaryLayer&, std::int64_t row_begin, std::int64_t row_end);
+  void (*normal_layer)(const NormalLayer&, std::int64_t row_begin, std::int64_t row_end);
+  void (*rectified_layer)(const RectifiedLayer&, std::int64_t row_begin, std::int64_t row_end);
+  void (*softmax_layer)(const SoftmaxLayer&, std::int64_t row_begin, std::int64_t row_end);
   void (*anneal_layer)(const AnnealLayer&, std::int64_t row_begin, std::int64_t row_end);
   void (*softplus_sum)(const SoftplusSum&, std::int64_t row_begin, std::int64_t row_end);
   void (*softplus_sum64)(const SoftplusSum64&, std::int64_t row_begin, std::int64_t row_end);

@@ -38,6 +38,10 @@ inline Float keep_some(Float x, int count) {
   return _mm256_and_ps(x, _mm256_castsi256_ps(first_lanes(count)));
 }
 
+inline Float keep_some(Float x, int count, Float fill) {
+  return _mm256_blendv_ps(fill, x, _mm256_castsi256_ps(first_lanes(count)));
+}
+
 inline Float load_bytes(const std::uint8_t* from) {
   const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
   return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));
@@ -78,6 +82,44 @@ inline Float times_two_to(Float x, Float n) {
 inline Double times_two_to(Double x, Double n) {
   const __m256i power = _mm256_slli_epi64(_mm256_cvtepi32_epi64(_mm256_cvtpd_epi32(n)), 52);
   return _mm256_castsi256_pd(_mm256_add_epi64(_mm256_castpd_si256(x), power));
+}
+
+inline Float split_power(Float x, Float& n) {
+  const __m256i root_half = _mm256_castps_si256(all(0.70710678F));
+  const __m256i bits = _mm256_sub_epi32(_mm256_castps_si256(x), root_half);
+  n = _mm256_cvtepi32_ps(_mm256_srai_epi32(bits, 23));
+  const __m256i mantissa = _mm256_and_si256(bits, _mm256_set1_epi32(0x7FFFFF));
+  return _mm256_castsi256_ps(_mm256_add_epi32(mantissa, root_half));
+}
+inline void add_quarter_turns(Float quarters, Float& sine, Float& cosine) {
+  const __m256i k = _mm256_cvtps_epi32(quarters), two = _mm256_set1_epi32(2);
+  const Float odd = _mm256_castsi256_ps(_mm256_slli_epi32(k, 31));  // the blend reads the sign alone
+  const __m256i sign_of_sine = _mm256_slli_epi32(_mm256_and_si256(k, two), 30);
+  const __m256i next = _mm256_add_epi32(k, _mm256_set1_epi32(1));
+  const __m256i sign_of_cosine = _mm256_slli_epi32(_mm256_and_si256(next, two), 30);
+  const Float s = _mm256_blendv_ps(sine, cosine, odd), c = _mm256_blendv_ps(cosine, sine, odd);
+  sine = _mm256_xor_ps(s, _mm256_castsi256_ps(sign_of_sine));
+  cosine = _mm256_xor_ps(c, _mm256_castsi256_ps(sign_of_cosine));
+}
+
+inline Words load_numbers(const std::int32_t* from) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+}
+inline Words lanes_before(int distance) {
+  return _mm256_sub_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_set1_epi32(distance));
+}
+inline Float permute(Float x, Words from) { return _mm256_permutevar8x32_ps(x, from); }
+inline Float earlier_or_zero(Float x, Words first, int distance) {
+  const Words from = lanes_before(distance);
+  return _mm256_andnot_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(first, from)), permute(x, from));
+}
+inline Float earlier_or_first(Float x, Words first, int distance) {
+  return permute(x, _mm256_max_epi32(lanes_before(distance), first));
+}
+inline float largest_of_lanes(Float x) {
+  __m128 y = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+  y = _mm_max_ps(y, _mm_movehl_ps(y, y));
+  return _mm_cvtss_f32(_mm_max_ss(y, _mm_shuffle_ps(y, y, 1)));
 }
 
 inline Double lower_half(Float x) { return _mm256_cvtps_pd(_mm256_castps256_ps128(x)); }

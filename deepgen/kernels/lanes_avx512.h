@@ -38,6 +38,10 @@ inline Double load_some(const double* from, int count, double fill) {
 inline void store_some(float* to, Float x, int count) { _mm512_mask_storeu_ps(to, first_lanes(count), x); }
 inline Float keep_some(Float x, int count) { return _mm512_maskz_mov_ps(first_lanes(count), x); }
 
+inline Float keep_some(Float x, int count, Float fill) {
+  return _mm512_mask_mov_ps(fill, first_lanes(count), x);
+}
+
 inline Float floats_of(__m128i bytes) { return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes)); }
 inline Float load_bytes(const std::uint8_t* from) {
   return floats_of(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
@@ -75,6 +79,43 @@ inline Double nearest(Double x) {
 // x * 2^n for whole n; x near one.
 inline Float times_two_to(Float x, Float n) { return _mm512_scalef_ps(x, n); }
 inline Double times_two_to(Double x, Double n) { return _mm512_scalef_pd(x, n); }
+
+// x = m * 2^n with the returned m from sqrt(1/2) to sqrt(2), for a normal x > 0.
+inline Float split_power(Float x, Float& n) {
+  const __m512i root_half = _mm512_castps_si512(all(0.70710678F));
+  const __m512i bits = _mm512_sub_epi32(_mm512_castps_si512(x), root_half);
+  n = _mm512_cvtepi32_ps(_mm512_srai_epi32(bits, 23));
+  const __m512i mantissa = _mm512_and_si512(bits, _mm512_set1_epi32(0x7FFFFF));
+  return _mm512_castsi512_ps(_mm512_add_epi32(mantissa, root_half));
+}
+// The sine and cosine of an angle become those of the angle and this many quarter turns, a whole number.
+inline void add_quarter_turns(Float quarters, Float& sine, Float& cosine) {
+  const __m512i k = _mm512_cvtps_epi32(quarters), two = _mm512_set1_epi32(2);
+  const __mmask16 odd = _mm512_test_epi32_mask(k, _mm512_set1_epi32(1));
+  const __m512i sign_of_sine = _mm512_slli_epi32(_mm512_and_si512(k, two), 30);
+  const __m512i next = _mm512_add_epi32(k, _mm512_set1_epi32(1));
+  const __m512i sign_of_cosine = _mm512_slli_epi32(_mm512_and_si512(next, two), 30);
+  const Float s = _mm512_mask_blend_ps(odd, sine, cosine), c = _mm512_mask_blend_ps(odd, cosine, sine);
+  sine = _mm512_castsi512_ps(_mm512_castps_si512(s) ^ sign_of_sine);
+  cosine = _mm512_castsi512_ps(_mm512_castps_si512(c) ^ sign_of_cosine);
+}
+
+// Lanes by their numbers, which are 32 bits wide.
+inline Words load_numbers(const std::int32_t* from) { return _mm512_loadu_si512(from); }
+inline Words lanes_before(int distance) {
+  const __m512i lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  return _mm512_sub_epi32(lanes, _mm512_set1_epi32(distance));
+}
+inline Float permute(Float x, Words from) { return _mm512_permutexvar_ps(from, x); }
+// What lies so many lanes before each lane, or zero, or the lane `first`, where that is before lane `first`.
+inline Float earlier_or_zero(Float x, Words first, int distance) {
+  const Words from = lanes_before(distance);
+  return _mm512_maskz_permutexvar_ps(_mm512_cmple_epi32_mask(first, from), from, x);
+}
+inline Float earlier_or_first(Float x, Words first, int distance) {
+  return permute(x, _mm512_max_epi32(lanes_before(distance), first));
+}
+inline float largest_of_lanes(Float x) { return _mm512_reduce_max_ps(x); }
 
 inline Double lower_half(Float x) { return _mm512_cvtps_pd(_mm512_castps512_ps256(x)); }
 inline Double upper_half(Float x) { return _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1)); }
