@@ -201,6 +201,26 @@ TEST_P(SoftmaxLayers, AreStable) {
   EXPECT_EQ(std::count(sample.begin(), sample.end(), 1.0F), 3);
 }
 
+// What is not a number makes its group so, and leaves its neighbours and the one-hot form alone.
+TEST_P(SoftmaxLayers, KeepNaNWithinItsGroup) {
+  const std::int64_t columns = 106;
+  const Offsets offsets = {0, 3, 6, 56, 106};
+  Floats input(size(columns), 0), mean(input), sample(input);
+  input[4] = input[60] = std::numeric_limits<float>::quiet_NaN();
+  table.softmax_layer({.input = input.data(),
+                       .columns = columns,
+                       .offsets = offsets.data(),
+                       .groups = 4,
+                       .mean = mean.data(),
+                       .sample = sample.data(),
+                       .stream = {7, 7}},
+                      0, 1);
+  for (std::size_t j = 0; j < mean.size(); ++j)
+    EXPECT_EQ(std::isnan(mean[j]), (j >= 3 && j < 6) || j >= 56) << j;
+  EXPECT_EQ(std::count(sample.begin(), sample.end(), 1.0F), 4);
+  EXPECT_TRUE(sample[5] == 1 && sample[105] == 1);
+}
+
 // A column with probability zero is never drawn, not even by u = 0: the first columns are impossible here.
 TEST_P(SoftmaxLayers, NeverDrawTheImpossible) {
   for (const std::int64_t group : {4, 40}) {
