@@ -20,6 +20,8 @@ class Comparison {
   void run();
   // Prints time(a) / time(b); `aim` (0: none) is the largest, or with `at_least` the smallest, ratio wanted.
   void ratio(const std::string& a, const std::string& b, double aim, bool at_least) const;
+  // Prints time(a) / elements in nanoseconds; `aim_ns` (0: none) is the most wanted.
+  void nanoseconds(const std::string& a, double elements, double aim_ns) const;
 
  private:
   struct Variant {

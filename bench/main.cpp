@@ -74,6 +74,13 @@ void Comparison::ratio(const std::string& a, const std::string& b, double aim, b
   fmt::print("\n");
 }
 
+void Comparison::nanoseconds(const std::string& a, double elements, double aim_ns) const {
+  const double value = best(a) * 1e6 / elements;
+  fmt::print("  {}: {:.2f} ns an element", a, value);
+  if (aim_ns > 0) fmt::print("  (aim at most {}: {})", aim_ns, value <= aim_ns ? "reached" : "not reached");
+  fmt::print("\n");
+}
+
 }  // namespace deepgen::bench
 
 int main(int argc, char** argv) {

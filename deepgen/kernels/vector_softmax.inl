@@ -65,6 +65,15 @@ inline std::int64_t cut_into_pieces(const SoftmaxLayer& layer, Piece* pieces, st
   return count;
 }
 
+// Whole vectors where there are so many left: masked stores are slow on some processors with AVX2 alone.
+inline void put(float* to, Float x, std::int64_t left) {
+  if (left >= width) {
+    store(to, x);
+  } else {
+    store_some(to, x, static_cast<int>(left));
+  }
+}
+
 // The element where the sum of e exceeds the threshold, the last when none does; e is zero from `count` up to
 // whole vectors.
 inline std::int64_t first_above(const float* e, std::int64_t count, double threshold) {
@@ -111,13 +120,13 @@ struct SoftmaxRow {
 #pragma GCC unroll 4
     for (int step = 1; step < width; step *= 2) sum = sum + earlier_or_zero(sum, first, step);
     const Float total = permute(sum, last);
-    if (layer.mean) store_some(layer.mean + at, e / total, count);
+    if (layer.mean) put(layer.mean + at, e / total, count);
     if (layer.log_sum_exp) log_sums += widened_sum(ends * top) + widened_sum(ends * logarithm(total));
     if (!layer.sample) return;
     const Float threshold = permute(load(uniforms + piece.column), first) * total;
     const Float above = at_least(ends, one_where_less(threshold, sum));
     const Float sample = above - earlier_or_zero(above, first, 1);
-    store_some(layer.sample + at, sample, count);
+    put(layer.sample + at, sample, count);
     if (layer.weight) sums_of_weights += widened_sum(sample * load_some(layer.weight + piece.column, count));
   }
 
@@ -154,18 +163,14 @@ struct SoftmaxRow {
     if (layer.log_sum_exp) log_sum += static_cast<double>(top) + ::log(total);
     const Float share = all(static_cast<float>(1 / total));
     for (std::int64_t i = 0; i < piece.count && layer.mean; i += width)
-      store_some(layer.mean + at + i, load(room + i) * share, left_of(piece, i));
+      put(layer.mean + at + i, load(room + i) * share, piece.count - i);
     if (!layer.sample) return;
     const double threshold = static_cast<double>(uniforms[piece.column]) * total;
     const std::int64_t on = first_above(room, piece.count, threshold);
     for (std::int64_t i = 0; i < piece.count; i += width)
-      store_some(layer.sample + at + i, all(0.0F), left_of(piece, i));
+      put(layer.sample + at + i, all(0.0F), piece.count - i);
     layer.sample[at + on] = 1;
     if (layer.weight) weighted += static_cast<double>(layer.weight[piece.column + on]);
-  }
-
-  static int left_of(const Piece& piece, std::int64_t i) {
-    return piece.count - i < width ? static_cast<int>(piece.count - i) : width;
   }
 };
 

@@ -172,8 +172,8 @@ void softmax_layer(const Tensor& input, const Tensor& bias, const Tensor& offset
     const Tensor below = p.cumsum(2) <= u.index_select(1, first).unsqueeze(2);
     const Tensor on = below.sum(2, true).clamp_max(size - 1);
     const Tensor one_hot = at::zeros_like(p).scatter_(2, on, 1.0);
-    mean.index_copy_(1, columns, p.view({rows, -1}).to(mean.scalar_type()));
-    sample.index_copy_(1, columns, one_hot.view({rows, -1}).to(sample.scalar_type()));
+    mean.index_copy_(1, columns, p.flatten(1).to(mean.scalar_type()));
+    sample.index_copy_(1, columns, one_hot.flatten(1).to(sample.scalar_type()));
     if (log_sum_exp.defined()) log_sum_exp.add_(part.logsumexp(2).sum(1));
   }
   if (outputs.mean.defined()) outputs.mean.copy_(mean);
