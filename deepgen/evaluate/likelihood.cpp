@@ -9,18 +9,6 @@
 namespace deepgen {
 namespace {
 
-constexpr std::int64_t chunk = 2000;
-
-// A function of rows over a whole split, chunk by chunk.
-template <class F>
-Tensor over_rows(const Split& split, const Rng& rng, F function) {
-  std::vector<Tensor> parts;
-  for (std::int64_t first = 0; first < split.rows(); first += chunk)
-    parts.push_back(function(Dataset::rows(split, first, std::min(chunk, split.rows() - first),
-                                           rng.fork({static_cast<std::uint64_t>(first)}))));
-  return at::cat(parts);
-}
-
 // `count` rows drawn at random: files are often sorted.
 Tensor random_rows(const Split& split, std::int64_t count, const Rng& rng) {
   std::vector<std::int64_t> index = rng.fork({0}).permutation(split.rows());
@@ -70,7 +58,7 @@ void add_proxies(Model& model, const Split& split, const Rng& rng, std::vector<S
   if (encoder && decoder)
     scores.push_back(row_score(
         "reconstruction_error", split, ScoreKind::proxy,
-        over_rows(split, rng, [&](const Tensor& x) { return reconstruction_error(*encoder, *decoder, x); }),
+        map_rows(split, rng, [&](const Tensor& x) { return reconstruction_error(*encoder, *decoder, x); }),
         "cross entropy between a case and the decoded mean of its code"));
 }
 
@@ -117,7 +105,7 @@ Normaliser split_normaliser(Model& model, const Split& split, const AnnealingPla
 Tensor log_prob_rows(Model& model, const Split& split, const Normaliser& normaliser, const Rng& rng) {
   HasFreeEnergy& energy = *as<HasFreeEnergy>(model);
   std::int64_t first = 0;
-  Tensor rows = over_rows(split, rng, [&](const Tensor& x) {
+  Tensor rows = map_rows(split, rng, [&](const Tensor& x) {
     model.check_data(x, split.name, first);
     first += x.size(0);
     return -energy.free_energy(x) - normaliser.log_z;
@@ -155,7 +143,7 @@ std::function<std::optional<ValidationScore>(Model&)> validation_score(const Dat
     if (!energy || !annealed || data.valid.rows() == 0) return std::nullopt;
     const Rng rng = Rng(seed).fork({77});
     const Tensor energies =
-        over_rows(data.valid, rng, [&](const Tensor& x) { return energy->free_energy(x); });
+        map_rows(data.valid, rng, [&](const Tensor& x) { return energy->free_energy(x); });
     double log_z = 0;
     const bool exact = energy->enumeration_units() <= quick_units;
     if (exact) {
