@@ -27,6 +27,7 @@
 #include "deepgen/core/rng.h"             // counter-based randomness
 #include "deepgen/data/dataset.h"         // load_dataset, Split, batches
 #include "deepgen/evaluate/annealing.h"   // log Z from both sides
+#include "deepgen/evaluate/features.h"    // feature_scores: how useful encode is
 #include "deepgen/evaluate/likelihood.h"  // evaluate_model, log_prob_rows, validation_score
 #include "deepgen/evaluate/score.h"       // numbers that carry their kind
 #include "deepgen/kernels/kernels.h"      // set_threads, use_kernels

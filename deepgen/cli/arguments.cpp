@@ -152,6 +152,14 @@ class CommandLine {
     CLI::App* evaluate = verb("evaluate", "what can honestly be said of a model on data");
     run_argument(evaluate), data_option(evaluate), annealing_options(evaluate);
     evaluate->add_flag("--json", a_.json, "print one JSON object on stdout");
+    CLI::Option* features =
+        evaluate->add_flag("--features", a_.features,
+                           "also how well plain classifiers tell the classes from the code, and from the raw "
+                           "input beside it");
+    evaluate->add_option("--feature-rows", a_.feature_rows, "training rows of these classifiers at most")
+        ->default_val(10000)
+        ->check(CLI::Range(10, 10000000))
+        ->needs(features);
 
     CLI::App* complete = verb("complete", "fill missing cells (NaN, or empty in CSV)");
     run_argument(complete), data_option(complete), out_option(complete, "FILE.npy, .csv or .png");

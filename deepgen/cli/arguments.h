@@ -27,6 +27,8 @@ struct Arguments {
   std::string hide;              // complete: cells to forget first (bottom, top, left, right or a share)
   std::string ais = "standard";  // schedule of annealed importance sampling
   std::int64_t chains = 100;     // of annealed importance sampling
+  bool features = false;         // evaluate: also what encode is worth
+  std::int64_t feature_rows = 10000;  // training rows of these classifiers at most
   std::int64_t columns = 0;      // pictures in a row of a grid
   double budget_seconds = 0;     // reproduce; 0: no limit
   std::string results;           // reproduce: folder of recorded results

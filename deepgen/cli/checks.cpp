@@ -59,6 +59,8 @@ void check_arguments(const Arguments& a) {
   check_name("--device", "device", a.device, {"cpu", "cuda"});
   check_name("--split", "split", a.split, {"train", "valid", "test"});
   if (a.verb == "score" || a.verb == "evaluate") annealing_schedule(a.ais);
+  if (a.features && a.split == "train")
+    fail_usage("--features", "expected --split valid or test: the classifiers learn from the train part");
   if (a.verb == "models" && !a.subject.empty()) Settings known(a.subject);
   if (a.verb == "train" && a.out.empty()) fail_usage("--out", "expected the folder of the run, got nothing");
   if (a.verb == "reproduce" && a.subject.empty() && !a.markdown) fail_no_recipe("");

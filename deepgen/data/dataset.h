@@ -1,7 +1,9 @@
 // A data set in memory: bytes stay bytes until a batch is made.
 #pragma once
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -51,6 +53,35 @@ class Dataset {
   // samples.
   nlohmann::ordered_json describe() const;
 };
+
+// A function of rows [B, D] over the rows `index` of a part, some thousands at a time, so that memory stays
+// bounded: what it gives for each row, [index.size, ...]. At least one row; what comes out carries no graph.
+template <class F>
+Tensor map_rows(const Split& split, const std::vector<std::int64_t>& index, const Rng& rng, F function) {
+  constexpr std::size_t chunk = 2000;
+  Tensor all;
+  for (std::size_t first = 0; first < index.size(); first += chunk) {
+    const std::size_t last = std::min(first + chunk, index.size());
+    const std::vector<std::int64_t> some(index.begin() + static_cast<std::ptrdiff_t>(first),
+                                         index.begin() + static_cast<std::ptrdiff_t>(last));
+    const Tensor part = function(Dataset::rows(split, some, rng.fork({first}))).detach();
+    if (!all.defined()) {  // in place, where joining the parts would hold everything twice
+      std::vector<std::int64_t> sizes = part.sizes().vec();
+      sizes[0] = static_cast<std::int64_t>(index.size());
+      all = at::empty(sizes, part.options());
+    }
+    all.narrow(0, static_cast<std::int64_t>(first), part.size(0)).copy_(part);
+  }
+  return all;
+}
+
+// The same over all its rows, in their order.
+template <class F>
+Tensor map_rows(const Split& split, const Rng& rng, F function) {
+  std::vector<std::int64_t> index(static_cast<std::size_t>(split.rows()));
+  std::iota(index.begin(), index.end(), std::int64_t{0});
+  return map_rows(split, index, rng, std::move(function));
+}
 
 // Reads, splits, binarises and transforms. `allow_missing`: NaN cells pass (completion), else they are
 // refused with row and column. `learnt`: a transform to use in place of one fitted to this file (a trained

@@ -11,18 +11,6 @@
 namespace deepgen {
 namespace {
 
-constexpr std::int64_t chunk = 2000;
-
-// A function of rows over a whole split, chunk by chunk.
-template <class F>
-Tensor over_rows(const Split& split, const Rng& rng, F function) {
-  std::vector<Tensor> parts;
-  for (std::int64_t first = 0; first < split.rows(); first += chunk)
-    parts.push_back(function(Dataset::rows(split, first, std::min(chunk, split.rows() - first),
-                                           rng.fork({static_cast<std::uint64_t>(first)}))));
-  return at::cat(parts);
-}
-
 // `count` rows drawn at random: files are often sorted.
 Tensor random_rows(const Split& split, std::int64_t count, const Rng& rng) {
   std::vector<std::int64_t> index = rng.fork({0}).permutation(split.rows());
@@ -32,7 +20,7 @@ Tensor random_rows(const Split& split, std::int64_t count, const Rng& rng) {
 
 Score row_score(const char* metric, const Split& split, ScoreKind kind, const Tensor& values,
                 std::string how) {
-  const RowMean mean = mean_over_rows(values);
+  const RowMean mean = mean_map_rows(values);
   Score score;
   score.metric = metric, score.split = split.name, score.kind = kind;
   score.value = mean.mean, score.standard_error = mean.standard_error, score.rows = mean.rows;
@@ -52,9 +40,8 @@ Score log_prob_score(const Tensor& log_probs, const Split& split, const Normalis
 }
 
 // -log p(x | decode(encode(x))) of Bernoulli means for binary data, computed from clamped means, and the
-// squared distance for all others: proxies, not likelihoods.
-Tensor reconstruction_error(CanEncode& encoder, CanDecode& decoder, const Tensor& all, bool binary) {
-  const Tensor x = complete_rows_only(all);
+// squared distance for all others: proxies, not likelihoods. NaN for rows with missing cells.
+Tensor reconstruction_error(CanEncode& encoder, CanDecode& decoder, const Tensor& x, bool binary) {
   const Tensor decoded = decoder.decode(encoder.encode(x)).to(at::kDouble), truth = x.to(at::kDouble);
   if (!binary) return (decoded - truth).square().sum(1);
   const Tensor mean = decoded.clamp(1e-7, 1 - 1e-7);
@@ -75,8 +62,9 @@ void add_proxies(Model& model, const Split& split, bool binary, const Rng& rng, 
   auto* encoder = as<CanEncode>(model);
   auto* decoder = as<CanDecode>(model);
   if (!encoder || !decoder) return;
-  const Tensor errors = over_rows(
+  Tensor errors = map_rows(
       split, rng, [&](const Tensor& x) { return reconstruction_error(*encoder, *decoder, x, binary); });
+  errors = errors.masked_select(errors.isnan().logical_not());
   if (errors.size(0) == 0) return;
   Score score = row_score("reconstruction_error", split, ScoreKind::proxy, errors,
                           binary ? "cross entropy between a case and the decoded mean of its code"
@@ -128,9 +116,9 @@ Normaliser split_normaliser(Model& model, const Split& split, const AnnealingPla
   Rng own = rng.fork({2});
   Normaliser result = normaliser_of(model, plan, random_rows(split, plan.chains, rng), own, observer);
   bool estimated = false;
-  over_rows(split, rng, [&](const Tensor& x) {
+  map_rows(split, rng, [&](const Tensor& x) {
     estimated = estimated || estimates_gaps(*as<HasFreeEnergy>(model), x);
-    return at::zeros({1});
+    return at::zeros({x.size(0)});
   });
   if (!estimated) return result;
   result.kind = ScoreKind::estimate;
@@ -141,7 +129,7 @@ Normaliser split_normaliser(Model& model, const Split& split, const AnnealingPla
 
 Tensor log_prob_rows(Model& model, const Split& split, const Normaliser& normaliser, const Rng& rng) {
   std::int64_t first = 0;
-  Tensor rows = over_rows(split, rng, [&](const Tensor& x) {
+  Tensor rows = map_rows(split, rng, [&](const Tensor& x) {
     model.check_data(x, split.name, first);
     Rng own = rng.fork({8, static_cast<std::uint64_t>(first)});
     first += x.size(0);
@@ -189,7 +177,7 @@ std::function<std::optional<ValidationScore>(Model&)> validation_score(const Dat
       log_z = anneal_forward(*annealed, annealing_schedule("quick"), chains, own, silent).value;
     }
     std::uint64_t number = 0;
-    const Tensor rows = over_rows(data.valid, rng, [&](const Tensor& x) {
+    const Tensor rows = map_rows(data.valid, rng, [&](const Tensor& x) {
       Rng own = rng.fork({2, number++});
       return log_unnormalised(model, x, log_z, {"quick", 5}, own);
     });

@@ -12,7 +12,7 @@
 namespace deepgen {
 namespace {
 
-constexpr std::int64_t chunk = 2000, slice = 50, block = 10000;
+constexpr std::int64_t slice = 50, block = 10000;
 
 struct PictureShape {
   std::int64_t channels, height, width;
@@ -48,15 +48,6 @@ Tensor run_chain(HasChain& chain, Tensor x, std::int64_t steps, const Tensor& kn
       throw Error(ErrorKind::interrupted, what, "stopped by request; nothing was written");
   }
   return x;
-}
-
-template <class F>
-Tensor over_split(const Split& split, const Rng& rng, F function) {
-  std::vector<Tensor> parts;
-  for (std::int64_t first = 0; first < split.rows(); first += chunk)
-    parts.push_back(function(Dataset::rows(split, first, std::min(chunk, split.rows() - first),
-                                           rng.fork({static_cast<std::uint64_t>(first)}))));
-  return at::cat(parts);
 }
 
 }  // namespace
@@ -115,7 +106,7 @@ Tensor complete_rows(Model& model, const Tensor& x, std::int64_t steps, Rng& rng
 Tensor encode_rows(Model& model, const Split& split, const Rng& rng) {
   auto* encoder = as<CanEncode>(model);
   if (!encoder) fail_usage("encode", "this model has no code");
-  return over_split(split, rng, [&](const Tensor& x) {
+  return map_rows(split, rng, [&](const Tensor& x) {
     model.check_data(x, split.name);
     return encoder->encode(x);
   });
@@ -125,7 +116,7 @@ Tensor reconstruct_rows(Model& model, const Split& split, const Rng& rng) {
   auto* encoder = as<CanEncode>(model);
   auto* decoder = as<CanDecode>(model);
   if (!encoder || !decoder) fail_usage("reconstruct", "this model cannot both encode and decode");
-  return over_split(split, rng, [&](const Tensor& x) {
+  return map_rows(split, rng, [&](const Tensor& x) {
     model.check_data(x, split.name);
     return decoder->decode(encoder->encode(x));
   });

@@ -4,6 +4,7 @@
 #include "deepgen/cli/commands/commands.h"
 #include "deepgen/cli/commands/console.h"
 #include "deepgen/core/error.h"
+#include "deepgen/evaluate/features.h"
 #include "deepgen/tasks/tasks.h"
 
 namespace deepgen {
@@ -134,7 +135,12 @@ void evaluate_command(const Arguments& arguments) {
   if (recorded) run.folder.read_run();  // a damaged one is an error before the work
   warn_of_binarisation(run, data, observer);
   Rng rng(arguments.seed);
-  const std::vector<Score> scores = evaluate_model(*run.model, data, arguments.split, plan, rng, observer);
+  std::vector<Score> features;  // before the annealing: what they refuse should be said at once
+  if (arguments.features)
+    features =
+        feature_scores(*run.model, data, arguments.split, {arguments.feature_rows}, rng.fork({7}), observer);
+  std::vector<Score> scores = evaluate_model(*run.model, data, arguments.split, plan, rng, observer);
+  scores.insert(scores.end(), features.begin(), features.end());
   const nlohmann::ordered_json result = evaluation_json(run.checkpoint.model, data, arguments.split, scores);
   if (arguments.json) {
     fmt::print("{}\n", result.dump(2));
