@@ -61,6 +61,8 @@ void check_arguments(const Arguments& a) {
   if (a.verb == "score" || a.verb == "evaluate") annealing_schedule(a.ais);
   if (a.verb == "models" && !a.subject.empty()) Settings known(a.subject);
   if (a.verb == "train" && a.out.empty()) fail_usage("--out", "expected the folder of the run, got nothing");
+  if (a.verb == "search" && a.out.empty())
+    fail_usage("--out", "expected the folder of the search, got nothing");
   if (a.verb == "reproduce" && a.subject.empty() && !a.markdown) fail_no_recipe("");
   check_ending(a);
   if (!a.data.empty()) check_data_spec(a.data);
