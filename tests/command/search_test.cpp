@@ -1,5 +1,7 @@
 // A search: complete in its record, blind to the test rows, the same however often it was interrupted.
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <thread>
 
@@ -82,10 +84,11 @@ TEST(Search, HalvesRoundByRound) {
   EXPECT_EQ(epochs, (std::vector<std::size_t>{2, 4, 8}));
   for (std::size_t r = 0; r + 1 < 3; ++r) {  // nobody who stayed behind was better than one who went on
     const Json &now = record["rounds"][r]["entrants"], &next = record["rounds"][r + 1]["entrants"];
-    for (const Json& number : now)
-      if (std::find(next.begin(), next.end(), number) == next.end())
-        for (const Json& other : next)
-          EXPECT_LE(score_in_round(record, number, r), score_in_round(record, other, r));
+    for (const Json& number : now) {
+      if (std::find(next.begin(), next.end(), number) != next.end()) continue;
+      for (const Json& other : next)
+        EXPECT_LE(score_in_round(record, number, r), score_in_round(record, other, r));
+    }
   }
   const Json& last = record["rounds"][2]["entrants"];
   for (const Json& number : last)
@@ -164,7 +167,8 @@ TEST(Search, AllRowsTrainTheBest) {
 TEST(Search, FailuresAreRecordedAndTheRestGoesOn) {
   const Workplace place;
   // A decay of 1000 at a rate of 1 multiplies the weights by -999 an update: beyond float32 within an epoch.
-  place.must("search rbm --out found --threads 1 --quiet --data " + std::string(bars) +
+  // And 2^40 states are too many for exact learning.
+  place.must("search rbm --out found --threads 1 --quiet --data " + std::string(glyphs) +
              " --try model.hidden=6|40 training.learning=pcd|exact training.decay=0|1000 --trials 8 "
              "--set training.rate=1 training.batch=20 training.gibbs_steps=1 training.epochs=2");
   const Json record = record_in(place);
@@ -188,7 +192,7 @@ TEST(Search, NothingThatSucceedsIsAnError) {
   expect_refused(
       place.run("search rbm --out found --threads 1 --quiet --trials 2 --data " + std::string(bars) +
                 " --set training.rate=1 training.decay=1000 training.batch=20 --try model.hidden=6|7"),
-      4, {"finite"});
+      4, {"smaller training.rate"});
 }
 
 std::size_t lines_in(const Workplace& place, const std::string& file) {

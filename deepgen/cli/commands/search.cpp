@@ -334,7 +334,7 @@ void Search::train_best() {
   const auto epochs = best.at("epochs").get<std::int64_t>();
   const double limit = std::max({left(), epoch_seconds(winner), 1e-3});  // an epoch in any case
   const double seconds = std::min(limit, epoch_seconds(winner) * static_cast<double>(epochs));
-  console_.message(fmt::format("best: trial {} ({}), trained anew for up to {} epochs{}; {} left",
+  console_.message(fmt::format("best: trial {} ({}), trained anew for up to {} epoch(s){}; {} left",
                                winner.number, combination_text(winner.settings), epochs,
                                a_.all_rows ? " on training and validation rows" : "", clock_text(seconds)));
   TrialObserver observer(console_, "the best", seconds);
