@@ -60,6 +60,7 @@ class CommandLine {
     app_.require_subcommand(0, 1);
     app_.get_formatter()->column_width(34);
     training();
+    searching();
     running();
     information();
   }
@@ -124,6 +125,26 @@ class CommandLine {
     again->add_flag("--json", a_.json, "print one JSON object");
     again->add_flag("--resume", a_.resume, "go on from the run's checkpoint");
     again->add_flag("--overwrite", a_.overwrite, "replace an earlier run in that folder");
+  }
+
+  void searching() {
+    CLI::App* sub = verb("search", "try settings, choose on the validation rows, train the best anew");
+    sub->add_option("MODEL", a_.subject, "a model (`deepgen models`) or a recipe (recipes/*.toml)")
+        ->required();
+    sub->add_option("--data", a_.data, "SPEC of the data; a recipe brings its own");
+    out_option(sub, "folder of the search: search.json, report.html, trials, best");
+    sub->add_option("--budget", budget, "time for all of it (90s, 20m, 1.5h)");
+    sub->add_option("--trials", a_.trials,
+                    "combinations to try; 16, or what the budget allows, when not given")
+        ->check(CLI::Range(1, 1000));
+    sub->add_option("--set", a_.settings,
+                    "settings of every trial: model.<option>=value or training.<option>=value")
+        ->allow_extra_args(true);
+    sub->add_option("--try", a_.tries, "values to choose from, as in training.rate=0.1|0.03|0.01")
+        ->allow_extra_args(true);
+    sub->add_flag("--all-rows", a_.all_rows, "train the best on the validation rows too, without patience");
+    sub->add_flag("--resume", a_.resume, "go on where the search was interrupted");
+    sub->add_flag("--json", a_.json, "print search.json on stdout");
   }
 
   void running() {

@@ -63,6 +63,8 @@ void check_arguments(const Arguments& a) {
     fail_usage("--features", "expected --split valid or test: the classifiers learn from the train part");
   if (a.verb == "models" && !a.subject.empty()) Settings known(a.subject);
   if (a.verb == "train" && a.out.empty()) fail_usage("--out", "expected the folder of the run, got nothing");
+  if (a.verb == "search" && a.out.empty())
+    fail_usage("--out", "expected the folder of the search, got nothing");
   if (a.verb == "reproduce" && a.subject.empty() && !a.markdown) fail_no_recipe("");
   check_ending(a);
   if (!a.data.empty()) check_data_spec(a.data);

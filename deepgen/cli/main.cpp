@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "deepgen/cli/arguments.h"
+#include "deepgen/cli/search_space.h"
 #include "deepgen/core/error.h"
 
 namespace {
@@ -31,6 +32,7 @@ int main(int argc, char** argv) {
     const deepgen::ParsedArguments parsed = deepgen::parse_arguments(argc, argv);
     const deepgen::Arguments& arguments = parsed.arguments;
     if (arguments.verb == "train") deepgen::plan_training(arguments);
+    if (arguments.verb == "search") deepgen::plan_search(arguments);
     if (arguments.verb == "reproduce" && !arguments.markdown) deepgen::plan_reproduction(arguments);
     if (!parsed.done && !deepgen::run_without_torch(arguments)) return run_library(argc, argv);
     deepgen::finish_output();

@@ -56,7 +56,8 @@ TEST(Readme, CommandsRunInOrder) {
   std::string skipped;
   for (const std::string& line : commands) {
     Words command = words(line.substr(0, line.find(" #")));
-    if (command.at(0) == "train") command.insert(command.end(), {"--set", "training.epochs=1"});
+    if (command.at(0) == "train" || command.at(0) == "search")
+      command.insert(command.end(), {"--set", "training.epochs=1"});
     const Result result = place.run(command);
     if (needs_what_is_absent(result))
       skipped += "\n" + line;

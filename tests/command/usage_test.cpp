@@ -8,8 +8,9 @@ namespace deepgen::command {
 namespace {
 
 constexpr double at_once = 0.1;  // seconds
-const std::vector<std::string> verbs = {"models",   "data",   "train",       "sample",    "score", "evaluate",
-                                        "complete", "encode", "reconstruct", "reproduce", "doctor"};
+const std::vector<std::string> verbs = {"models", "data",        "train",     "search",
+                                        "sample", "score",       "evaluate",  "complete",
+                                        "encode", "reconstruct", "reproduce", "doctor"};
 
 // The run with the shortest time of at most five: other work on the machine lengthens some.
 Result fastest(const Words& arguments) {
@@ -46,6 +47,8 @@ TEST(Help, NamesEveryVerb) {
 TEST(Help, OfAVerbNamesItsArguments) {
   expect_help("train --help",
               {"MODEL", "--data", "--out", "--set", "--seed", "--threads", "--device", "--resume"});
+  expect_help("search --help",
+              {"MODEL", "--data", "--out", "--budget", "--trials", "--set", "--try", "--resume", "--json"});
   expect_help("sample --help", {"RUN", "-n", "--out", "--given", "--seed"});
   expect_help("score --help", {"RUN", "--data", "--out"});
   expect_help("evaluate --help", {"RUN", "--data", "--split", "--json"});
@@ -93,6 +96,10 @@ TEST(Usage, UnknownNamesSuggestTheNearest) {
       {"data make glyhps --out x.npz", "'glyphs'"},
       {"train rbm --data glyphs --out run --set model.hiden=20", "'hidden'"},
       {"train rbm --data glyphs --out run --set training.epoch=2", "'epochs'"},
+      {"search rmb --data glyphs --out run --trials 2", "'rbm'"},
+      {"search rbm --data glyphs --out run --trials 2 --try training.rat=1|2", "'rate'"},
+      {"search rbm --data glyphs --out run --trials 2 --try trainig.rate=1|2", "'training'"},
+      {"search rbm --data glyphs --out run --trials 2 --try training.optimiser=sgd|adma", "'adam'"},
       {"train rbm --data glyphs --out run --set modle.hidden=2", "'model'"},
       {"train rbm --data glyphs --out run --set training.optimiser=adma", "'adam'"},
       {"train rbm --data glyphs:binarise=threshold --out run", "'binarize'"},
@@ -141,11 +148,35 @@ TEST(Usage, SettingsAreCheckedByNameTypeAndRange) {
         {each.part});
 }
 
+TEST(Usage, ListsToTryAreChecked) {
+  const std::string search = "search rbm --data glyphs --out run --trials 2 ";
+  for (const Case& each : std::vector<Case>{
+           {"--try training.rate=", "got none"},
+           {"--try training.rate", "got none"},
+           {"--try rate=1|2", "training.<option>"},
+           {"--try training.rate=0.1|0.10", "twice"},
+           {"--try training.rate=0.1||0.2", "training.rate"},
+           {"--try training.rate=0.1|-1", "0 to 1000"},
+           {"--try model.hidden=5|0", "1 to 1000000"},
+           {"--try training.gibbs_steps=1|x", "gibbs_steps"},
+           {"--try training.rate=1|2 --try training.rate=3", "two"},
+           {"--set training.rate=1 --try training.rate=2|3", "--set"},
+           {"--try training.epochs=1|2", "--set"},
+           {"--trials 0", "--trials"},
+           {"--budget soon", "soon"},
+       })
+    expect_usage_error(words(search + each.line), {each.part});
+}
+
 TEST(Usage, WhatIsMissingIsNamed) {
   expect_usage_errors({
       {"train", "MODEL"},
       {"train rbm --data glyphs:binarize=threshold", "--out"},
       {"train rbm --out run", "--data"},
+      {"search", "MODEL"},
+      {"search rbm --data glyphs:binarize=threshold --trials 2", "--out"},
+      {"search rbm --out run --trials 2", "--data"},
+      {"search rbm --data glyphs:binarize=threshold --out run", "--budget"},
       {"train rbm --data", "--data"},
       {"sample", "RUN"},
       {"sample run", "--out"},

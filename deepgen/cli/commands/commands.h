@@ -12,6 +12,7 @@
 namespace deepgen {
 
 void train_command(const Arguments& arguments);
+void search_command(const Arguments& arguments);
 void reproduce_command(const Arguments& arguments);
 void sample_command(const Arguments& arguments);
 void score_command(const Arguments& arguments);
@@ -35,9 +36,10 @@ OpenRun open_run(const std::string& path);
 Dataset load_data_for(const OpenRun& run, const std::string& spec, bool allow_missing = false);
 
 // Trains as planned into a folder; returns how it went. Shared by train and reproduce.
-// The folder is changed only when the new run is known to be able to start.
+// The folder is changed only when the new run is known to be able to start. Without `pictures` the run is
+// quicker: none are drawn, neither on the way nor at its end.
 TrainingResult train_into(const RunFolder& folder, const TrainingPlan& plan, bool resume, const Dataset& data,
-                          Observer& observer, double budget_seconds = 0);
+                          Observer& observer, double budget_seconds = 0, bool pictures = true);
 
 // How scores name a split: a file with one matrix has all its rows in each.
 std::string split_label(const Dataset& data, const std::string& split);

@@ -132,10 +132,12 @@ void record_failure(const RunFolder& folder, nlohmann::ordered_json run, const s
 
 // The end of a run's record, its pictures and its report.
 void finish_run(const RunFolder& folder, nlohmann::ordered_json run, const Dataset& data, std::uint64_t seed,
-                const TrainingResult& result) {
-  const OpenRun used = open_run(folder.name());
-  draw_pictures(folder, *used.model, data, "samples", seed);
-  draw_completions(folder, *used.model, data, seed);
+                const TrainingResult& result, bool pictures) {
+  if (pictures) {
+    const OpenRun used = open_run(folder.name());
+    draw_pictures(folder, *used.model, data, "samples", seed);
+    draw_completions(folder, *used.model, data, seed);
+  }
   run["status"] = result.interrupted ? "interrupted" : "done";
   if (result.stopped_early) run["stopped_early"] = "no better validation score for training.patience epochs";
   run["training_seconds"] = result.seconds;
@@ -147,7 +149,7 @@ void finish_run(const RunFolder& folder, nlohmann::ordered_json run, const Datas
 }  // namespace
 
 TrainingResult train_into(const RunFolder& folder, const TrainingPlan& plan, bool resume, const Dataset& data,
-                          Observer& observer, double budget_seconds) {
+                          Observer& observer, double budget_seconds, bool pictures) {
   const bool validated = plan.settings.training.patience > 0;
   if (validated && data.valid.rows() == 0)
     fail_usage("training.patience",
@@ -165,7 +167,7 @@ TrainingResult train_into(const RunFolder& folder, const TrainingPlan& plan, boo
   if (resumed) folder.truncate_metrics(checkpoint.stage, checkpoint.step);
   if (validated) trainer.validate = validation_score(data, plan.seed);
   trainer.after_epoch = [&](Model& now, std::int64_t epoch) {
-    if (is_milestone(epoch, epochs))
+    if (pictures && is_milestone(epoch, epochs))
       draw_pictures(folder, now, data, fmt::format("samples-{:04}", epoch), plan.seed);
   };
   trainer.save = [&](const Checkpoint& now, bool best) { folder.write_checkpoint(now, best); };
@@ -180,7 +182,7 @@ TrainingResult train_into(const RunFolder& folder, const TrainingPlan& plan, boo
     record_failure(folder, run, error);
     throw;
   }
-  finish_run(folder, run, data, plan.seed, result);
+  finish_run(folder, run, data, plan.seed, result, pictures);
   return result;
 }
 
