@@ -205,6 +205,18 @@ void find_oscillation(const Judge& judge, std::vector<std::string>& found) {
                   score.name, noise, gained));
 }
 
+// Weights grow while a model learns, and shrink by much only after they were thrown too far.
+void find_overshoot(const Lines& lines, std::vector<std::string>& found) {
+  const Trace weights = trace_of(lines, "weight_norm");
+  if (weights.size() < fewest_for_trend) return;
+  const std::size_t largest = best_epoch(weights);
+  if (largest > weights.size() / 3 || weights.y.back() > weights.y[largest] * 2 / 3) return;
+  found.push_back(fmt::format(
+      "The weights were largest at epoch {:.0f} (norm {:.4g}) and have shrunk to {:.4g} since: the first "
+      "updates went too far. Try a smaller training.rate.",
+      weights.epoch[largest], weights.y[largest], weights.y.back()));
+}
+
 void find_units(const Lines& lines, std::vector<std::string>& found) {
   constexpr double many = 0.2;  // of the hidden units
   const double dead = number_at(lines.back(), "dead_units"), on = number_at(lines.back(), "saturated_units");
@@ -273,6 +285,7 @@ std::vector<std::string> findings_of_stage(const Lines& lines) {
     const bool fell = find_fall(judge, lines, found);
     find_gap(judge, lines, found);
     if (!fell) find_oscillation(judge, found);
+    if (found.empty()) find_overshoot(lines, found);
   }
   find_units(lines, found);
   find_chains(lines, found);

@@ -187,7 +187,7 @@ TrainingResult Trainer::run(Observer& observer) {
     interrupted = !s.finished && observer.stop_requested();
   }
   if (interrupted && save) {
-    survive(observer, [&] { s.check_tensors(); });  // not their size: that is looked at in its own time
+    s.return_if_not_finite();
     save(checkpoint(), false);
   }
   const TrainingResult result{.steps = s.step,

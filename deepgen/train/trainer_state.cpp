@@ -97,6 +97,7 @@ void Trainer::State::prepare() {
   for (const Slice& slice : flat->slices()) parameters += static_cast<double>(slice.size);
   norm = std::sqrt(sum_of_squares(flat->values.data_ptr<float>(), flat->values.numel()));
   usual_norm = std::max({norm, std::sqrt(parameters), 1.0});
+  if (options.rollbacks > 0) copy_present(start);
 }
 
 void Trainer::State::set_slices() {
@@ -204,7 +205,8 @@ void Trainer::State::lose(const std::string& seen, const std::string& phase) con
 }
 
 void Trainer::State::check_finite(const std::string& name, double value, const std::string& phase) const {
-  if (!std::isfinite(value)) lose(fmt::format("{} is {}", name, value), phase);
+  if (!std::isfinite(value))
+    lose(fmt::format("{} is {}", name, std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf"), phase);
 }
 
 void Trainer::State::check_parameters() {
@@ -234,44 +236,68 @@ void Trainer::State::check_epoch(const Metrics& metrics) {
 
 // ---------------------------------------------------------------- good states
 
-void Trainer::State::keep_good() {
-  if (options.rollbacks == 0) return;
+void Trainer::State::copy_present(GoodState& into) const {
   torch::NoGradGuard no_graph;
   for (const auto& [name, tensor] : tensors()) {
-    const auto kept = good.tensors.find(name);
-    if (kept == good.tensors.end())
-      good.tensors[name] = tensor.detach().clone();
+    const auto kept = into.tensors.find(name);
+    if (kept == into.tensors.end())
+      into.tensors[name] = tensor.detach().clone();
     else
       kept->second.copy_(tensor);
   }
-  good.updates = optimiser->counts();
-  good.stage = stage, good.step = step, good.epochs_without_better = epochs_without_better;
+  into.updates = optimiser->counts();
+  into.stage = stage, into.step = step, into.epochs_without_better = epochs_without_better;
 }
 
-const nlohmann::ordered_json& Trainer::State::roll_back(const std::string& seen) {
+void Trainer::State::keep_good() {
+  if (options.rollbacks > 0) copy_present(good);
+}
+
+bool Trainer::State::good_is_doomed() const {
+  if (rollbacks.empty()) return false;
+  const auto place = [&](const char* s, const char* at) {
+    const nlohmann::ordered_json& last = rollbacks.back();
+    return std::pair(last.at(s).get<int>(), last.at(at).get<std::int64_t>());
+  };
+  return place("to_stage", "to_step") == std::pair(good.stage, good.step) &&
+         std::pair(stage, step) <= place("stage", "step");
+}
+
+void Trainer::State::return_to(const GoodState& to) {
   torch::NoGradGuard no_graph;
+  for (const auto& [name, tensor] : tensors()) Tensor(tensor).copy_(to.tensors.at(name));
+  flat->gradients.zero_();  // as after a resume
+  optimiser->counts() = to.updates;
+  stage = to.stage, step = to.step, epochs_without_better = to.epochs_without_better;
+  norm = std::sqrt(sum_of_squares(flat->values.data_ptr<float>(), flat->values.numel()));
+}
+
+void Trainer::State::return_if_not_finite() {
+  try {
+    check_tensors();
+  } catch (const Lost&) {
+    if (!may_roll_back()) throw;
+    return_to(good);
+  }
+}
+
+void Trainer::State::roll_back(const std::string& seen) {
   const int lost_stage = stage;
   const std::int64_t lost_step = step;
-  for (auto& [name, tensor] : tensors()) Tensor(tensor).copy_(good.tensors.at(name));
-  flat->gradients.zero_();  // as after a resume
-  optimiser->counts() = good.updates;
-  stage = good.stage, step = good.step, epochs_without_better = good.epochs_without_better;
-  norm = std::sqrt(sum_of_squares(flat->values.data_ptr<float>(), flat->values.numel()));
+  return_to(good_is_doomed() ? start : good);
+  keep_good();
   rollbacks.emplace_back();  // from here on the rate is half
   const double rate = rate_at(stage, step);
-  const std::string where = stage == lost_stage ? fmt::format("step {}", step)
-                                                : fmt::format("step {} of stage {}", step, stage_name(stage));
-  rollbacks.back() = {{"event", "rollback"},
-                      {"number", rollbacks.size()},
-                      {"stage", lost_stage},
-                      {"epoch", static_cast<double>(lost_step) / static_cast<double>(batches())},
-                      {"step", lost_step},
-                      {"to_stage", stage},
-                      {"to_step", step},
-                      {"rate", rate},
-                      {"message", fmt::format("{}: back to {} with half the rate ({:.4g}); {} of {} times",
-                                              seen, where, rate, rollbacks.size(), options.rollbacks)}};
-  return rollbacks.back();
+  std::string where = fmt::format("step {}", step);
+  if (stage != lost_stage) where += " of stage " + stage_name(stage);
+  const std::string message = fmt::format("{}: back to {} with half the rate ({:.4g}); {} of {} times", seen,
+                                          where, rate, rollbacks.size(), options.rollbacks);
+  rollbacks.back() = {
+      {"event", "rollback"}, {"number", rollbacks.size()},
+      {"stage", lost_stage}, {"epoch", static_cast<double>(lost_step) / static_cast<double>(batches())},
+      {"step", lost_step},   {"to_stage", stage},
+      {"to_step", step},     {"rate", rate},
+      {"message", message}};
 }
 
 // ---------------------------------------------------------------- resuming
@@ -287,6 +313,10 @@ void Trainer::State::restore_state(const nlohmann::ordered_json& state, const st
     rollbacks.clear();
     if (state.contains("rollbacks"))
       rollbacks = state["rollbacks"].get<std::vector<nlohmann::ordered_json>>();
+    for (const nlohmann::ordered_json& each : rollbacks) {
+      for (const char* name : {"stage", "step", "to_stage", "to_step"}) each.at(name).get<std::int64_t>();
+      each.at("message").get<std::string>();
+    }
   } catch (const nlohmann::json::exception&) {
     fail_data(path, "the metadata entry 'state' is malformed");
   }

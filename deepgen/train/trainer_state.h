@@ -62,7 +62,7 @@ struct Trainer::State {
   std::optional<double> best;
   std::int64_t epochs_without_better = 0;
   bool finished = false, stopped_early = false;
-  GoodState good;
+  GoodState start, good;                          // the state at step 0, and the last good one
   std::vector<nlohmann::ordered_json> rollbacks;  // one record for each time
   double usual_norm = 1, norm = 0;                // of the parameters: to be expected, and as last checked
 
@@ -101,12 +101,18 @@ struct Trainer::State {
 
   bool is_sensible() const;  // the parameters are not so large that one would not want to return here
   void keep_good();          // the present state, which has been checked, becomes the one to return to
+  void copy_present(GoodState& into) const;
+  bool good_is_doomed() const;  // it was returned to before, and training was lost again no later
   bool good_is_present() const { return good.stage == stage && good.step == step; }
   bool may_roll_back() const {
     return good.stage >= 0 && static_cast<std::int64_t>(rollbacks.size()) < options.rollbacks;
   }
-  // Back to the last good state with half the rate; what happened, as a record.
-  const nlohmann::ordered_json& roll_back(const std::string& seen);
+  void return_to(const GoodState& to);
+  // What is written must be finite. Losses are looked for at fixed steps, so a stop between two of them is no
+  // rollback: the run goes on from the good state as it was and is lost again in its own time.
+  void return_if_not_finite();
+  // Back to the last good state, or to the start, with half the rate; adds a record of what happened.
+  void roll_back(const std::string& seen);
   void restore_state(const nlohmann::ordered_json& state, const std::string& path);
   // The place of the good state of a checkpoint, where it holds one beside the present.
   void restore_good(const nlohmann::ordered_json& state, const std::string& path);
