@@ -8,5 +8,6 @@ file(GLOB DEEPGEN_TORCH_SOURCES CONFIGURE_DEPENDS
   deepgen/evaluate/*.cpp deepgen/tasks/*.cpp deepgen/cli/commands/*.cpp)
 # Settings and schedules are torch-free although their folders are not: the command's front resolves them.
 list(APPEND DEEPGEN_CORE_SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/deepgen/train/settings.cpp
+  ${CMAKE_CURRENT_SOURCE_DIR}/deepgen/train/findings.cpp
   ${CMAKE_CURRENT_SOURCE_DIR}/deepgen/evaluate/schedule.cpp)
-list(FILTER DEEPGEN_TORCH_SOURCES EXCLUDE REGEX "train/settings.cpp$|evaluate/schedule.cpp$")
+list(FILTER DEEPGEN_TORCH_SOURCES EXCLUDE REGEX "train/(settings|findings).cpp$|evaluate/schedule.cpp$")

@@ -32,12 +32,6 @@ struct Arguments {
   std::int64_t columns = 0;      // pictures in a row of a grid
   double budget_seconds = 0;     // reproduce; 0: no limit
   std::string results;           // reproduce: folder of recorded results
-  std::string hide;                // complete: cells to forget first (bottom, top, left, right or a share)
-  std::string ais = "standard";    // schedule of annealed importance sampling
-  std::int64_t chains = 100;       // of annealed importance sampling
-  std::int64_t columns = 0;        // pictures in a row of a grid
-  double budget_seconds = 0;       // reproduce, search; 0: no limit
-  std::string results;             // reproduce: folder of recorded results
   std::vector<std::string> tries;  // search --try, as written
   std::int64_t trials = 0;         // search; 0: as many as the budget allows
   bool all_rows = false;           // search: the best is trained on the validation rows too

@@ -180,6 +180,17 @@ std::string line(const Series& series, std::size_t number, const Frame& frame) {
   return fmt::format(R"(<path class="line series-{}" d="{}"/>{})", number, path, dots);
 }
 
+// Marks beside the curves stand at the border.
+std::string mark_lines(const Chart& chart, const Frame& frame) {
+  std::string svg;
+  for (const double mark : chart.marks) {
+    if (!std::isfinite(mark)) continue;
+    const double x = frame.across(std::clamp(mark, frame.x.low, frame.x.high));
+    svg += fmt::format(R"(<path class="mark" d="M{:.1f} {}V{:.1f}"/>)", x, top, chart_height - bottom);
+  }
+  return svg;
+}
+
 }  // namespace
 
 std::vector<double> round_ticks(double low, double high, int wanted, double smallest_step) {
@@ -221,6 +232,7 @@ std::string svg_chart(const Chart& chart) {
                      frame.left - 4, top - 4, chart_width - right - frame.left + 8,
                      chart_height - bottom - top + 8, frame.left - 4, top - 4,
                      chart_width - right - frame.left + 8, chart_height - bottom - top + 8);
+  svg += mark_lines(chart, frame);
   for (std::size_t i = 0; i < chart.series.size(); ++i) svg += line(chart.series[i], i, frame);
   return svg + "</svg></svg>";
 }

@@ -16,6 +16,7 @@ struct Chart {
   std::string title;  // read out by screen readers; drawn by the caller
   std::string x_label;
   std::vector<Series> series;
+  std::vector<double> marks = {};  // places on the x axis with something to notice: vertical lines
 };
 
 // Round numbers (1, 2 or 5 times a power of ten apart, at least `smallest_step`) that lie in [low, high];

@@ -60,8 +60,9 @@ std::string fact_name(std::string name) {
 }
 
 std::string heading(const Json& run) {
-  static const std::set<std::string> elsewhere = {
-      "model", "title", "status", "warnings", "scores", "evaluations", "evaluation", "options", "proxies"};
+  static const std::set<std::string> elsewhere = {"model",   "title",       "status",     "warnings",
+                                                  "scores",  "evaluations", "evaluation", "options",
+                                                  "proxies", "findings",    "rollbacks"};
   const std::string model = text_at(run, "model"), title = text_at(run, "title"),
                     status = text_at(run, "status");
   std::string html =
@@ -161,7 +162,8 @@ std::string report_html(const nlohmann::ordered_json& record,
   html += fmt::format("<title>{}</title>\n<style>{}</style></head>\n<body><main>\n",
                       escape_html(model.empty() ? "deepgen run" : model + " - deepgen run"),
                       report::style_sheet());
-  html += report::heading(run) + report::warnings_section(run, curve);
+  html += report::heading(run) + report::warnings_section(run, report::without_events(curve));
+  html += report::findings_section(run);
   html += report::scores_section(run) + report::curves_section(run, curve);
   html += report::pictures_section(pictures) + report::options_section(run, help);
   html +=

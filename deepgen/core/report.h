@@ -24,13 +24,16 @@ struct ReportPicture {
 //   model, title, data       the heading
 //   status                   anything but "done" is shown as a warning
 //   warnings                 array of sentences
+//   findings                 array of sentences, shown in a box at the top; an empty one is good news
+//   rollbacks                array of records with a `message`, shown below them
 //   scores                   array as in `evaluate --json`; an entry may carry its own `split` and `data`
 //   evaluations              array of whole objects of `evaluate --json`, or a single one under `evaluation`
 //   options                  object of groups: {"model": {...}, "training": {...}}
 //   proxies                  names of metrics to mark as proxies, beside those known (reconstruction,
 //   pseudo-...)
 // and every other entry becomes a fact of the heading under its own name; *seconds and *_bytes get units.
-// `curve` holds the lines of metrics.jsonl; `help` maps "model.hidden" to its help text.
+// `curve` holds the lines of metrics.jsonl, where records with an `event` become marks in the charts; `help`
+// maps "model.hidden" to its help text.
 std::string report_html(const nlohmann::ordered_json& run, const std::vector<nlohmann::ordered_json>& curve,
                         const std::vector<ReportPicture>& pictures,
                         const std::map<std::string, std::string>& help = {});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -60,8 +61,22 @@ Series series_of(const std::vector<Json>& curve, const std::string& name, const 
   return series;
 }
 
+// Where on the axis events happened: between the lines around them where these are numbered.
+std::vector<double> marks_of(const std::vector<Json>& curve, const std::string& axis) {
+  std::vector<double> marks;
+  double records = 0;
+  for (const Json& line : curve) {
+    if (!line.contains("event"))
+      ++records;
+    else
+      marks.push_back(axis == "record" ? records + 0.5 : number_at(line, axis));
+  }
+  return marks;
+}
+
 // One chart for each metric, in the order of first appearance, with its splits as series.
-std::vector<Chart> charts_of(const Json& run, const std::vector<Json>& curve) {
+std::vector<Chart> charts_of(const Json& run, const std::vector<Json>& all) {
+  const std::vector<Json> curve = without_events(all);
   const std::string axis = x_axis(curve);
   std::vector<std::string> names, metrics;
   for (const Json& line : curve) {
@@ -73,11 +88,12 @@ std::vector<Chart> charts_of(const Json& run, const std::vector<Json>& curve) {
       if (std::find(metrics.begin(), metrics.end(), metric) == metrics.end()) metrics.push_back(metric);
     }
   }
+  const std::vector<double> marks = marks_of(all, axis);
   std::vector<Chart> charts;
   for (const std::string& metric : metrics) {
     std::string title = metric;
     std::replace(title.begin(), title.end(), '_', ' ');
-    Chart chart{title + (is_proxy(run, metric) ? " (proxy)" : ""), axis, {}};
+    Chart chart{title + (is_proxy(run, metric) ? " (proxy)" : ""), axis, {}, marks};
     for (const std::string& name : names) {
       const auto [base, split] = metric_and_split(name);
       if (base != metric) continue;
@@ -102,6 +118,13 @@ std::string legend(const Chart& chart) {
 }
 
 }  // namespace
+
+std::vector<Json> without_events(const std::vector<Json>& curve) {
+  std::vector<Json> lines;
+  std::copy_if(curve.begin(), curve.end(), std::back_inserter(lines),
+               [](const Json& line) { return !line.contains("event"); });
+  return lines;
+}
 
 std::string curves_section(const Json& run, const std::vector<Json>& curve) {
   const std::vector<Chart> charts = charts_of(run, curve);

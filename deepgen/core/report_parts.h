@@ -31,6 +31,11 @@ std::vector<Json> all_scores(const Json& run);
 std::string scores_section(const Json& run);
 std::vector<std::string> score_warnings(const Json& run);
 
+// What was found in the curves, and each rollback; "" when the run has no entry `findings`.
+std::string findings_section(const Json& run);
+// The lines of a curve without the records of events.
+std::vector<Json> without_events(const std::vector<Json>& curve);
+
 std::string curves_section(const Json& run, const std::vector<Json>& curve);
 std::vector<std::string> curve_warnings(const std::vector<Json>& curve);
 

@@ -26,6 +26,12 @@ dt { color: var(--soft); font-size: .85rem; }
 .warnings { margin-top: 1.5rem; padding: .8rem 1rem; border-left: 4px solid var(--bad); background: var(--panel); }
 .warnings h2 { margin: 0 0 .3rem; color: var(--bad); font-size: 1rem; }
 .warnings ul { padding-left: 1.1rem; overflow-wrap: anywhere; }
+.findings { margin-top: 1.5rem; padding: .8rem 1rem; border-left: 4px solid var(--blue); background: var(--panel); }
+.findings.calm { border-left-color: var(--good); }
+.findings h2 { margin: 0 0 .3rem; font-size: 1rem; }
+.findings p { margin: 0; }
+.findings ul { padding-left: 1.1rem; overflow-wrap: anywhere; }
+.findings .quiet { font-size: .88rem; }
 .wide { overflow-x: auto; }
 table { width: 100%; border-collapse: collapse; font-size: .92rem; }
 th, td { padding: .4rem .9rem .4rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
@@ -54,6 +60,7 @@ img { display: block; max-width: 100%; height: auto; margin-top: .5rem; image-re
 .axis { stroke: var(--soft); }
 .grid { stroke: var(--line); }
 .line { stroke: currentColor; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
+.mark { stroke: var(--bad); stroke-width: 1.5; stroke-dasharray: 2 3; }
 .dot { fill: currentColor; }
 .series-0 { color: var(--blue); }
 .series-1 { color: var(--orange); }

@@ -128,9 +128,9 @@ struct GatherBytes {
   Stream stream;
 };
 
-// One pass of stochastic gradient descent over [begin, end) of flat buffers; g = gradient + decay *
-// parameter. momentum buffer m (optional): m = momentum * m + g, parameter -= rate * m (or rate * (g +
-// momentum * m) with nesterov). average (optional): average += (1 - keep) * (parameter - average).
+// One pass of stochastic gradient descent over [begin, end) of flat buffers; g = gradient_scale * gradient +
+// decay * parameter. momentum buffer m (optional): m = momentum * m + g, parameter -= rate * m (or rate * (g
+// + momentum * m) with nesterov). average (optional): average += (1 - keep) * (parameter - average).
 struct SgdPass {
   float* parameter;
   const float* gradient;
@@ -138,9 +138,10 @@ struct SgdPass {
   float* average = nullptr;
   float rate, momentum = 0, decay = 0, keep = 0;
   bool nesterov = false;
+  float gradient_scale = 1;  // below 1: a clipped gradient
 };
 
-// Adam (Kingma and Ba 2015, algorithm 1): m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2,
+// Adam (Kingma and Ba 2015, algorithm 1) with the same g: m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2,
 // parameter -= rate_t * m / (sqrt(v) + epsilon_t), where the caller folds the bias corrections into
 // rate_t = rate * sqrt(1-b2^t) / (1-b1^t) and epsilon_t = epsilon * sqrt(1-b2^t).
 struct AdamPass {
@@ -150,6 +151,7 @@ struct AdamPass {
   float* second;
   float* average = nullptr;
   float rate, beta1, beta2, epsilon, decay = 0, keep = 0;
+  float gradient_scale = 1;
 };
 
 // sums[j] (+)= scale * sum_r input(r, j), for columns [begin, end), rows added in order (so: deterministic).

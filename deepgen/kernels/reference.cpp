@@ -171,7 +171,7 @@ void follow_average(float* average, float keep, std::int64_t i, float parameter)
 
 void sgd_pass(const SgdPass& pass, std::int64_t begin, std::int64_t end) {
   for (std::int64_t i = begin; i < end; ++i) {
-    const float g = pass.gradient[i] + pass.decay * pass.parameter[i];
+    const float g = pass.gradient_scale * pass.gradient[i] + pass.decay * pass.parameter[i];
     float step = g;
     if (pass.momentum_buffer) {
       float& m = pass.momentum_buffer[i];
@@ -185,7 +185,7 @@ void sgd_pass(const SgdPass& pass, std::int64_t begin, std::int64_t end) {
 
 void adam_pass(const AdamPass& pass, std::int64_t begin, std::int64_t end) {
   for (std::int64_t i = begin; i < end; ++i) {
-    const float g = pass.gradient[i] + pass.decay * pass.parameter[i];
+    const float g = pass.gradient_scale * pass.gradient[i] + pass.decay * pass.parameter[i];
     float &m = pass.first[i], &v = pass.second[i];
     m = pass.beta1 * m + (1 - pass.beta1) * g;
     v = pass.beta2 * v + (1 - pass.beta2) * g * g;

@@ -12,7 +12,8 @@ inline void follow_average(float* average, float keep, Float parameter, std::int
 template <bool full>
 inline void sgd_step(const SgdPass& pass, std::int64_t at, int left) {
   Float parameter = read<full>(pass.parameter + at, left);
-  const Float g = fused(all(pass.decay), parameter, read<full>(pass.gradient + at, left));
+  const Float gradient = all(pass.gradient_scale) * read<full>(pass.gradient + at, left);
+  const Float g = fused(all(pass.decay), parameter, gradient);
   Float step = g;
   if (pass.momentum_buffer) {
     const Float m = fused(all(pass.momentum), read<full>(pass.momentum_buffer + at, left), g);
@@ -34,7 +35,8 @@ void sgd_pass(const SgdPass& given, std::int64_t begin, std::int64_t end) {
 template <bool full>
 inline void adam_step(const AdamPass& pass, std::int64_t at, int left) {
   Float parameter = read<full>(pass.parameter + at, left);
-  const Float g = fused(all(pass.decay), parameter, read<full>(pass.gradient + at, left));
+  const Float gradient = all(pass.gradient_scale) * read<full>(pass.gradient + at, left);
+  const Float g = fused(all(pass.decay), parameter, gradient);
   const Float m = fused(all(pass.beta1), read<full>(pass.first + at, left), all(1 - pass.beta1) * g);
   const Float v = fused(all(pass.beta2), read<full>(pass.second + at, left), all(1 - pass.beta2) * g * g);
   write<full>(pass.first + at, m, left);

@@ -10,6 +10,8 @@ bool Model::decays(const std::string&, const Tensor& parameter) const { return p
 
 Metrics Model::diagnose(const Batch&, const Batch&, Rng&) { return {}; }
 
+std::string Model::lost(const Metrics&) { return ""; }
+
 void Model::check_data(const Tensor&, const std::string&, std::int64_t) const {}
 
 void Model::check_optimiser(const std::string&) const {}

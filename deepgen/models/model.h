@@ -63,6 +63,10 @@ class Model : public torch::nn::Module {
   // Numbers of the learning curve beyond the objective: dead units, gaps, proxies (marked so by their name).
   virtual Metrics diagnose(const Batch& train, const Batch& valid, Rng& rng);
 
+  // Why training is lost although every number is finite, from the last line of the learning curve; "" when
+  // it is not. The trainer then goes back to the last good state and halves the rate.
+  virtual std::string lost(const Metrics& diagnosis);
+
   // Rows of weights that are pictures of the input, [n, D], or undefined.
   virtual Tensor filters() { return {}; }
 

@@ -196,7 +196,8 @@ std::shared_ptr<Model> load_model(const Checkpoint& checkpoint, const std::strin
   used.tensors.clear();
   bool averaged = false;
   for (const auto& [name, tensor] : checkpoint.tensors) {
-    if (name.starts_with("optimiser.")) continue;  // of no use here; checked when training goes on
+    if (name.starts_with("optimiser.") || name.starts_with("good."))
+      continue;  // of no use here; checked when training goes on
     averaged = averaged || name.starts_with("average.");
     check_finite(name, tensor, path);
     used.tensors[name] = tensor;

@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "deepgen/kernels/kernels.h"
+#include "deepgen/train/norm.h"
 
 namespace deepgen {
 
@@ -31,7 +32,14 @@ Optimiser::Optimiser(const TrainingOptions& options, FlatParameters& flat) : opt
   if (options.average > 0) average_ = flat.values.clone();
 }
 
-void Optimiser::update(const std::vector<Slice>& slices, double rate) {
+double Optimiser::gradient_norm(const std::vector<Slice>& slices) const {
+  const float* gradients = flat_.gradients.data_ptr<float>();
+  double sum = 0;
+  for (const Slice& slice : slices) sum += sum_of_squares(gradients + slice.offset, slice.size);
+  return std::sqrt(sum);
+}
+
+void Optimiser::update(const std::vector<Slice>& slices, double rate, double scale) {
   // Neighbours that are treated alike are one pass; the padding between them is zero and stays zero.
   for (std::size_t i = 0; i < slices.size();) {
     std::size_t last = i;
@@ -40,13 +48,13 @@ void Optimiser::update(const std::vector<Slice>& slices, double rate) {
            slices[last + 1].decays == slices[i].decays &&
            counts_[slices[last + 1].name] == counts_[slices[i].name])
       ++last;
-    update_range(slices[i].offset, padded_end(last), slices[i].decays, rate, counts_[slices[i].name]);
+    update_range(slices[i].offset, padded_end(last), slices[i].decays, rate, scale, counts_[slices[i].name]);
     for (std::size_t k = i; k <= last; ++k) ++counts_[slices[k].name];
     i = last + 1;
   }
 }
 
-void Optimiser::update_range(std::int64_t begin, std::int64_t end, bool decays, double rate,
+void Optimiser::update_range(std::int64_t begin, std::int64_t end, bool decays, double rate, double scale,
                              std::int64_t count) {
   const double t = static_cast<double>(count);
   const float keep = static_cast<float>(std::min(options_.average, (1 + t) / (10 + t)));
@@ -66,7 +74,8 @@ void Optimiser::update_range(std::int64_t begin, std::int64_t end, bool decays, 
                         .beta2 = static_cast<float>(beta2),
                         .epsilon = static_cast<float>(1e-8 * correction2),
                         .decay = decay,
-                        .keep = keep};
+                        .keep = keep,
+                        .gradient_scale = static_cast<float>(scale)};
     parallel_ranges(end - begin, 0.6, grain, [&](std::int64_t from, std::int64_t to) {
       kernels().adam_pass(pass, begin + from, begin + to);
     });
@@ -80,7 +89,8 @@ void Optimiser::update_range(std::int64_t begin, std::int64_t end, bool decays, 
       .rate = static_cast<float>(rate),
       .momentum = static_cast<float>(options_.momentum),
       .decay = decay,
-      .keep = keep};
+      .keep = keep,
+      .gradient_scale = static_cast<float>(scale)};
   parallel_ranges(end - begin, 0.3, grain, [&](std::int64_t from, std::int64_t to) {
     kernels().sgd_pass(pass, begin + from, begin + to);
   });

@@ -169,17 +169,24 @@ std::vector<nlohmann::ordered_json> RunFolder::metrics() const {
   return parse_curve(read_text(path("metrics.jsonl")));
 }
 
-void RunFolder::truncate_metrics(std::int64_t stage, std::int64_t step) const {
+void RunFolder::truncate_metrics(std::int64_t stage, std::int64_t step,
+                                 const std::vector<nlohmann::ordered_json>& rollbacks) const {
   std::string kept;
+  std::size_t known = 0;  // records of rollbacks come in their order
   const auto whole = [&](const nlohmann::ordered_json& line, const char* key) {
     if (line.contains(key) && !line[key].is_number())
       fail_data(path("metrics.jsonl"), fmt::format("expected a number as {}", key));
     return line.value(key, std::int64_t{0});
   };
   for (const nlohmann::ordered_json& line : metrics()) {
+    if (line.contains("event")) {
+      if (known < rollbacks.size()) kept += rollbacks[known++].dump() + "\n";
+      continue;
+    }
     const std::int64_t line_stage = whole(line, "stage"), line_step = whole(line, "step");
     if (line_stage < stage || (line_stage == stage && line_step <= step)) kept += line.dump() + "\n";
   }
+  for (; known < rollbacks.size(); ++known) kept += rollbacks[known].dump() + "\n";
   write_text(path("metrics.jsonl"), kept);
 }
 

@@ -39,8 +39,10 @@ class RunFolder {
 
   void write_checkpoint(const Checkpoint& checkpoint, bool best) const;
   void append_metrics(const Metrics& metrics) const;
-  // Forgets lines of the learning curve later than this, so that a resumed run writes none twice.
-  void truncate_metrics(std::int64_t stage, std::int64_t step) const;
+  // Forgets lines of the learning curve later than this, so that a resumed run writes none twice, and makes
+  // its records of rollbacks the given ones.
+  void truncate_metrics(std::int64_t stage, std::int64_t step,
+                        const std::vector<nlohmann::ordered_json>& rollbacks = {}) const;
   std::vector<nlohmann::ordered_json> metrics() const;
 
   nlohmann::ordered_json read_run() const;  // run.json, checked as far as it is used, or an empty object

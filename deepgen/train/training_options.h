@@ -18,6 +18,8 @@ struct TrainingOptions : Options {
   std::int64_t patience = 0;
   std::int64_t checkpoint_every = 1;
   double beta2 = 0.999;
+  double clip = 0;
+  std::int64_t rollbacks = 5;
 
   void visit(OptionVisitor& v) override {
     v.field({"epochs", "passes over the training rows", 1, 1e7}, epochs);
@@ -45,6 +47,15 @@ struct TrainingOptions : Options {
              0, 1e6},
             patience);
     v.field({"checkpoint_every", "epochs between checkpoints", 1, 1e6}, checkpoint_every);
+    v.field(
+        {"clip", "longest gradient (Euclidean norm over a phase); a longer one is shortened to it; 0: any", 0,
+         1e9},
+        clip);
+    v.field({"rollbacks",
+             "how often training may go back to its last good state with half the rate when its numbers stop "
+             "being finite or sensible; 0: stop at once",
+             0, 100},
+            rollbacks);
   }
 };
 

@@ -55,7 +55,8 @@ struct Optimised {
                        .momentum = 0.9F,
                        .decay = 0.01F,
                        .keep = 0.95F,
-                       .nesterov = nesterov};
+                       .nesterov = nesterov,
+                       .gradient_scale = 0.75F};
     for (int i = 0; i < 3; ++i) table.sgd_pass(pass, 3, end());
   }
   void adam(const KernelTable& table, bool averaged) {
@@ -69,7 +70,8 @@ struct Optimised {
                         .beta2 = 0.99F,
                         .epsilon = 1e-6F,
                         .decay = 0.01F,
-                        .keep = 0.95F};
+                        .keep = 0.95F,
+                        .gradient_scale = 0.75F};
     for (int i = 0; i < 3; ++i) table.adam_pass(pass, 3, end());
   }
 };
@@ -106,7 +108,7 @@ TEST_P(Passes, OptimisersEqualTheReference) {
 
 // The formulas of kernels.h in double, for one element.
 TEST_P(Passes, OptimisersEqualTheirFormulas) {
-  float p = 2, g = 0.5F, m = 0.25F, v = 0.09F, average = 1;
+  float p = 2, g = 2, m = 0.25F, v = 0.09F, average = 1;
   table.sgd_pass({.parameter = &p,
                   .gradient = &g,
                   .momentum_buffer = &m,
@@ -115,7 +117,8 @@ TEST_P(Passes, OptimisersEqualTheirFormulas) {
                   .momentum = 0.8F,
                   .decay = 0.05F,
                   .keep = 0.9F,
-                  .nesterov = true},
+                  .nesterov = true,
+                  .gradient_scale = 0.25F},
                  0, 1);
   const double m1 = 0.8 * 0.25 + (0.5 + 0.05 * 2), p1 = 2 - 0.1 * ((0.5 + 0.05 * 2) + 0.8 * m1);
   EXPECT_NEAR(m, m1, 1e-6);
@@ -130,7 +133,8 @@ TEST_P(Passes, OptimisersEqualTheirFormulas) {
                    .beta1 = 0.8F,
                    .beta2 = 0.9F,
                    .epsilon = 0.01F,
-                   .decay = 0.05F},
+                   .decay = 0.05F,
+                   .gradient_scale = 0.25F},
                   0, 1);
   const double m2 = 0.8 * 0.25 + 0.2 * 0.6, v2 = 0.9 * 0.09 + 0.1 * 0.36;
   EXPECT_NEAR(m, m2, 1e-6);

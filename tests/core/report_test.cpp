@@ -199,6 +199,40 @@ TEST(Report, WarnsInWords) {
   }
 }
 
+TEST(Report, ShowsFindingsAtTheTop) {
+  Json run = small_run();
+  EXPECT_FALSE(contains(report_html(run, small_curve(), {}), "class=\"findings"));
+  run["findings"] = Json::array();
+  EXPECT_TRUE(contains(report_html(run, small_curve(), {}), "No problems found"));
+  run["findings"] = Json::array({"The <rate> is too high."});
+  run["rollbacks"] = Json::array({{{"message", "back to step 200"}}});
+  const std::string page = report_html(run, small_curve(), {});
+  const std::size_t finding = page.find("The &lt;rate&gt; is too high."),
+                    event = page.find("back to step 200");
+  EXPECT_LT(finding, event);
+  EXPECT_LT(event, page.find("<h2>Scores"));
+  EXPECT_EQ(unbalanced_tag(page), "");
+  run["findings"] = "text", run["rollbacks"] = 3;
+  EXPECT_EQ(unbalanced_tag(report_html(run, small_curve(), {})), "");
+}
+
+TEST(Report, EventsAreMarksAndNoMetrics) {
+  std::vector<Json> curve = small_curve();
+  const std::string before = report_html(small_run(), curve, {});
+  curve.insert(curve.begin() + 1,
+               Json({{"event", "rollback"}, {"number", 1}, {"epoch", 1.5}, {"step", 15}, {"rate", 0.5}}));
+  curve.push_back({{"event", "rollback"}, {"epoch", nullptr}});  // broken: no mark
+  const std::string page = report_html(small_run(), curve, {});
+  EXPECT_FALSE(contains(before, "class=\"mark\""));
+  std::size_t marks = 0;
+  for (std::size_t at = 0; (at = page.find("class=\"mark\"", at)) != std::string::npos; ++at) ++marks;
+  EXPECT_EQ(marks, 2U) << "one in each of the two charts";
+  EXPECT_FALSE(contains(page, "number</figcaption>"));
+  EXPECT_FALSE(contains(page, "not finite"));
+  EXPECT_TRUE(contains(page, ">epoch</text>"));
+  expect_finite_drawings(page);
+}
+
 TEST(Report, CurveReaderForgivesOnlyALastLineCutShort) {
   EXPECT_EQ(parse_curve("").size(), 0U);
   EXPECT_EQ(parse_curve("{\"a\":1}\n\n{\"a\":2}").size(), 2U);

@@ -1,5 +1,6 @@
 // The trainer with a toy whose gradients are known: turns, optimisers against plain formulas, stages, stops.
 #include "deepgen/core/observer.h"
+#include "deepgen/train/norm.h"
 #include "tests/library/runs.h"
 
 namespace deepgen {
@@ -120,7 +121,7 @@ TEST(Turns, HaveNoiseOfTheirOwn) {
 // ---------------------------------------------------------------- optimisers in plain double precision
 
 struct Plain {
-  double rate = 0.1, momentum = 0, decay = 0, beta2 = 0.999, average = 0;
+  double rate = 0.1, momentum = 0, decay = 0, beta2 = 0.999, average = 0, clip = 0;
   bool adam = false;
   std::string schedule = "constant";
 };
@@ -136,12 +137,18 @@ void replay(const ToyRun& run, const Plain& plain, Named& p, Named& averages) {
     const Turn& turn = run.model->turns[t];
     const double progress = real(turn.step) / real(steps[turn.stage] - 1);
     const double rate = plain.schedule == "linear" ? plain.rate * (1 - progress) : plain.rate;
+    double squares = 0;
+    for (const std::string& name : names_of_turn(turn))
+      for (const double g : run.model->gradients_seen[t].at(name)) squares += g * g;
+    const bool clips = plain.clip > 0 && std::sqrt(squares) > plain.clip;
+    const double scale = clips ? plain.clip / std::sqrt(squares) : 1;
     for (const std::string& name : names_of_turn(turn)) {
       Doubles& x = p[name];
       first[name].resize(x.size()), second[name].resize(x.size());
       const int done = count[name]++;
       for (std::size_t i = 0; i < x.size(); ++i) {
-        const double g = run.model->gradients_seen[t].at(name)[i] + (name == "W" ? plain.decay * x[i] : 0);
+        const double g =
+            scale * run.model->gradients_seen[t].at(name)[i] + (name == "W" ? plain.decay * x[i] : 0);
         double &m = first[name][i], &v = second[name][i];
         if (plain.adam) {
           const double b1 = plain.momentum > 0 ? plain.momentum : 0.9, b2 = plain.beta2;
@@ -186,6 +193,8 @@ INSTANTIATE_TEST_SUITE_P(
         Recipe{"sgd", {}, {}}, Recipe{"momentum", {"training.momentum=0.9"}, {.momentum = 0.9}},
         Recipe{"decay", {"training.momentum=0.5", "training.decay=0.2"}, {.momentum = 0.5, .decay = 0.2}},
         Recipe{"schedule", {"training.schedule=linear"}, {.schedule = "linear"}},
+        Recipe{"clip", {"training.clip=2.5", "training.decay=0.2"}, {.decay = 0.2, .clip = 2.5}},
+        Recipe{"clip_adam", {"training.optimiser=adam", "training.clip=0.3"}, {.clip = 0.3, .adam = true}},
         Recipe{"average", {"training.average=0.95"}, {.average = 0.95}},
         Recipe{"adam", {"training.optimiser=adam"}, {.adam = true}},
         Recipe{"adam_own",
@@ -216,6 +225,41 @@ TEST(OptimiserPass, TouchesOnlyTheSlicesInTurn) {
   for (const Slice& slice : flat.slices()) {
     EXPECT_EQ(slice.offset % 16, 0) << slice.name;
     EXPECT_TRUE(FlatParameters::view(flat.values, slice).is_alias_of(flat.values));
+  }
+}
+
+TEST(Clip, ChangesNothingBelowTheNorm) {
+  ToyRun plain({"training.momentum=0.5"}), clipped({"training.momentum=0.5", "training.clip=1000"});
+  StopAfter never;
+  plain.trainer->run(never);
+  clipped.trainer->run(never);
+  expect_equal_runs(frozen(clipped.trainer->checkpoint()), frozen(plain.trainer->checkpoint()), "clip 1000");
+}
+
+// The sizes leave a ragged end in every place: of a lane, of a block, of a thread's share.
+TEST(Clip, SumOfSquaresIsTheSameOnAnyNumberOfThreads) {
+  for (const std::int64_t n : {1, 7, 8, 4095, 4096, 4097, 300001}) {
+    Rng rng(3);
+    const Tensor x = normal_tensor({n}, 1, rng);
+    long double wanted = 0;
+    for (const double v : doubles(x)) wanted += static_cast<long double>(v) * v;
+    double one = 0, two = 0;
+    {
+      const Threads threads(1);
+      one = sum_of_squares(x.data_ptr<float>(), n);
+    }
+    {
+      const Threads threads(2);
+      two = sum_of_squares(x.data_ptr<float>(), n);
+    }
+    EXPECT_EQ(one, two) << n;
+    EXPECT_NEAR(one, static_cast<double>(wanted), 1e-12 * static_cast<double>(wanted)) << n;
+  }
+  for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
+    Tensor x = at::zeros({5000});
+    x[4999] = bad;
+    EXPECT_FALSE(all_finite(x));
+    EXPECT_TRUE(all_finite(x.narrow(0, 0, 4999)));
   }
 }
 
@@ -267,7 +311,7 @@ TEST(ToyResume, AfterAnyStepOfAnyStageIsBitEqual) {
 }
 
 TEST(NonFinite, MetricStopsTheRunNamingItsPlace) {
-  ToyRun run({});
+  ToyRun run({"training.rollbacks=0"});
   std::vector<Checkpoint> saved;
   run.trainer->save = [&](const Checkpoint& c, bool) { saved.push_back(frozen(c)); };
   run.model->bad_step = 6;

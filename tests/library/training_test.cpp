@@ -171,6 +171,8 @@ TEST_P(ThreadCount, ChangesNothingInAdamWithAverage) {
            "training.sparsity=0.1"});
 }
 
+TEST_P(ThreadCount, ChangesNothingInClippedGradients) { compare({"training.clip=0.05"}); }
+
 TEST(ThreadCountExact, ChangesNothingInEnumeration) {
   const Dataset set = random_bits(50, 40, 5);
   const Assignments assignments = {"training.learning=exact", "model.hidden=11", "training.epochs=2"};

@@ -8,6 +8,7 @@
 #include "deepgen/core/html.h"
 #include "deepgen/core/version.h"
 #include "deepgen/tasks/tasks.h"
+#include "deepgen/train/findings.h"
 
 namespace deepgen {
 namespace {
@@ -117,14 +118,30 @@ bool resume_from(const RunFolder& folder, Trainer& trainer, Observer& observer, 
   return true;
 }
 
+// What the learning curve says about the training so far.
+void add_findings(const RunFolder& folder, nlohmann::ordered_json& run) {
+  const std::vector<nlohmann::ordered_json> curve = folder.metrics();
+  run["rollbacks"] = nlohmann::ordered_json::array();
+  for (const nlohmann::ordered_json& line : curve)
+    if (line.contains("event")) run["rollbacks"].push_back(line);
+  run["findings"] = findings(curve);
+}
+
+void tell_findings(const nlohmann::ordered_json& run, Observer& observer) {
+  if (run["findings"].empty()) observer.message("no problems found in the learning curves");
+  for (const auto& finding : run["findings"]) observer.message(finding.get<std::string>());
+}
+
 // Notes in the run why it failed, as far as the disk allows: the error that is reported is the first one.
 void record_failure(const RunFolder& folder, nlohmann::ordered_json run, const std::exception& error) {
   const std::string what = error.what();
   run["status"] = "failed";
   run["warnings"] = nlohmann::ordered_json::array({what.substr(0, what.find('\n'))});
-  for (const bool report : {false, true}) {
+  const std::function<void()> steps[] = {[&] { add_findings(folder, run); }, [&] { folder.write_run(run); },
+                                         [&] { folder.write_report(); }};
+  for (const auto& step : steps) {
     try {
-      report ? folder.write_report() : folder.write_run(run);
+      step();
     } catch (const std::exception&) {
     }
   }
@@ -132,7 +149,7 @@ void record_failure(const RunFolder& folder, nlohmann::ordered_json run, const s
 
 // The end of a run's record, its pictures and its report.
 void finish_run(const RunFolder& folder, nlohmann::ordered_json run, const Dataset& data, std::uint64_t seed,
-                const TrainingResult& result, bool pictures) {
+                const TrainingResult& result, bool pictures, Observer& observer) {
   if (pictures) {
     const OpenRun used = open_run(folder.name());
     draw_pictures(folder, *used.model, data, "samples", seed);
@@ -142,8 +159,10 @@ void finish_run(const RunFolder& folder, nlohmann::ordered_json run, const Datas
   if (result.stopped_early) run["stopped_early"] = "no better validation score for training.patience epochs";
   run["training_seconds"] = result.seconds;
   run["peak_memory_bytes"] = peak_memory_bytes();
+  add_findings(folder, run);
   folder.write_run(run);
   folder.write_report();
+  tell_findings(run, observer);
 }
 
 }  // namespace
@@ -164,13 +183,16 @@ TrainingResult train_into(const RunFolder& folder, const TrainingPlan& plan, boo
   Checkpoint checkpoint;
   const bool resumed = resume && resume_from(folder, trainer, observer, checkpoint);
   folder.begin(resumed);
-  if (resumed) folder.truncate_metrics(checkpoint.stage, checkpoint.step);
+  if (resumed) folder.truncate_metrics(checkpoint.stage, checkpoint.step, trainer.rollbacks());
   if (validated) trainer.validate = validation_score(data, plan.seed);
   trainer.after_epoch = [&](Model& now, std::int64_t epoch) {
     if (pictures && is_milestone(epoch, epochs))
       draw_pictures(folder, now, data, fmt::format("samples-{:04}", epoch), plan.seed);
   };
   trainer.save = [&](const Checkpoint& now, bool best) { folder.write_checkpoint(now, best); };
+  trainer.rolled_back = [&](const nlohmann::ordered_json& event) {
+    folder.truncate_metrics(event.at("to_stage"), event.at("to_step"), trainer.rollbacks());
+  };
   const nlohmann::ordered_json run = describe_run(plan, data, "training");
   folder.write_run(run);
   RecordingObserver recording(observer, folder);
@@ -182,7 +204,7 @@ TrainingResult train_into(const RunFolder& folder, const TrainingPlan& plan, boo
     record_failure(folder, run, error);
     throw;
   }
-  finish_run(folder, run, data, plan.seed, result, pictures);
+  finish_run(folder, run, data, plan.seed, result, pictures, observer);
   return result;
 }
 

@@ -1,0 +1,63 @@
+#include "deepgen/train/row_order.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "deepgen/core/error.h"
+
+namespace deepgen {
+namespace {
+
+std::vector<double> checked_weights(const Split& split) {
+  const Tensor dense = split.weights.to(at::kDouble).contiguous();
+  const std::string who = fmt::format("weights of {}", split.name);
+  if (dense.dim() != 1 || dense.size(0) != split.rows())
+    fail_data(who, fmt::format("expected one for each of {} rows, got {}", split.rows(), dense.numel()));
+  std::vector<double> weights(dense.data_ptr<double>(), dense.data_ptr<double>() + dense.numel());
+  double total = 0;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (!(weights[i] >= 0) || !std::isfinite(weights[i]))
+      fail_data(who, fmt::format("expected a number of 0 or more, got {} at row {}", weights[i], i));
+    total += weights[i];
+  }
+  if (!(total > 0)) fail_data(who, "expected a weight above 0, got none: no row counts");
+  return weights;
+}
+
+// Points offset, offset + 1, ... below N are laid over the rows, each as wide as N times its share of the
+// weights; the rows they fall on, in order.
+std::vector<std::int64_t> systematic_rows(const std::vector<double>& weights, double offset) {
+  double total = 0, reached = 0;
+  for (const double w : weights) total += w;
+  std::vector<std::int64_t> drawn;
+  const auto rows = static_cast<double>(weights.size());
+  std::int64_t last = 0;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (weights[i] == 0) continue;
+    last = static_cast<std::int64_t>(i);
+    reached += weights[i];
+    const double end = reached / total * rows;
+    while (drawn.size() < weights.size() && static_cast<double>(drawn.size()) + offset < end)
+      drawn.push_back(last);
+  }
+  drawn.resize(weights.size(), last);  // where rounding left the end a little short
+  return drawn;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> row_order(const Split& split, const Rng& rng) {
+  Rng own = rng;
+  std::vector<std::int64_t> order = own.permutation(split.rows());
+  if (!split.weights.defined() || order.empty()) return order;
+  const std::vector<double> weights = checked_weights(split);
+  // Equal weights by name: rounding must not repeat a row.
+  if (std::all_of(weights.begin(), weights.end(), [&](double w) { return w == weights[0]; })) return order;
+  const std::vector<std::int64_t> drawn = systematic_rows(weights, rng.fork({1}).uniform());
+  for (std::int64_t& row : order) row = drawn[static_cast<std::size_t>(row)];
+  return order;
+}
+
+}  // namespace deepgen
