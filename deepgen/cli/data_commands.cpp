@@ -8,6 +8,7 @@
 #include "deepgen/cli/arguments.h"
 #include "deepgen/core/error.h"
 #include "deepgen/core/file_bytes.h"
+#include "deepgen/data/files/array_bytes.h"
 #include "deepgen/data/files/known_sets.h"
 #include "deepgen/data/files/npz.h"
 #include "deepgen/data/generated/generated.h"
@@ -33,7 +34,7 @@ void describe_array(const std::string& name, const Array& array) {
   fmt::print("  {:<16}[{}] {}\n", name, fmt::join(array.shape, ", "), dtype_name(array.type));
 }
 
-// "no, yes", "clerk, farmer, nurse, ... (6)", "16 to 97.5, mean 41.2, deviation 17.9".
+// "'no', 'yes'", "'clerk', 'farmer', ... (6)", "16 to 97.5, mean 41.2, deviation 17.9".
 std::string column_text(const TableColumn& column) {
   constexpr std::size_t few = 4;
   if (column.kind == "count") return fmt::format("{:g} to {:g}", column.low, column.high);
@@ -43,9 +44,8 @@ std::string column_text(const TableColumn& column) {
   if (column.kind == "constant" && column.values.empty()) return "all missing";
   if (column.kind == "labels" && column.values.empty()) return "whole numbers";
   const std::size_t count = column.values.size();
-  const std::vector<std::string> first(
-      column.values.begin(), column.values.begin() + static_cast<std::ptrdiff_t>(std::min(count, few)));
-  const std::string text = fmt::format("{}", fmt::join(first, ", "));
+  std::string text;
+  for (std::size_t i = 0; i < std::min(count, few); ++i) text += (i > 0 ? ", " : "") + shown(column.values[i]);
   return count > few ? fmt::format("{}, ... ({})", text, count) : text;
 }
 
@@ -54,20 +54,24 @@ void describe_table(const RawSet& set, const DataOptions& options) {
   const RowParts parts = split_rows(file.rows(), options, set.name);
   const TableSchema schema =
       infer_table(set.name, file, parts.train, stated_kinds(options, set.name, file.names));
-  fmt::print("  {} rows: {} train, {} valid, {} test; {} columns, {} for a model, values {}\n", file.rows(),
-             parts.train.size(), parts.valid.size(), parts.test.size(), file.columns, schema.width(),
+  fmt::print("{}: {}\n  {} rows: {} train, {} valid, {} test; {} columns, {} for a model, values {}\n", set.name,
+             set.description, file.rows(), parts.train.size(), parts.valid.size(), parts.test.size(), file.columns, schema.width(),
              schema.values());
   std::size_t longest = 4;
   for (const TableColumn& column : schema.columns) longest = std::max(longest, column.name.size());
   for (const TableColumn& column : schema.columns) {
     const std::string missing =
         column.missing > 0 ? fmt::format("; {:.1f} % missing", 100 * column.missing) : "";
-    fmt::print("  {:<{}}  {:<12}{}{}\n", plain_text(column.name), longest, column.kind,
-               plain_text(column_text(column)), missing);
+    const std::string name = plain_text(column.name), text = plain_text(column_text(column));
+    if (text.empty())
+      fmt::print("  {:<{}}  {}\n", name, longest, column.kind);
+    else
+      fmt::print("  {:<{}}  {:<12}{}{}\n", name, longest, column.kind, text, missing);
   }
 }
 
 void describe_set(const RawSet& set) {
+  fmt::print("{}: {}\n", set.name, set.description);
   for (const auto& [name, array] : set.arrays) describe_array(name, array);
   if (!set.case_shape.empty()) fmt::print("  a case is [{}]", fmt::join(set.case_shape, ", "));
   if (!set.values.empty()) fmt::print(", values {}", set.values);
@@ -78,7 +82,6 @@ void show_info(const std::string& text) {
   const DataSpec spec = parse_data_spec(text);
   const DataOptions options = check_spec(spec);
   const RawSet set = read_set(spec);
-  fmt::print("{}: {}\n", set.name, set.description);
   set.table ? describe_table(set, options) : describe_set(set);
   if (set.values == "grey")
     fmt::print(

@@ -85,7 +85,6 @@ DrawSums draw(const Task& task, const Arguments& arguments, Rng& rng, Observer& 
     const Tensor rows =
         complete_rows(*task.run.model, task.x, arguments.steps, rng, observer, task.data.groups);
     sums.add(units(rows));
-    if (arguments.draws > 1) observer.message(fmt::format("draw {} of {}", k + 1, arguments.draws));
   }
   return sums;
 }

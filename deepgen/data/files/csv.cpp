@@ -14,8 +14,8 @@
 namespace deepgen {
 
 std::string quoted_name(const std::string& name) {
-  // A first byte above ASCII might be taken for a byte-order mark, and nothing at all for an empty line.
-  const bool plain = !name.empty() && static_cast<unsigned char>(name[0]) < 0x80;
+  // These first bytes might be taken for a byte-order mark, and nothing at all for an empty line.
+  const bool plain = !name.empty() && std::string_view("\xef\xfe\xff").find(name[0]) == std::string::npos;
   const std::string cell = quoted_cell(name);
   return plain || cell.starts_with('"') ? cell : '"' + cell + '"';
 }

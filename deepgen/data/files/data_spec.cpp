@@ -137,8 +137,9 @@ std::vector<std::string> stated_kinds(const DataOptions& options, const std::str
     stated = kind;
   };
   for (const auto& [kind, text] : table_options(options))
-    if (!text.empty() && kind != "header")
+    if (!text.empty() && kind != "header" && kind != "weight")
       for (const std::string& name : listed(text)) state(kind, name);
+  if (!options.weight.empty()) state("weight", options.weight);
   if (options.has_labels()) state("labels", options.labels);
   return kinds;
 }
