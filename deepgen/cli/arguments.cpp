@@ -195,6 +195,17 @@ class CommandLine {
         ->default_val(1000)
         ->check(CLI::Range(1, 10000000));
 
+    complete
+        ->add_option("--draws", a_.draws,
+                     "independent completions of each row; written is the mean of the draws of a cell (a count "
+                     "rounded), or the most frequent value of a binary or categorical one")
+        ->default_val(1)
+        ->check(CLI::Range(1, 100000));
+    complete->add_option(
+        "--spread", a_.spread,
+        "FILE.csv or .npy: how unsure each completed cell is, from the draws: their standard deviation, or "
+        "1 - share of the most frequent value (binary, categorical); empty (NaN) for known cells");
+
     CLI::App* encode = verb("encode", "features of every row");
     run_argument(encode), data_option(encode), out_option(encode, "FILE.npy or .csv");
     CLI::App* reconstruct = verb("reconstruct", "rows after encoding and decoding");
@@ -217,7 +228,7 @@ class CommandLine {
     CLI::App* make = data->add_subcommand("make", "write a generated set to a file");
     make->add_option("NAME", a_.subject, "a generated set, with options: glyphs:seed=7,train=1000")
         ->required();
-    out_option(make, "FILE.npz");
+    out_option(make, "FILE.npz, or FILE.csv of a table");
   }
 
   Arguments& a_;

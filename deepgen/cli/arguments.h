@@ -25,6 +25,8 @@ struct Arguments {
   std::int64_t rows = 1, between = 1000;  // pictures: rows of samples, steps between them
   std::int64_t limit = std::numeric_limits<std::int64_t>::max();  // complete -n: rows at most
   std::string hide;              // complete: cells to forget first (bottom, top, left, right or a share)
+  std::int64_t draws = 1;        // complete: of each missing cell
+  std::string spread;            // complete: file of how much they differ
   std::string ais = "standard";  // schedule of annealed importance sampling
   std::int64_t chains = 100;     // of annealed importance sampling
   bool features = false;         // evaluate: also what encode is worth

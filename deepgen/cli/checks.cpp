@@ -27,13 +27,21 @@ void check_ending(const Arguments& a) {
   static const std::map<std::string, Names> endings = {
       {"sample", {".png", ".npy", ".csv"}},      {"score", {".npy", ".csv"}},
       {"complete", {".npy", ".csv", ".png"}},    {"encode", {".npy", ".csv"}},
-      {"reconstruct", {".npy", ".csv", ".png"}}, {"data make", {".npz"}}};
+      {"reconstruct", {".npy", ".csv", ".png"}}, {"data make", {".npz", ".csv"}}};
   const auto found = endings.find(a.verb);
   if (found == endings.end()) return;
   for (const std::string& ending : found->second)
     if (a.out.ends_with(ending)) return;
   fail_usage("--out",
              fmt::format("expected a file that ends in {}, got '{}'", fmt::join(found->second, ", "), a.out));
+}
+
+void check_spread(const Arguments& a) {
+  if (a.spread.empty()) return;
+  if (!a.spread.ends_with(".csv") && !a.spread.ends_with(".npy"))
+    fail_usage("--spread", fmt::format("expected a file that ends in .csv or .npy, got '{}'", a.spread));
+  if (a.spread == a.out) fail_usage("--spread", "expected another file than --out");
+  if (a.draws < 2) fail_usage("--spread", "expected --draws 2 or more: one draw does not differ from itself");
 }
 
 void check_data_spec(const std::string& text) {
@@ -67,6 +75,7 @@ void check_arguments(const Arguments& a) {
     fail_usage("--out", "expected the folder of the search, got nothing");
   if (a.verb == "reproduce" && a.subject.empty() && !a.markdown) fail_no_recipe("");
   check_ending(a);
+  check_spread(a);
   if (!a.data.empty()) check_data_spec(a.data);
 }
 

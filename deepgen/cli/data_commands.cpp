@@ -7,6 +7,8 @@
 
 #include "deepgen/cli/arguments.h"
 #include "deepgen/core/error.h"
+#include "deepgen/core/file_bytes.h"
+#include "deepgen/data/files/array_bytes.h"
 #include "deepgen/data/files/known_sets.h"
 #include "deepgen/data/files/npz.h"
 #include "deepgen/data/generated/generated.h"
@@ -32,14 +34,55 @@ void describe_array(const std::string& name, const Array& array) {
   fmt::print("  {:<16}[{}] {}\n", name, fmt::join(array.shape, ", "), dtype_name(array.type));
 }
 
-void show_info(const std::string& text) {
-  const DataSpec spec = parse_data_spec(text);
-  const RawSet set = read_set(spec);
+// "'no', 'yes'", "'clerk', 'farmer', ... (6)", "16 to 97.5, mean 41.2, deviation 17.9".
+std::string column_text(const TableColumn& column) {
+  constexpr std::size_t few = 4;
+  if (column.kind == "count") return fmt::format("{:g} to {:g}", column.low, column.high);
+  if (column.kind == "real")
+    return fmt::format("{:g} to {:g}, mean {:.4g}, deviation {:.4g}", column.low, column.high, column.mean,
+                       column.deviation);
+  if (column.kind == "constant" && column.values.empty()) return "all missing";
+  if (column.kind == "labels" && column.values.empty()) return "whole numbers";
+  const std::size_t count = column.values.size();
+  std::string text;
+  for (std::size_t i = 0; i < std::min(count, few); ++i) text += (i > 0 ? ", " : "") + shown(column.values[i]);
+  return count > few ? fmt::format("{}, ... ({})", text, count) : text;
+}
+
+void describe_table(const RawSet& set, const DataOptions& options) {
+  const CsvCells& file = *set.table;
+  const RowParts parts = split_rows(file.rows(), options, set.name);
+  const TableSchema schema =
+      infer_table(set.name, file, parts.train, stated_kinds(options, set.name, file.names));
+  fmt::print("{}: {}\n  {} rows: {} train, {} valid, {} test; {} columns, {} for a model, values {}\n", set.name,
+             set.description, file.rows(), parts.train.size(), parts.valid.size(), parts.test.size(), file.columns, schema.width(),
+             schema.values());
+  std::size_t longest = 4;
+  for (const TableColumn& column : schema.columns) longest = std::max(longest, column.name.size());
+  for (const TableColumn& column : schema.columns) {
+    const std::string missing =
+        column.missing > 0 ? fmt::format("; {:.1f} % missing", 100 * column.missing) : "";
+    const std::string name = plain_text(column.name), text = plain_text(column_text(column));
+    if (text.empty())
+      fmt::print("  {:<{}}  {}\n", name, longest, column.kind);
+    else
+      fmt::print("  {:<{}}  {:<12}{}{}\n", name, longest, column.kind, text, missing);
+  }
+}
+
+void describe_set(const RawSet& set) {
   fmt::print("{}: {}\n", set.name, set.description);
   for (const auto& [name, array] : set.arrays) describe_array(name, array);
   if (!set.case_shape.empty()) fmt::print("  a case is [{}]", fmt::join(set.case_shape, ", "));
   if (!set.values.empty()) fmt::print(", values {}", set.values);
   fmt::print("\n");
+}
+
+void show_info(const std::string& text) {
+  const DataSpec spec = parse_data_spec(text);
+  const DataOptions options = check_spec(spec);
+  const RawSet set = read_set(spec);
+  set.table ? describe_table(set, options) : describe_set(set);
   if (set.values == "grey")
     fmt::print(
         "  for binary models say which binarisation: :binarize=threshold, static or dynamic; numbers under "
@@ -58,15 +101,22 @@ void show_info(const std::string& text) {
   }
 }
 
+void make_table(const GeneratedSet& set, const std::string& out) {
+  write_file(out, ByteView(reinterpret_cast<const std::uint8_t*>(set.table.data()), set.table.size()));
+  fmt::print(stderr, "wrote {}\n", out);
+}
+
 void make_data(const std::string& text, const std::string& out) {
   const DataSpec spec = parse_data_spec(text);
-  if (!out.ends_with(".npz"))
-    fail_usage("--out", fmt::format("expected a file that ends in .npz, got '{}'", out));
   std::vector<std::string> names;
   for (const GeneratedInfo& info : generated_sets()) names.push_back(info.name);
   if (std::find(names.begin(), names.end(), spec.name) == names.end())
     fail_usage("data make", unknown_name("generated set", spec.name, names));
   GeneratedSet set = generate(spec.name, spec.options);
+  const char* ending = set.table.empty() ? ".npz" : ".csv";
+  if (!out.ends_with(ending))
+    fail_usage("--out", fmt::format("expected a file that ends in {} for {}, got '{}'", ending, spec.name, out));
+  if (!set.table.empty()) return make_table(set, out);
   NamedArrays arrays;
   auto keep = [&](const char* name, Array& array) {
     if (!array.bytes.empty()) arrays[name] = std::move(array);

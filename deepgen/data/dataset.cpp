@@ -35,6 +35,8 @@ at::ScalarType torch_type(DType type) {
   return at::kByte;
 }
 
+}  // namespace
+
 Tensor to_tensor(const Array& array) {
   if (array.type == DType::u16) {  // torch has none: widen
     Tensor wide = at::empty(array.shape, at::kInt);
@@ -46,21 +48,14 @@ Tensor to_tensor(const Array& array) {
   return tensor;
 }
 
+namespace {
+
 // Cases as rows: bytes stay bytes, everything else becomes float32.
 Tensor to_rows(const Array& array, const std::string& what) {
   if (array.shape.empty() || array.rows() == 0) fail_data(what, "expected at least one row, got none");
   if (array.columns() == 0) fail_data(what, "expected at least one column, got none");
   Tensor tensor = to_tensor(array).reshape({array.rows(), array.columns()});
   return array.type == DType::u8 ? tensor : tensor.to(at::kFloat);
-}
-
-std::int64_t held_out(double asked, std::int64_t rows, std::int64_t left, const std::string& what) {
-  const double count =
-      std::floor(asked < 1 ? std::round(asked * static_cast<double>(rows) * 1e6) / 1e6 : asked);
-  if (count >= static_cast<double>(left))
-    fail_data(what,
-              fmt::format("expected fewer rows to hold out than the {} there are, got {}", left, count));
-  return static_cast<std::int64_t>(count);
 }
 
 // Moves the last `count` rows of train to another part.
@@ -84,9 +79,6 @@ void shuffle(Split& split, const Rng& rng) {
 
 void take_label_column(Split& split, std::int64_t column, const std::string& what) {
   if (!split.x.defined()) return;
-  if (column >= split.x.size(1))
-    fail_usage(what + " labels",
-               fmt::format("expected a column from 0 to {}, got {}", split.x.size(1) - 1, column));
   const Tensor labels = split.x.select(1, column).to(at::kDouble);
   const Tensor bad = at::logical_not(
       at::logical_and(labels == labels.round(), at::logical_and(labels >= 0, labels < most_classes)));
@@ -99,16 +91,6 @@ void take_label_column(Split& split, std::int64_t column, const std::string& wha
   const Tensor left = split.x.narrow(1, 0, column),
                right = split.x.narrow(1, column + 1, split.x.size(1) - column - 1);
   split.x = at::cat({left, right}, 1).contiguous();
-}
-
-void check_finite(const Split& split, const std::string& what, bool allow_missing) {
-  if (!split.x.defined() || !split.x.is_floating_point()) return;
-  const Tensor bad = allow_missing ? split.x.isinf() : split.x.isfinite().logical_not();
-  if (!bad.any().item<bool>()) return;
-  const Tensor first = bad.nonzero()[0];
-  fail_data(what, fmt::format("{} at row {}, column {} of {}; only complete takes missing (NaN) cells",
-                              allow_missing ? "infinite value" : "NaN or infinite value",
-                              first[0].item<std::int64_t>(), first[1].item<std::int64_t>(), split.name));
 }
 
 // "binary" when every value is 0 or 1, "grey" for other bytes and for reals within [0, 1], else "real".
@@ -167,11 +149,12 @@ void read_parts(Dataset& set, const RawSet& raw, const DataOptions& options) {
     if (part->rows() > 0 && part->x.size(1) != set.train.x.size(1))
       fail_data(set.name, fmt::format("expected {} columns in {}, as in train, got {}", set.train.x.size(1),
                                       part->name, part->x.size(1)));
-  if (options.labels >= 0)
-    for (Split* part : {&set.train, &set.valid, &set.test})
-      take_label_column(*part, options.labels, set.name);
-  if (options.labels >= 0 && options.labels < static_cast<std::int64_t>(set.column_names.size()))
-    set.column_names.erase(set.column_names.begin() + options.labels);
+  if (options.has_labels()) {
+    const std::int64_t column =
+        find_column(set.name + " labels", options.labels, set.column_names, set.train.x.size(1));
+    for (Split* part : {&set.train, &set.valid, &set.test}) take_label_column(*part, column, set.name);
+    if (!set.column_names.empty()) set.column_names.erase(set.column_names.begin() + column);
+  }
   // Rows to hold out are drawn at random where the user asks for them: files are often sorted.
   const std::int64_t all_rows = set.train.rows();
   if (options.test > 0 || (options.valid > 0 && raw.default_valid == 0))
@@ -211,13 +194,23 @@ void transform_set(Dataset& set, const DataOptions& options, const Rng& rng) {
   first.dequantised = options.dequantise;
   apply(first);
   set.transform = first;
+  // Each is fitted to what the ones before it have made.
   if (options.standardise) {
     Transform second;
     second.fit_standardise(set.train.x);
     apply(second);
     set.transform.mean = second.mean, set.transform.deviation = second.deviation;
   }
-  set.values = options.onehot && !options.standardise ? "binary" : "real";
+  if (options.whiten) {
+    Transform last;
+    last.fit_whiten(set.train.x, set.name);
+    apply(last);
+    last.dequantised = set.transform.dequantised;
+    last.mean = set.transform.mean, last.deviation = set.transform.deviation;
+    last.group_sizes = set.transform.group_sizes, last.group_minimum = set.transform.group_minimum;
+    set.transform = last;
+  }
+  set.values = options.onehot && !options.standardise && !options.whiten ? "binary" : "real";
   if (set.train.x.size(1) !=
       std::accumulate(set.shape.begin(), set.shape.end(), std::int64_t{1}, std::multiplies<>()))
     set.shape = {set.train.x.size(1)};
@@ -229,7 +222,8 @@ void apply_learnt(Dataset& set, const Transform& learnt, const Rng& rng) {
   for (Split* part : {&set.train, &set.valid, &set.test}) {
     if (part->rows() == 0) continue;
     if (!learnt.group_sizes.empty()) part->scale = 1;
-    part->x = learnt.apply(Dataset::rows(*part, 0, part->rows(), rng), set.name, rng.fork({9, number++}));
+    part->before = Dataset::rows(*part, 0, part->rows(), rng);
+    part->x = learnt.apply(part->before, set.name, rng.fork({9, number++}));
     part->scale = 1;
   }
   set.transform = learnt;
@@ -271,7 +265,8 @@ Tensor Dataset::rows(const Split& split, const std::vector<std::int64_t>& index,
   Tensor out = split.x.index_select(0, where);
   if (!split.binarise) return out;
   Rng own = rng;
-  return (uniform(out.size(0), out.size(1), own.next()) < out).to(at::kFloat);
+  const Tensor bits = (uniform(out.size(0), out.size(1), own.next()) < out).to(at::kFloat);
+  return at::where(out.isnan(), out, bits);
 }
 
 Tensor Dataset::rows(const Split& split, std::int64_t first, std::int64_t count, const Rng& rng) {
@@ -296,18 +291,55 @@ nlohmann::ordered_json Dataset::describe() const {
                                  {"train_rows", train.rows()},
                                  {"transform", transform.to_json()}};
   if (!column_names.empty()) json["columns"] = column_names;
+  if (!groups.empty()) json["groups"] = groups_to_json(groups);
+  if (!table.empty()) json["table"] = table.to_json();
   return json;
 }
 
-Dataset load_dataset(const std::string& text, bool allow_missing, const Transform* learnt) {
+Learnt Learnt::from_json(const nlohmann::ordered_json& description, const std::string& what) {
+  Learnt learnt;
+  try {
+    learnt.transform = Transform::from_json(description.value("transform", nlohmann::ordered_json::object()));
+  } catch (const nlohmann::json::exception&) {
+    fail_data(what, "the transform of the data is malformed");
+  }
+  if (description.contains("table")) learnt.table = TableSchema::from_json(description["table"], what);
+  return learnt;
+}
+
+Tensor Dataset::log_jacobian(const Tensor& x) const {
+  Tensor result = transform.log_jacobian(x);
+  std::int64_t first = 0;
+  for (const TableColumn& column : table.columns) {
+    if (column.kind == "real")
+      result -= x.select(1, first).isnan().logical_not().to(at::kDouble) * std::log(column.deviation);
+    first += column.width();
+  }
+  return result;
+}
+
+void refuse_infinite(const Split& split, const std::string& what) {
+  if (!split.x.defined() || !split.x.is_floating_point()) return;
+  const Tensor bad = split.x.isinf();
+  if (!bad.any().item<bool>()) return;
+  const Tensor first = bad.nonzero()[0];
+  fail_data(what, fmt::format("expected finite values, got an infinite one at row {}, column {} of {}",
+                              first[0].item<std::int64_t>(), first[1].item<std::int64_t>(), split.name));
+}
+
+Dataset load_dataset(const std::string& text, const Learnt* learnt) {
   const DataSpec spec = parse_data_spec(text);
   const DataOptions options = check_spec(spec);
-  Dataset set = make_dataset(read_set(spec), options, allow_missing, learnt);
+  Dataset set = make_dataset(read_set(spec, learnt ? &learnt->table : nullptr), options, learnt);
   set.spec = text;
   return set;
 }
 
-Dataset make_dataset(RawSet raw, const DataOptions& options, bool allow_missing, const Transform* learnt) {
+Dataset make_dataset(RawSet raw, const DataOptions& options, const Learnt* learnt) {
+  if (learnt && learnt->table.empty() != (raw.table == nullptr))
+    fail_data(raw.name, raw.table ? "is a table of mixed columns; the run was not trained on one"
+                                  : "expected a CSV file, as the run was trained on a table of mixed columns");
+  if (raw.table) return make_table_dataset(raw, options, learnt ? &learnt->table : nullptr);
   Dataset set;
   set.spec = set.name = raw.name;
   set.description = raw.description;
@@ -318,7 +350,7 @@ Dataset make_dataset(RawSet raw, const DataOptions& options, bool allow_missing,
   if (set.shape.empty())  // pictures keep their shape, tables are rows of columns
     set.shape = train.shape.size() == 3 ? std::vector<std::int64_t>{1, train.shape[1], train.shape[2]}
                                         : std::vector<std::int64_t>{set.train.x.size(1)};
-  for (const Split* part : {&set.train, &set.valid, &set.test}) check_finite(*part, set.name, allow_missing);
+  for (const Split* part : {&set.train, &set.valid, &set.test}) refuse_infinite(*part, set.name);
   set.values = raw.values.empty() ? infer_values(set.train.x) : raw.values;
   count_classes(set);
   for (Split* part : {&set.train, &set.valid, &set.test})
@@ -326,14 +358,14 @@ Dataset make_dataset(RawSet raw, const DataOptions& options, bool allow_missing,
       part->scale = 1.0F / 255;
   if (set.values == "binary" && (options.binarize == "dynamic" || options.binarize == "threshold"))
     fail_data(set.name, fmt::format("is binary already; leave :binarize={} out", options.binarize));
-  const bool transformed = options.onehot || options.dequantise || options.standardise;
+  const bool transformed = options.onehot || options.dequantise || options.standardise || options.whiten;
   if (transformed && options.binarize == "dynamic")
-    fail_data(set.name, "fresh binarisation (dynamic) does not go with onehot, dequantise or standardise");
+    fail_data(set.name, "fresh binarisation (dynamic) does not go with onehot, dequantise, standardise or whiten");
   set.binarize = set.values == "binary" ? "static" : options.binarize.empty() ? "none" : options.binarize;
   const Rng rng(static_cast<std::uint64_t>(options.seed) ^ 0xB1A5ULL);
   if (set.values != "binary" && set.binarize != "none") binarise_set(set, rng);
-  if (learnt && !learnt->identity())
-    apply_learnt(set, *learnt, rng);
+  if (learnt && !learnt->transform.identity())
+    apply_learnt(set, learnt->transform, rng);
   else if (transformed)
     transform_set(set, options, rng);
   return set;

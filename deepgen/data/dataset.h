@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <string>
@@ -22,8 +23,25 @@ struct Split {
   Tensor weights;         // [N] float32, 0 or more, or undefined: every row counts once
   bool binarise = false;  // draw each value anew as Bernoulli(byte / 255) whenever a batch is made
   float scale = 1;        // bytes are multiplied by this
+  Tensor before;          // [N, columns of the file] float32 before a learnt transform, or undefined
+  std::vector<std::int64_t> table_rows;  // of a table: the row of the file of each row
 
   std::int64_t rows() const { return x.defined() ? x.size(0) : 0; }
+};
+
+// How the data of a trained model were read: later files are read in the same way.
+struct Learnt {
+  Transform transform;
+  TableSchema table;  // empty: no table of mixed kinds
+
+  // From the data description of a checkpoint. Throws a data error naming `what` when it is malformed.
+  static Learnt from_json(const nlohmann::ordered_json& description, const std::string& what);
+};
+
+// The file of a table of mixed kinds, for writing what belongs beside its cells.
+struct TableFile {
+  std::shared_ptr<const CsvCells> cells;
+  std::vector<std::int64_t> columns;  // for each column of the schema its column of the file, or -1
 };
 
 class Dataset {
@@ -31,13 +49,17 @@ class Dataset {
   std::string spec;  // as asked for
   std::string name, description;
   std::vector<std::int64_t> shape;  // of a case: {1, 28, 28}, {123}
-  std::string values;               // "binary", "grey" (in [0, 1]) or "real", after the transforms
+  // After the transforms: "binary", "grey" (in [0, 1]) or "real"; of a table also "categorical", "count" or
+  // "mixed".
+  std::string values;
   std::string binarize;             // none, static, dynamic, threshold; part of every result
   std::int64_t classes = 0;
   std::vector<std::string> column_names;
   std::vector<ColumnGroup> groups;  // of a table of mixed kinds, covering all columns in order; else empty
   bool one_matrix = false;          // no parts: every row is in `train`
   Transform transform;
+  TableSchema table;  // of a table of mixed kinds, else empty
+  TableFile file;
   Split train, valid, test;
 
   std::int64_t columns() const { return train.x.size(1); }
@@ -48,6 +70,10 @@ class Dataset {
   static Tensor rows(const Split& split, const std::vector<std::int64_t>& index, const Rng& rng);
   static Tensor rows(const Split& split, std::int64_t first, std::int64_t count, const Rng& rng);
   static Tensor labels(const Split& split, const std::vector<std::int64_t>& index);
+
+  // What to add to a model's log-density of rows x [B, D] (as `rows` gives them) to have the log-density in
+  // the units of the file, over the known cells: [B] float64, nats; 0 for binary data, categories and counts.
+  Tensor log_jacobian(const Tensor& x) const;
 
   // What a checkpoint remembers: enough to refuse a resume on other data and to invert the transforms in
   // samples.
@@ -83,13 +109,20 @@ Tensor map_rows(const Split& split, const Rng& rng, F function) {
   return map_rows(split, index, rng, std::move(function));
 }
 
-// Reads, splits, binarises and transforms. `allow_missing`: NaN cells pass (completion), else they are
-// refused with row and column. `learnt`: a transform to use in place of one fitted to this file (a trained
-// model's).
-Dataset load_dataset(const std::string& spec, bool allow_missing = false, const Transform* learnt = nullptr);
+// Reads, splits, binarises and transforms. Missing cells (NaN) pass, infinite ones are refused with row and
+// column. `learnt`: of a trained model, in place of what would be learnt from this file.
+Dataset load_dataset(const std::string& spec, const Learnt* learnt = nullptr);
 
 // The same on a set that is already in memory (tests, programs).
-Dataset make_dataset(RawSet raw, const DataOptions& options, bool allow_missing = false,
-                     const Transform* learnt = nullptr);
+Dataset make_dataset(RawSet raw, const DataOptions& options, const Learnt* learnt = nullptr);
+
+// The part of make_dataset for tables of mixed kinds.
+Dataset make_table_dataset(const RawSet& raw, const DataOptions& options, const TableSchema* learnt);
+
+// The same items as a tensor; u16 becomes int32.
+Tensor to_tensor(const Array& array);
+
+// Throws a data error naming row and column of the first infinite value.
+void refuse_infinite(const Split& split, const std::string& what);
 
 }  // namespace deepgen

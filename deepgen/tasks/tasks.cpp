@@ -93,12 +93,29 @@ Tensor hide_cells(const Tensor& x, const std::vector<std::int64_t>& shape, const
   return hidden;
 }
 
-Tensor complete_rows(Model& model, const Tensor& x, std::int64_t steps, Rng& rng, Observer& observer) {
+Tensor hide_groups(const Tensor& x, const std::vector<std::int64_t>& sizes, const std::string& what,
+                   Rng& rng) {
+  const auto count = static_cast<std::int64_t>(sizes.size());
+  const Tensor gaps = hide_cells(at::zeros({x.size(0), count}), {count}, what, rng).isnan();
+  const Tensor hidden = gaps.repeat_interleave(at::tensor(sizes, at::kLong), 1);
+  return x.masked_fill(hidden, std::numeric_limits<float>::quiet_NaN());
+}
+
+Tensor fill_missing(const Tensor& x, const std::vector<ColumnGroup>& groups) {
+  const Tensor gaps = x.isnan();
+  Tensor filled = x.masked_fill(gaps, 0);
+  for (const ColumnGroup& group : groups)
+    if (group.kind == "softmax") filled.select(1, group.first).masked_fill_(gaps.select(1, group.first), 1);
+  return filled;
+}
+
+Tensor complete_rows(Model& model, const Tensor& x, std::int64_t steps, Rng& rng, Observer& observer,
+                     const std::vector<ColumnGroup>& groups) {
   auto* chain = as<HasChain>(model);
   if (!chain) fail_usage("complete", "this model cannot complete: it has no chain to clamp");
   const Tensor known = x.isnan().logical_not();
   if (known.all().item<bool>()) return x;
-  model.check_data(x, "complete");
+  model.check_data(fill_missing(x, groups), "complete");
   const Tensor start = at::where(known, x, chain->chain_start(x.size(0), rng));
   return run_chain(*chain, start, steps, known, rng, observer, "completing");
 }

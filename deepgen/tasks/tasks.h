@@ -25,8 +25,17 @@ Tensor sample_model(Model& model, const SamplingPlan& plan, Rng& rng, Observer& 
 // a table the later or earlier half of its columns), or a share of all cells drawn at random, as in "0.2".
 Tensor hide_cells(const Tensor& x, const std::vector<std::int64_t>& shape, const std::string& what, Rng& rng);
 
+// The same with whole groups of columns in place of single ones: of x [N, sum of sizes] either all columns of a
+// group are made NaN in a row or none.
+Tensor hide_groups(const Tensor& x, const std::vector<std::int64_t>& sizes, const std::string& what, Rng& rng);
+
+// x [N, D] with values in its missing cells that any model of such groups takes: 0, or the first category.
+Tensor fill_missing(const Tensor& x, const std::vector<ColumnGroup>& groups);
+
 // NaN cells of x [N, D] replaced by draws given the others; known cells come back unchanged, bit for bit.
-Tensor complete_rows(Model& model, const Tensor& x, std::int64_t steps, Rng& rng, Observer& observer);
+// `groups` as of the data set the model was trained on.
+Tensor complete_rows(Model& model, const Tensor& x, std::int64_t steps, Rng& rng, Observer& observer,
+                     const std::vector<ColumnGroup>& groups = {});
 
 Tensor encode_rows(Model& model, const Split& split, const Rng& rng);
 Tensor reconstruct_rows(Model& model, const Split& split, const Rng& rng);

@@ -152,7 +152,6 @@ namespace {
 DataShape shape_of(const Checkpoint& checkpoint, const std::string& path) {
   DataShape data;
   data.shape = checkpoint.data.at("shape").get<std::vector<std::int64_t>>();
-  data.values = checkpoint.data.value("values", std::string("binary"));
   std::int64_t largest = 0;
   for (const auto& [name, tensor] : checkpoint.tensors) largest = std::max(largest, tensor.numel());
   data.columns = 1;
@@ -164,6 +163,9 @@ DataShape shape_of(const Checkpoint& checkpoint, const std::string& path) {
   }
   if (data.shape.empty()) fail_data(path, "the shape of a case is empty");
   data.classes = checkpoint.data.value("classes", std::int64_t{0});
+  data.values = checkpoint.data.value("values", data.values);
+  if (checkpoint.data.contains("groups"))
+    data.groups = groups_from_json(checkpoint.data["groups"], data.columns, path);
   return data;
 }
 

@@ -241,6 +241,27 @@ TEST(Complete, FillsNaNOfAnArray) {
   EXPECT_GT(read_png_size(place.read("filled.png")).width, 0U);
 }
 
+TEST(Complete, DrawsGiveTheMostFrequentValueAndItsShare) {
+  const Workplace& place = bars_run().place;
+  const auto holes = rows_with_holes();
+  place.write("holes.csv", encode_csv_table(holes));
+  const std::string line = "complete run --data holes.csv --steps 20 --out ";
+  place.must(line + "one.npy --draws 1" + one_thread);
+  place.must(line + "plain.npy" + one_thread);
+  EXPECT_EQ(place.read("one.npy"), place.read("plain.npy"));
+  place.must(line + "many.csv --draws 9 --spread spread.npy" + one_thread);
+  expect_completed(holes, table_of(place, "many.csv"));
+  const Table spread = table_of(place, "spread.npy");
+  ASSERT_EQ(spread.rows.size(), holes.size());
+  for (std::size_t r = 0; r < holes.size(); ++r)
+    for (std::size_t j = 0; j < holes[r].size(); ++j) {
+      const double value = spread.rows[r][j];
+      EXPECT_EQ(std::isnan(value), !holes[r][j].empty()) << r << ", " << j;
+      if (!std::isnan(value)) EXPECT_NEAR(9 * value, std::round(9 * value), 1e-5) << "a share of nine";
+      if (!std::isnan(value)) EXPECT_LT(value, 0.5);
+    }
+}
+
 TEST(Encode, GivesAFeatureAHiddenUnit) {
   const Workplace& place = bars_run().place;
   for (const char* name : {"codes.npy", "codes.csv"}) {

@@ -192,6 +192,13 @@ TEST(FuzzFiles, Csv) {
   fuzz_for(seeds, fuzz::csv, {as_it_is});
 }
 
+TEST(FuzzFiles, Tables) {
+  const std::vector<Bytes> seeds = {text("own,\"a, b\",n\nno,x,1\nyes,\"y\"\"\",2\nno,x,7\n,,\n"),
+                                    text("1.5;Lyon\r\n-2;Malm\xc3\xb6\r\n7e3;Lyon\r\n?;\"\nq\"\r\n"),
+                                    text("7\nx\n\nx\n")};
+  fuzz_for(seeds, fuzz::table, {as_it_is});
+}
+
 TEST(FuzzFiles, Png) {
   const Bytes colours =
       join({png_chunk("gAMA", big(45455, 4)), png_chunk("PLTE", {9, 8, 7, 1, 2, 3}), png_chunk("tRNS", {0}),

@@ -3,5 +3,6 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   deepgen::fuzz::csv({bytes, size});
+  deepgen::fuzz::table({bytes, size});
   return 0;
 }

@@ -2,6 +2,7 @@
 // else, and what it has read must be whole and survive being written and read again.
 #pragma once
 
+#include <cmath>
 #include <cstdlib>
 #include <string_view>
 
@@ -9,11 +10,14 @@
 #include "deepgen/core/file_bytes.h"
 #include "deepgen/data/files/array_bytes.h"
 #include "deepgen/data/files/csv.h"
+#include "deepgen/data/files/csv_cells.h"
+#include "deepgen/data/files/csv_scanner.h"
 #include "deepgen/data/files/idx.h"
 #include "deepgen/data/files/npy.h"
 #include "deepgen/data/files/npz.h"
 #include "deepgen/data/files/png.h"
 #include "deepgen/data/files/safetensors.h"
+#include "deepgen/data/files/table.h"
 
 namespace deepgen::fuzz {
 
@@ -70,6 +74,31 @@ inline void csv(ByteView bytes) {
     const Csv again = parse_csv("fuzz", encode_csv(csv.names, csv.values));
     require(again.names == csv.names);
     require_same(again.values, csv.values);
+  });
+}
+
+// A table that is read, learnt and encoded; written unchanged it must read back cell by cell.
+inline void table(ByteView bytes) {
+  read_or_refuse([&] {
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    const CsvCells file = parse_csv_cells("fuzz", text);
+    std::vector<std::int64_t> rows;
+    for (std::int64_t row = 0; row < file.rows(); ++row) rows.push_back(row);
+    const TableSchema schema =
+        infer_table("fuzz", file, rows, StatedKinds(static_cast<std::size_t>(file.columns)));
+    const std::vector<std::int64_t> columns = match_columns(schema, "fuzz", file);
+    const Array encoded = encode_table(schema, "fuzz", file, columns, rows);
+    require_whole(encoded);
+    Array values = table_values(schema, encoded);
+    parse_csv_cells("fuzz", encode_table_csv(schema, values), Header::yes);
+    for (std::int64_t i = 0; i < values.items(); ++i) values.as<double>()[i] = std::nan("");
+    const CsvCells again =
+        parse_csv_cells("fuzz", complete_table_csv(schema, file, columns, rows, values), Header::yes);
+    require(again.names == file.names && again.rows() == file.rows());
+    for (std::int64_t row = 0; row < file.rows(); ++row)
+      for (std::int64_t column = 0; column < file.columns; ++column)
+        if (schema.columns[static_cast<std::size_t>(column)].kind != "constant")
+          require(trimmed_cell(again.cell(row, column)) == trimmed_cell(file.cell(row, column)));
   });
 }
 

@@ -253,16 +253,32 @@ TEST(Binarising, NoneKeepsGreyAndBinaryStays) {
 
 // ---------------------------------------------------------------- refusals
 
-TEST(Refusals, NameRowAndColumnOfMissingCells) {
+TEST(Refusals, NameRowAndColumnOfInfiniteCells) {
   const float nan = std::nanf(""), inf = INFINITY;
-  NamedArrays arrays = {{"train", floats({3, 2}, {1, 2, 3, 4, 5, nan})}};
+  NamedArrays arrays = {{"train", floats({3, 2}, {1, 2, 3, 4, 5, -inf})}};
   expect_says(error_of(ErrorKind::data, [&] { set_of(arrays, {}); }), {"row 2", "column 1", "train"});
   arrays = {{"train", floats({1, 2}, {1, 2})}, {"test", floats({2, 2}, {1, 2, inf, 3})}};
   expect_says(error_of(ErrorKind::data, [&] { set_of(arrays, {}); }), {"row 1", "column 0", "test"});
-  RawSet raw;
-  raw.name = "memory", raw.arrays = {{"train", floats({2, 2}, {1, nan, 0, 1})}};
-  EXPECT_TRUE(rows_of(make_dataset(raw, {}, true).train).isnan().any().item<bool>())
-      << "completion takes them";
+  const Dataset set = set_of({{"train", floats({2, 2}, {1, nan, 0, 1})}}, {});
+  EXPECT_TRUE(rows_of(set.train).isnan().any().item<bool>()) << "missing cells are the model's affair";
+  EXPECT_EQ(set.values, "binary");
+}
+
+TEST(MissingCells, StayMissingUnderEveryBinarisationAndTransform) {
+  const float nan = std::nanf("");
+  const NamedArrays grey_gaps = {{"train", floats({3, 2}, {0.2F, nan, 0.7F, 0.9F, nan, 0.1F})}},
+                    whole_gaps = {{"train", floats({3, 2}, {0, nan, 1, 3, nan, 2})}};
+  const Tensor gaps = at::tensor({0, 1, 0, 0, 1, 0}).to(at::kBool).view({3, 2});
+  for (const char* how : {"none", "static", "dynamic", "threshold"})
+    EXPECT_TRUE(at::equal(rows_of(set_of(grey_gaps, {{"binarize", how}}).train).isnan(), gaps)) << how;
+  const Dataset set = set_of(grey_gaps, {{"standardise", "true"}});
+  EXPECT_TRUE(at::equal(rows_of(set.train).isnan(), gaps));
+  EXPECT_LT(at::nansum(rows_of(set.train), at::IntArrayRef{0}).abs().max().item<double>(), 1e-6);
+  EXPECT_NEAR(set.transform.mean[0], 0.45, 1e-7);
+  const Tensor onehot = rows_of(set_of(whole_gaps, {{"onehot", "true"}}).train);
+  EXPECT_EQ(onehot.size(1), 2 + 2);
+  EXPECT_TRUE(at::equal(onehot.isnan(), gaps.repeat_interleave(2, 1)));
+  expect_says(error_of(ErrorKind::data, [&] { set_of(grey_gaps, {{"whiten", "true"}}); }), {"row 0", "column 1"});
 }
 
 TEST(Refusals, OfSetsWithoutRowsOrColumns) {

@@ -29,11 +29,15 @@ struct OpenRun {
   Checkpoint checkpoint;
   std::shared_ptr<Model> model;
   std::vector<std::int64_t> shape;  // of a case
+  Learnt learnt;                    // how its data were read
 };
 OpenRun open_run(const std::string& path);
 
-// The data of a verb, in the form the run was trained on: its transform, its columns.
-Dataset load_data_for(const OpenRun& run, const std::string& spec, bool allow_missing = false);
+// The data of a verb, in the form the run was trained on: its transform, its table, its columns.
+Dataset load_data_for(const OpenRun& run, const std::string& spec);
+
+// The names of the columns the run was trained on, or none.
+std::vector<std::string> column_names(const OpenRun& run);
 
 // Trains as planned into a folder; returns how it went. Shared by train and reproduce.
 // The folder is changed only when the new run is known to be able to start. Without `pictures` the run is
@@ -52,6 +56,15 @@ nlohmann::ordered_json evaluation_json(const std::string& model, const Dataset& 
 // cases).
 void write_rows(const std::string& path, const Tensor& rows, const std::vector<std::string>& names,
                 const std::vector<std::int64_t>& shape, const Grid& grid);
+
+// Rows of a run's model [N, D] in the units of its data: a table as the CSV file it was trained on, or as numbers
+// in .npy (of a category its index); all else as write_rows.
+void write_cases(const OpenRun& run, const std::string& path, const Tensor& rows, const Grid& grid);
+
+// float32, or float64 where the rows are.
+Array to_array(const Tensor& rows);
+
+void write_text(const std::string& path, const std::string& text);
 
 double peak_memory_bytes();  // of this process so far
 

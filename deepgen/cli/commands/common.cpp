@@ -5,6 +5,7 @@
 
 #include "deepgen/cli/commands/commands.h"
 #include "deepgen/core/error.h"
+#include "deepgen/core/file_bytes.h"
 #include "deepgen/data/files/csv.h"
 #include "deepgen/data/files/npy.h"
 #include "deepgen/tasks/tasks.h"
@@ -14,17 +15,16 @@ namespace deepgen {
 OpenRun open_run(const std::string& path) {
   RunFolder folder = RunFolder::open(path);
   const std::string file = folder.checkpoint_path();
-  OpenRun run{folder, load_checkpoint(file), nullptr, {}};
+  OpenRun run{folder, load_checkpoint(file), nullptr, {}, {}};
   run.model = load_model(run.checkpoint, file);
   run.shape = run.checkpoint.data.at("shape").get<std::vector<std::int64_t>>();
+  run.learnt = Learnt::from_json(run.checkpoint.data, file);
   return run;
 }
 
-Dataset load_data_for(const OpenRun& run, const std::string& spec, bool allow_missing) {
-  const Transform learnt =
-      Transform::from_json(run.checkpoint.data.value("transform", nlohmann::ordered_json::object()));
-  Dataset data = load_dataset(spec, allow_missing, &learnt);
-  if (learnt.identity() && !data.transform.identity())
+Dataset load_data_for(const OpenRun& run, const std::string& spec) {
+  Dataset data = load_dataset(spec, &run.learnt);
+  if (run.learnt.transform.identity() && !data.transform.identity())
     fail_data(spec, "asks for a transform that the run was not trained under");
   std::int64_t wanted = 1;
   for (const std::int64_t size : run.shape) wanted *= size;
@@ -49,7 +49,9 @@ nlohmann::ordered_json evaluation_json(const std::string& model, const Dataset& 
   return json;
 }
 
-namespace {
+std::vector<std::string> column_names(const OpenRun& run) {
+  return run.checkpoint.data.value("columns", std::vector<std::string>{});
+}
 
 Array to_array(const Tensor& rows) {
   const bool wide = rows.scalar_type() == at::kDouble;
@@ -59,7 +61,19 @@ Array to_array(const Tensor& rows) {
   return array;
 }
 
-}  // namespace
+void write_text(const std::string& path, const std::string& text) {
+  write_file(path, ByteView(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+}
+
+void write_cases(const OpenRun& run, const std::string& path, const Tensor& rows, const Grid& grid) {
+  const TableSchema& table = run.learnt.table;
+  if (table.empty())
+    return write_rows(path, run.learnt.transform.invert(rows), column_names(run), run.shape, grid);
+  if (path.ends_with(".csv"))
+    return write_text(path, encode_table_csv(table, table_values(table, to_array(rows))));
+  if (path.ends_with(".npy")) return write_npy(path, table_values(table, to_array(rows)));
+  write_rows(path, rows, {}, run.shape, grid);
+}
 
 void write_rows(const std::string& path, const Tensor& rows, const std::vector<std::string>& names,
                 const std::vector<std::int64_t>& shape, const Grid& grid) {

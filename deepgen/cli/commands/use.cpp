@@ -1,4 +1,4 @@
-// sample, score, evaluate, complete, encode, reconstruct: what is done with a trained run.
+// sample, score, evaluate, encode, reconstruct: what is done with a trained run.
 #include <fmt/format.h>
 
 #include "deepgen/cli/commands/commands.h"
@@ -17,14 +17,6 @@ AnnealingPlan annealing_plan(const Arguments& arguments) {
   return plan;
 }
 
-std::vector<std::string> column_names(const OpenRun& run) {
-  return run.checkpoint.data.value("columns", std::vector<std::string>{});
-}
-
-Transform transform_of(const OpenRun& run) {
-  return Transform::from_json(run.checkpoint.data.value("transform", nlohmann::ordered_json::object()));
-}
-
 constexpr std::int64_t check_chunk = 10000;  // rows that are checked at a time
 
 // The model of a run refuses data that do not fit before long work begins.
@@ -32,14 +24,6 @@ void check_rows(const Model& model, const Split& split, const std::string& name)
   for (std::int64_t first = 0; first < split.rows(); first += check_chunk)
     model.check_data(Dataset::rows(split, first, std::min(check_chunk, split.rows() - first), Rng(0)), name,
                      first);
-}
-
-// The same for rows with gaps: missing cells fit.
-void check_known_cells(const Model& model, const Tensor& x, const std::string& name) {
-  for (std::int64_t first = 0; first < x.size(0); first += check_chunk) {
-    const Tensor rows = x.narrow(0, first, std::min(check_chunk, x.size(0) - first));
-    model.check_data(rows.masked_fill(rows.isnan(), 0), name, first);
-  }
 }
 
 // Numbers under different binarisations are not comparable.
@@ -68,23 +52,6 @@ void record_evaluation(const RunFolder& folder, const nlohmann::ordered_json& re
   folder.write_report();
 }
 
-constexpr std::int64_t picture_columns = 20;
-
-// Bands of at most picture_columns cases: of each band first the rows of a, then of b, then of c.
-Tensor interleave(const std::vector<Tensor>& kinds) {
-  std::vector<Tensor> bands;
-  const std::int64_t rows = kinds.front().size(0);
-  for (std::int64_t first = 0; first < rows; first += picture_columns)
-    for (const Tensor& kind : kinds) {
-      Tensor band = kind.narrow(0, first, std::min(picture_columns, rows - first));
-      if (band.size(0) < picture_columns &&
-          rows > picture_columns)  // the last band keeps its columns in line
-        band = at::cat({band, at::full({picture_columns - band.size(0), band.size(1)}, 0.5)});
-      bands.push_back(band);
-    }
-  return at::cat(bands);
-}
-
 }  // namespace
 
 void sample_command(const Arguments& arguments) {
@@ -100,11 +67,11 @@ void sample_command(const Arguments& arguments) {
                           .between = arguments.between,
                           .means = picture};
   Rng rng(arguments.seed);
-  const Tensor samples = transform_of(run).invert(sample_model(*run.model, plan, rng, observer));
+  const Tensor samples = sample_model(*run.model, plan, rng, observer);
   const Grid grid{.columns = arguments.columns > 0 ? arguments.columns
                              : arguments.rows > 1  ? arguments.count
                                                    : 0};
-  write_rows(arguments.out, samples, column_names(run), run.shape, grid);
+  write_cases(run, arguments.out, samples, grid);
   observer.message(fmt::format("{} samples in {}{}", samples.size(0), arguments.out,
                                picture ? " (means of the last Gibbs step)" : ""));
 }
@@ -156,28 +123,6 @@ void evaluate_command(const Arguments& arguments) {
   }
 }
 
-void complete_command(const Arguments& arguments) {
-  ConsoleObserver observer(arguments.quiet);
-  OpenRun run = open_run(arguments.subject);
-  const Dataset data = load_data_for(run, arguments.data, true);
-  const Split& split = data.split(arguments.split);
-  const Tensor truth = Dataset::rows(split, 0, std::min(split.rows(), arguments.limit), Rng(0));
-  Rng rng(arguments.seed);
-  check_known_cells(*run.model, truth, arguments.data);
-  const Tensor x = arguments.hide.empty() ? truth : hide_cells(truth, run.shape, arguments.hide, rng);
-  const Transform transform = transform_of(run);
-  const Tensor completed = transform.invert(complete_rows(*run.model, x, arguments.steps, rng, observer));
-  const bool picture = arguments.out.ends_with(".png");
-  const bool compare = picture && !arguments.hide.empty();
-  write_rows(arguments.out,
-             compare ? interleave({transform.invert(truth), transform.invert(x), completed}) : completed,
-             column_names(run).empty() ? data.column_names : column_names(run), run.shape,
-             {.columns = compare ? picture_columns : 0});
-  const std::int64_t missing = x.isnan().sum().item<std::int64_t>();
-  observer.message(
-      fmt::format("{} missing cells of {} rows filled in {}", missing, x.size(0), arguments.out));
-}
-
 void encode_command(const Arguments& arguments) {
   ConsoleObserver observer(arguments.quiet);
   OpenRun run = open_run(arguments.subject);
@@ -193,9 +138,8 @@ void reconstruct_command(const Arguments& arguments) {
   OpenRun run = open_run(arguments.subject);
   const Dataset data = load_data_for(run, arguments.data);
   check_rows(*run.model, data.split(arguments.split), arguments.data);
-  const Tensor rows = transform_of(run).invert(
-      reconstruct_rows(*run.model, data.split(arguments.split), Rng(arguments.seed)));
-  write_rows(arguments.out, rows, column_names(run), run.shape, {});
+  const Tensor rows = reconstruct_rows(*run.model, data.split(arguments.split), Rng(arguments.seed));
+  write_cases(run, arguments.out, rows, {});
   observer.message(fmt::format("{} reconstructions in {}", rows.size(0), arguments.out));
 }
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 namespace deepgen {
 
@@ -15,5 +17,13 @@ struct ColumnGroup {
 
   bool operator==(const ColumnGroup&) const = default;
 };
+
+// Groups as a checkpoint keeps them: [["softmax", 0, 5], ...].
+nlohmann::ordered_json groups_to_json(const std::vector<ColumnGroup>& groups);
+
+// Throws a data error naming `what` unless the groups are of known kinds and cover `columns` columns in
+// order; none at all is allowed.
+std::vector<ColumnGroup> groups_from_json(const nlohmann::ordered_json& json, std::int64_t columns,
+                                          const std::string& what);
 
 }  // namespace deepgen

@@ -1,181 +1,58 @@
 #include "deepgen/data/files/csv.h"
 
-#include <fast_float/fast_float.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <cstring>
-#include <limits>
-#include <optional>
 
 #include "deepgen/core/error.h"
 #include "deepgen/core/file_bytes.h"
 #include "deepgen/data/files/array_bytes.h"
+#include "deepgen/data/files/csv_scanner.h"
 
 namespace deepgen {
 
+std::string quoted_name(const std::string& name) {
+  // These first bytes might be taken for a byte-order mark, and nothing at all for an empty line.
+  const bool plain = !name.empty() && std::string_view("\xef\xfe\xff").find(name[0]) == std::string::npos;
+  const std::string cell = quoted_cell(name);
+  return plain || cell.starts_with('"') ? cell : '"' + cell + '"';
+}
+
 namespace {
 
-constexpr double missing = std::numeric_limits<double>::quiet_NaN();
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-bool is_missing(std::string_view text) {
-  std::string lower(text.substr(0, 4));
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text.empty() || (text.size() <= 3 && (lower == "na" || lower == "nan" || lower == "n/a"));
-}
-
-// NaN for a missing cell; nothing for what is no number or too large for a double.
-std::optional<double> number(std::string_view text) {
-  text = trimmed(text);
-  if (is_missing(text)) return missing;
-  if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
-  double value = 0;
-  const auto [end, error] = fast_float::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || std::isnan(value)) return std::nullopt;
-  if (std::isinf(value) && text.find_first_of("0123456789") != text.npos) return std::nullopt;
-  return value;
-}
-
-class Parser {
- public:
-  Parser(const std::string& path, std::string_view text) : path_(path), text_(text) {
-    if (text_.starts_with("\xef\xbb\xbf")) text_.remove_prefix(3);
-    if (text_.starts_with("\xff\xfe") || text_.starts_with("\xfe\xff"))
-      fail_data(path_, "expected a CSV file in UTF-8, got UTF-16; convert it");
-    while (!text_.empty() && (text_.back() == '\n' || text_.back() == '\r')) text_.remove_suffix(1);
-    if (text_.empty()) fail_data(path_, "expected at least one row, got an empty file");
-    separator_ = find_separator();
+// The first row is a header when one of its cells is neither a number nor missing. Where a cell below it is
+// text: a data error naming line and column, or nothing when `refuse` is not set.
+std::optional<Csv> read_numbers(const std::string& path, std::string_view text, bool refuse) {
+  CsvScanner scanner(path, text);
+  std::vector<std::string> first;
+  scanner.next_row([&](std::int64_t, std::string_view cell, std::int64_t) { first.emplace_back(cell); });
+  Csv csv;
+  std::vector<double> values;
+  std::int64_t rows = 0;
+  if (std::all_of(first.begin(), first.end(), [](const std::string& c) { return cell_number(c).has_value(); })) {
+    for (const std::string& cell : first) values.push_back(*cell_number(cell));
+    rows = 1;
+  } else {
+    for (const std::string& cell : first) csv.names.emplace_back(trimmed_cell(cell));
+    scanner.name_columns(csv.names);
   }
-
-  Csv read() {
-    first_row();
-    while (at_ < text_.size()) next_row();
-    Csv csv;
-    csv.names = std::move(names_);
-    csv.values = make_array(DType::f64, {rows_, columns_});
-    if (!values_.empty()) std::memcpy(csv.values.bytes.data(), values_.data(), csv.values.bytes.size());
-    return csv;
+  bool numeric = true;
+  const CsvScanner::OnCell keep = [&](std::int64_t column, std::string_view cell, std::int64_t line) {
+    const auto value = cell_number(cell);
+    if (!value && refuse)
+      scanner.fail(line, column + 1, fmt::format("expected a number, got {}", shown(cell)));
+    numeric = numeric && value.has_value();
+    values.push_back(value.value_or(0));
+  };
+  while (scanner.next_row(keep)) {
+    ++rows;
+    if (!numeric) return std::nullopt;
   }
-
- private:
-  [[noreturn]] void fail(std::int64_t line, std::int64_t column, const std::string& what) const {
-    const auto index = static_cast<std::size_t>(column - 1);
-    const std::string name = index < names_.size() ? fmt::format(" ({})", shown(names_[index])) : "";
-    fail_data(path_, fmt::format("line {}, column {}{}: {}", line, column, name, what));
-  }
-
-  char find_separator() const {
-    bool within = false;  // quotes
-    bool opens = true;    // a quote here: at the beginning of a cell, or the second of two
-    bool semicolon = false;
-    for (const char c : text_) {
-      const bool toggles = c == '"' && (within || opens);
-      within = within != toggles;
-      opens = toggles || c == ',' || c == ';' || c == '\t';
-      if (within) continue;
-      if (c == '\n' || c == '\r') break;
-      if (c == '\t') return '\t';
-      semicolon = semicolon || c == ';';
-    }
-    return semicolon ? ';' : ',';
-  }
-
-  bool at_line_end() const { return at_ >= text_.size() || text_[at_] == '\n' || text_[at_] == '\r'; }
-
-  void end_line() {
-    const bool both = text_.substr(std::min(at_, text_.size())).starts_with("\r\n");
-    at_ += both ? 2 : 1;  // past the end of the text after its last line
-    ++line_;
-  }
-
-  // The next cell, without its quotes; valid until the next call. `at_` is left on the separator or line end.
-  std::string_view cell(std::int64_t column) {
-    if (at_ < text_.size() && text_[at_] == '"') return quoted_cell(column);
-    const std::size_t begin = at_;
-    while (!at_line_end() && text_[at_] != separator_) ++at_;
-    return text_.substr(begin, at_ - begin);
-  }
-
-  std::string_view quoted_cell(std::int64_t column) {
-    const std::int64_t line = line_;
-    unquoted_.clear();
-    for (++at_;; ++at_) {
-      if (at_ >= text_.size()) fail(line, column, "expected a closing quote, got the end of the file");
-      if (text_[at_] == '"') {
-        ++at_;
-        if (at_ >= text_.size() || text_[at_] != '"') break;
-      }
-      const bool carriage = text_[at_] == '\r' && !text_.substr(at_).starts_with("\r\n");
-      if (text_[at_] == '\n' || carriage) ++line_;
-      unquoted_ += text_[at_];
-    }
-    if (!at_line_end() && text_[at_] != separator_)
-      fail(line, column,
-           fmt::format("expected a separator after the closing quote, got {}", shown(text_.substr(at_, 1))));
-    return unquoted_;
-  }
-
-  void first_row() {
-    std::vector<std::string> cells;
-    bool header = false;
-    for (;; ++at_) {
-      cells.emplace_back(cell(columns_ + 1));
-      ++columns_;
-      header = header || !number(cells.back());
-      if (at_line_end()) break;
-    }
-    end_line();
-    if (header) {
-      for (std::string& text : cells) text = trimmed(text);
-      names_ = std::move(cells);
-      return;
-    }
-    for (const std::string& text : cells) values_.push_back(*number(text));
-    rows_ = 1;
-  }
-
-  void next_row() {
-    const std::int64_t line = line_;
-    std::int64_t column = 0;
-    for (;; ++at_) {
-      const std::int64_t cell_line = line_;
-      const std::string_view text = cell(++column);
-      if (column > columns_) fail(line, column, fmt::format("expected {} cells, got more", columns_));
-      const auto value = number(text);
-      if (!value) fail(cell_line, column, fmt::format("expected a number, got {}", shown(text)));
-      values_.push_back(*value);
-      if (at_line_end()) break;
-    }
-    if (column < columns_) fail(line, column, fmt::format("expected {} cells, got {}", columns_, column));
-    end_line();
-    ++rows_;
-  }
-
-  const std::string& path_;
-  std::string_view text_;
-  char separator_ = ',';
-  std::size_t at_ = 0;
-  std::int64_t line_ = 1, rows_ = 0, columns_ = 0;
-  std::string unquoted_;
-  std::vector<std::string> names_;
-  std::vector<double> values_;
-};
-
-std::string quoted_name(const std::string& name) {
-  // A first byte above ASCII might be taken for a byte-order mark.
-  const bool plain = !name.empty() && static_cast<unsigned char>(name[0]) < 0x80 && trimmed(name) == name;
-  if (plain && name.find_first_of(",;\t\"\r\n") == name.npos) return name;
-  std::string out = "\"";
-  for (const char c : name) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + '"';
+  csv.values = make_array(DType::f64, {rows, scanner.columns()});
+  if (!values.empty()) std::memcpy(csv.values.bytes.data(), values.data(), csv.values.bytes.size());
+  return csv;
 }
 
 // Appends columns of T, the shortest text that reads back to the same value.
@@ -222,7 +99,7 @@ void append_names(std::string& out, const std::vector<std::string>& names, std::
   if (static_cast<std::int64_t>(names.size()) != columns)
     fail_usage("csv", fmt::format("expected {} column names, got {}", columns, names.size()));
   if (std::all_of(names.begin(), names.end(),
-                  [](const std::string& name) { return number(name).has_value(); }))
+                  [](const std::string& name) { return cell_number(name).has_value(); }))
     fail_usage("csv", "expected a column name that is no number, got only numbers; they read back as a row");
   for (std::size_t i = 0; i < names.size(); ++i) out += (i > 0 ? "," : "") + quoted_name(names[i]);
   out += '\n';
@@ -230,7 +107,11 @@ void append_names(std::string& out, const std::vector<std::string>& names, std::
 
 }  // namespace
 
-Csv parse_csv(const std::string& path, std::string_view text) { return Parser(path, text).read(); }
+Csv parse_csv(const std::string& path, std::string_view text) { return *read_numbers(path, text, true); }
+
+std::optional<Csv> parse_csv_numbers(const std::string& path, std::string_view text) {
+  return read_numbers(path, text, false);
+}
 
 Csv read_csv(const std::string& path) {
   const Bytes bytes = read_file_bytes(path);

@@ -2,10 +2,11 @@
 //
 // The separator is the tab if the first line has one outside quotes, else the semicolon, else the comma. The
 // first line is a header when one of its cells is neither a number nor missing. Missing cells (empty, NA,
-// N/A, NaN) become NaN. Line ends are LF, CRLF or CR; a byte-order mark and empty lines at the end are passed
+// N/A, NaN, ?) become NaN. Line ends are LF, CRLF or CR; a byte-order mark and empty lines at the end are passed
 // over. An empty line elsewhere is a missing cell in a file of one column and an error in any other.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,10 +25,16 @@ struct Csv {
 Csv read_csv(const std::string& path);
 Csv parse_csv(const std::string& path, std::string_view text);
 
+// The same, or nothing when a cell below the first row is text: the file is a table (csv_cells.h).
+std::optional<Csv> parse_csv_numbers(const std::string& path, std::string_view text);
+
 // Shortest decimals that read back to the same number; NaN as an empty cell. `names` may be empty, and else
 // has one name a column, not all of them numbers (they would read back as a row): a usage error. Rows are
 // values.rows(), all other sizes make the columns.
 void write_csv(const std::string& path, const std::vector<std::string>& names, const Array& values);
 std::string encode_csv(const std::vector<std::string>& names, const Array& values);
+
+// A column name as it is written: in quotes where it would not read back without them.
+std::string quoted_name(const std::string& name);
 
 }  // namespace deepgen

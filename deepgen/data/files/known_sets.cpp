@@ -10,10 +10,9 @@
 
 #include "deepgen/core/error.h"
 #include "deepgen/core/file_bytes.h"
-#include "deepgen/data/files/csv.h"
 #include "deepgen/data/files/idx.h"
 #include "deepgen/data/files/npz.h"
-#include "deepgen/data/files/open.h"
+#include "deepgen/data/files/read_path.h"
 #include "deepgen/data/generated/generated.h"
 
 namespace deepgen {
@@ -235,6 +234,7 @@ RawSet read_recipe(const Recipe& recipe) {
              .case_shape = recipe.case_shape,
              .values = recipe.values,
              .column_names = {},
+             .table = nullptr,
              .default_valid = recipe.default_valid};
   switch (recipe.layout) {
     case Layout::idx:
@@ -284,12 +284,14 @@ RawSet read_generated(const GeneratedInfo& info, const DataSpec& spec) {
   for (const auto& [key, value] : spec.options)
     if (takes(info, key)) own[key] = value;
   GeneratedSet set = generate(info.name, own);
+  if (!set.table.empty()) return raw_table(set.name, set.description, set.table);
   RawSet raw{.name = set.name,
              .description = set.description,
              .arrays = {},
              .case_shape = set.case_shape,
              .values = set.values,
              .column_names = {},
+             .table = nullptr,
              .entropy = set.entropy};
   auto keep = [&](const char* key, Array& array) {
     if (!array.bytes.empty()) raw.arrays[key] = std::move(array);
@@ -300,74 +302,7 @@ RawSet read_generated(const GeneratedInfo& info, const DataSpec& spec) {
   return raw;
 }
 
-RawSet read_path(const std::string& path) {
-  RawSet raw{
-      .name = path, .description = "file", .arrays = {}, .case_shape = {}, .values = "", .column_names = {}};
-  if (path.ends_with(".csv")) {
-    Csv csv = read_csv(path);
-    raw.column_names = std::move(csv.names);
-    raw.arrays["data"] = std::move(csv.values);
-  } else {
-    raw.arrays = read_any(path);
-  }
-  if (raw.arrays.contains("data") && !raw.arrays.contains("train")) {
-    raw.arrays["train"] = std::move(raw.arrays["data"]);
-    raw.arrays.erase("data");
-    if (auto labels = raw.arrays.extract("data_labels"); !labels.empty())
-      raw.arrays["train_labels"] = std::move(labels.mapped());
-  }
-  if (!raw.arrays.contains("train"))
-    fail_data(path, "expected an array named train, or one matrix named data");
-  return raw;
-}
-
 }  // namespace
-
-DataSpec parse_data_spec(const std::string& text) {
-  DataSpec spec;
-  // The options begin at the last colon that is followed by key=; a path may hold other colons.
-  std::size_t colon = text.rfind(':');
-  while (colon != std::string::npos && text.find('=', colon) == std::string::npos)
-    colon = colon == 0 ? std::string::npos : text.rfind(':', colon - 1);
-  spec.name = text.substr(0, colon);
-  if (colon != std::string::npos && (text.size() > colon + 1)) {
-    std::string rest = text.substr(colon + 1);
-    for (std::size_t start = 0; start <= rest.size();) {
-      const std::size_t end = std::min(rest.find(',', start), rest.size());
-      const std::string item = rest.substr(start, end - start);
-      const std::size_t equals = item.find('=');
-      if (equals == std::string::npos || equals == 0)
-        fail_usage(text, fmt::format("expected key=value after the colon, got '{}'", item));
-      spec.options[item.substr(0, equals)] = item.substr(equals + 1);
-      start = end + 1;
-    }
-  }
-  if (spec.name.empty()) fail_usage(text, "expected the name of a set or a path before the colon");
-  return spec;
-}
-
-void DataOptions::visit(OptionVisitor& v) {
-  v.field({"binarize",
-           "grey values become bits: threshold (>= 0.5), static (one fixed draw), dynamic (a new draw at "
-           "each presentation; valid and test fixed), none",
-           0,
-           0,
-           {"", "none", "static", "dynamic", "threshold"}},
-          binarize);
-  v.field(
-      {"valid",
-       "rows (or share of all rows, below 1) held out for validation, at random for files; -1: the set's own",
-       -1, 1e9},
-      valid);
-  v.field({"test", "rows (or share of all rows, below 1) held out for testing, at random; -1: the set's own",
-           -1, 1e9},
-          test);
-  v.field({"standardise", "columns to mean 0 and deviation 1 (of the training rows)"}, standardise);
-  v.field({"dequantise", "grey levels as a density: (byte + u) / 256"}, dequantise);
-  v.field({"onehot", "whole-number columns become groups of 0 and 1"}, onehot);
-  v.field({"labels", "column of a table that holds the class; -1: none", -1, 1e6}, labels);
-  v.field({"seed", "seed of the binarisation and of dequantise", 0, 9e15}, seed);
-}
 
 const std::vector<KnownSet>& known_sets() {
   static const std::vector<KnownSet> sets = [] {
@@ -394,11 +329,11 @@ bool is_available(const KnownSet& set) {
                      [](const std::string& f) { return !find_file(f).empty(); });
 }
 
-RawSet read_set(const DataSpec& spec) {
-  check_spec(spec);
+RawSet read_set(const DataSpec& spec, const TableSchema* learnt) {
+  const DataOptions options = check_spec(spec);
   if (const GeneratedInfo* info = find_generated(spec.name)) return read_generated(*info, spec);
   if (const Recipe* recipe = find_recipe(spec.name)) return read_recipe(*recipe);
-  return read_path(spec.name);
+  return read_path(spec.name, options, learnt);
 }
 
 DataOptions check_spec(const DataSpec& spec) {
@@ -413,6 +348,7 @@ DataOptions check_spec(const DataSpec& spec) {
   }
   std::vector<std::string> names;
   for (const FieldText& field : describe_options(options)) names.push_back(field.name);
+  const bool table = info ? info->table : find_recipe(spec.name) == nullptr && is_csv(spec.name);
   if (info)
     for (const GeneratedOption& known : info->options) names.push_back(known.name);
   for (const auto& [key, value] : spec.options) {
@@ -420,6 +356,7 @@ DataOptions check_spec(const DataSpec& spec) {
       fail_usage(spec.name, unknown_name("option", key, names));
     if (!info || !takes(*info, key)) set_option(options, spec.name, key, value);
   }
+  check_table_options(options, spec.name, table);
   return options;
 }
 

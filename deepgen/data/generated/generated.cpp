@@ -18,11 +18,12 @@ struct Entry {
   GeneratedSet (*make)(const Settings&);
 };
 
-// The options of every set, then its own. A million cases keeps the largest set under a gigabyte.
+constexpr double most_cases = 1e6;                // keeps the largest set under a gigabyte
+constexpr double last_seed = 9007199254740991.0;  // 2^53 - 1: every whole number up to it is a double
+
+// The options of every set of three parts, then its own.
 std::vector<GeneratedOption> with_common(double train, double valid, double test,
                                          std::vector<GeneratedOption> own) {
-  constexpr double most_cases = 1e6;
-  constexpr double last_seed = 9007199254740991.0;  // 2^53 - 1: every whole number up to it is a double
   std::vector<GeneratedOption> all = {{"train", train, 1, most_cases, true, "training cases"},
                                       {"valid", valid, 0, most_cases, true, "validation cases"},
                                       {"test", test, 0, most_cases, true, "test cases"},
@@ -61,6 +62,14 @@ std::vector<Entry> make_entries() {
       {{"grid", "points of the plane around the corners of a square lattice, exact log-density",
         with_common(10000, 2000, 2000, {{"size", 5, 1, 16, true, "lattice points in a row"}, noise})},
        generated::make_grid},
+      {{"people",
+        "a table of mixed columns (real, count, binary, categorical) that depend on hidden factors",
+        {{"rows", 5000, 1, most_cases, true, "cases, in one part: hold some out with valid= and test="},
+         {"seed", 0, 0, last_seed, true, "which draw of the set"},
+         {"missing", 0, 0, 0.99, false,
+          "share of cells that are left out at random; the others are those of missing=0"}},
+        true},
+       generated::make_people},
   };
 }
 

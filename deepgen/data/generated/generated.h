@@ -25,6 +25,7 @@ struct GeneratedSet {
   Array train, valid, test;              // [cases, case_shape...]
   Array train_labels, valid_labels, test_labels;     // u8 [cases], or no bytes at all
   Array train_factors, valid_factors, test_factors;  // f32 [cases, factors], or no bytes at all
+  std::string table;  // of a set of mixed columns: a CSV file with a header, and no arrays; else empty
   std::vector<std::string> factor_names;
   std::vector<std::array<double, 2>> factor_ranges;  // lowest and highest value of each factor
   std::optional<double> entropy;                     // nats; of the distribution, where it is known
@@ -44,6 +45,7 @@ struct GeneratedOption {
 struct GeneratedInfo {
   std::string name, description;  // one line
   std::vector<GeneratedOption> options;
+  bool table = false;  // mixed columns, as a CSV file
 };
 
 // Every generated set, with its options, in the order of the help text.

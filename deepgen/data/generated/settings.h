@@ -41,5 +41,6 @@ GeneratedSet make_ising(const Settings& settings);
 GeneratedSet make_rings(const Settings& settings);
 GeneratedSet make_spirals(const Settings& settings);
 GeneratedSet make_grid(const Settings& settings);
+GeneratedSet make_people(const Settings& settings);
 
 }  // namespace deepgen::generated

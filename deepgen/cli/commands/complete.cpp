@@ -1,0 +1,229 @@
+// complete: missing cells filled in, and how sure the model is of them.
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "deepgen/cli/commands/commands.h"
+#include "deepgen/cli/commands/console.h"
+#include "deepgen/core/error.h"
+#include "deepgen/tasks/tasks.h"
+
+namespace deepgen {
+namespace {
+
+constexpr double missing = std::numeric_limits<double>::quiet_NaN();
+constexpr std::int64_t check_chunk = 10000;  // rows that are checked at a time
+
+constexpr std::int64_t picture_columns = 20;
+
+// Bands of at most picture_columns cases: of each band first the rows of a, then of b, then of c.
+Tensor interleave(const std::vector<Tensor>& kinds) {
+  std::vector<Tensor> bands;
+  const std::int64_t rows = kinds.front().size(0);
+  for (std::int64_t first = 0; first < rows; first += picture_columns)
+    for (const Tensor& kind : kinds) {
+      Tensor band = kind.narrow(0, first, std::min(picture_columns, rows - first));
+      if (band.size(0) < picture_columns &&
+          rows > picture_columns)  // the last band keeps its columns in line
+        band = at::cat({band, at::full({picture_columns - band.size(0), band.size(1)}, 0.5)});
+      bands.push_back(band);
+    }
+  return at::cat(bands);
+}
+
+// Means and deviations over the draws of a completion, cell by cell, in float64.
+class DrawSums {
+ public:
+  void add(const Tensor& rows) {
+    const Tensor wide = rows.to(at::kDouble);
+    if (count_++ == 0) {
+      sum_ = wide.clone(), centre_ = wide, squares_ = at::zeros_like(wide);
+      return;
+    }
+    sum_ += wide;
+    squares_ += (wide - centre_).square();  // about the first draw: no large numbers cancel
+  }
+  Tensor mean() const { return sum_ / static_cast<double>(count_); }
+  // Of the draws as a sample: the divisor is their number less one. 0 for a single draw.
+  Tensor deviation() const {
+    const double n = static_cast<double>(count_);
+    const Tensor square = squares_ - n * (mean() - centre_).square();
+    return (square.clamp_min(0) / std::max(n - 1, 1.0)).sqrt();
+  }
+
+ private:
+  std::int64_t count_ = 0;
+  Tensor sum_, squares_, centre_;
+};
+
+// What a completion is made of: rows with their gaps, and the same cells before --hide.
+struct Task {
+  const OpenRun& run;
+  const Dataset& data;
+  const Split& split;
+  Tensor truth, x;  // [N, D] for the model
+};
+
+// Completed rows and, of the cells that were filled, how much the draws differ; NaN elsewhere.
+struct Completion {
+  Tensor rows, spread;
+};
+
+// The model of a run refuses data that do not fit before long work begins; missing cells fit.
+void check_known_cells(const Task& task, const std::string& name) {
+  for (std::int64_t first = 0; first < task.truth.size(0); first += check_chunk) {
+    const Tensor rows = task.truth.narrow(0, first, std::min(check_chunk, task.truth.size(0) - first));
+    task.run.model->check_data(fill_missing(rows, task.data.groups), name, first);
+  }
+}
+
+// Every draw is of every missing cell, given the known ones.
+template <class F>
+DrawSums draw(const Task& task, const Arguments& arguments, Rng& rng, Observer& observer, F units) {
+  DrawSums sums;
+  for (std::int64_t k = 0; k < arguments.draws; ++k) {
+    const Tensor rows =
+        complete_rows(*task.run.model, task.x, arguments.steps, rng, observer, task.data.groups);
+    sums.add(units(rows));
+  }
+  return sums;
+}
+
+Tensor model_units(const Tensor& rows) { return rows; }
+
+// --- a table of mixed kinds --------------------------------------------------------------------------------
+
+std::vector<std::int64_t> group_sizes(const TableSchema& table) {
+  std::vector<std::int64_t> sizes;
+  for (const TableColumn& column : table.columns)
+    if (column.modelled()) sizes.push_back(column.width());
+  return sizes;
+}
+
+// For each column of table_values what the draws' encoded columns tell: [N, columns].
+Tensor table_spread(const TableSchema& table, const DrawSums& sums) {
+  const Tensor share = sums.mean(), deviation = sums.deviation();
+  std::vector<Tensor> columns;
+  std::int64_t first = 0;
+  for (const TableColumn& column : table.columns) {
+    const std::int64_t width = column.width();
+    if (column.kind == "constant") columns.push_back(at::full({share.size(0)}, missing, at::kDouble));
+    if (column.kind == "real") columns.push_back(deviation.select(1, first) * column.deviation);
+    if (column.kind == "count") columns.push_back(deviation.select(1, first));
+    if (column.kind == "binary")
+      columns.push_back(1 - at::maximum(share.select(1, first), 1 - share.select(1, first)));
+    if (column.kind == "categorical")
+      columns.push_back(1 - std::get<0>(share.narrow(1, first, width).max(1)));
+    first += width;
+  }
+  return at::stack(columns, 1);
+}
+
+// Whether each cell of table_values was known: [N, columns]; constant columns always are.
+Tensor table_known(const TableSchema& table, const Tensor& x) {
+  std::vector<Tensor> columns;
+  std::int64_t first = 0;
+  for (const TableColumn& column : table.columns) {
+    if (column.kind == "constant") columns.push_back(at::ones({x.size(0)}, at::kBool));
+    if (column.modelled()) columns.push_back(x.select(1, first).isnan().logical_not());
+    first += column.width();
+  }
+  return at::stack(columns, 1);
+}
+
+void complete_table(const Task& task, const Arguments& arguments, Rng& rng, Observer& observer) {
+  const TableSchema& table = task.run.learnt.table;
+  const TableFile& file = task.data.file;
+  const DrawSums sums = draw(task, arguments, rng, observer, model_units);
+  const Tensor mean = sums.mean(), known = table_known(table, task.x);
+  std::vector<std::int64_t> rows = task.split.table_rows;
+  rows.resize(static_cast<std::size_t>(task.x.size(0)));
+  const Array values = table_values(table, to_array(mean.to(at::kFloat)));
+  if (arguments.out.ends_with(".csv")) {
+    const Tensor filled = to_tensor(values).masked_fill(known, missing);
+    write_text(arguments.out, complete_table_csv(table, *file.cells, file.columns, rows, to_array(filled)));
+  } else if (arguments.out.ends_with(".npy")) {
+    write_rows(arguments.out, to_tensor(values), {}, {}, {});
+  } else {
+    write_rows(arguments.out, mean.to(at::kFloat), {}, task.run.shape, {});
+  }
+  if (arguments.spread.empty()) return;
+  const Tensor spread = table_spread(table, sums).masked_fill(known, missing);
+  if (arguments.spread.ends_with(".csv"))
+    write_text(arguments.spread, spread_table_csv(table, *file.cells, file.columns, to_array(spread)));
+  else
+    write_rows(arguments.spread, spread, {}, {}, {});
+}
+
+// --- arrays, pictures, tables of numbers -------------------------------------------------------------------
+
+// One-hot columns of whole numbers: the most frequent one.
+Completion complete_onehot(const Task& task, const Arguments& arguments, Rng& rng, Observer& observer) {
+  const Transform& transform = task.run.learnt.transform;
+  const DrawSums sums = draw(task, arguments, rng, observer, model_units);
+  const Tensor mean = sums.mean().to(at::kFloat);
+  Transform shares_only = transform;
+  shares_only.group_sizes.clear();
+  const Tensor shares = shares_only.invert(mean);
+  std::vector<Tensor> spread, known;
+  std::int64_t first = 0;
+  for (const std::int64_t size : transform.group_sizes) {
+    spread.push_back(1 - std::get<0>(shares.narrow(1, first, size).max(1)));
+    known.push_back(task.x.select(1, first).isnan().logical_not());
+    first += size;
+  }
+  return {transform.invert(mean), at::stack(spread, 1).masked_fill(at::stack(known, 1), missing)};
+}
+
+Completion complete_numbers(const Task& task, const Arguments& arguments, Rng& rng, Observer& observer) {
+  const Transform& transform = task.run.learnt.transform;
+  if (!transform.group_sizes.empty()) return complete_onehot(task, arguments, rng, observer);
+  const DrawSums sums =
+      draw(task, arguments, rng, observer, [&](const Tensor& rows) { return transform.invert(rows); });
+  const bool binary = task.run.checkpoint.data.value("values", "binary") == "binary" && transform.identity();
+  const Tensor mean = sums.mean();
+  const Tensor spread = binary ? 1 - at::maximum(mean, 1 - mean) : sums.deviation();
+  const Tensor filled = binary ? (mean >= 0.5).to(at::kFloat) : mean.to(at::kFloat);
+  return {filled, spread.to(at::kFloat).masked_fill(task.x.isnan().logical_not(), missing)};
+}
+
+void complete_array(const Task& task, const Arguments& arguments, Rng& rng, Observer& observer) {
+  const Transform& transform = task.run.learnt.transform;
+  Completion done = complete_numbers(task, arguments, rng, observer);
+  // Known cells as they are in the file, not as they come back from the transform.
+  const Tensor before =
+      task.split.before.defined() ? task.split.before.narrow(0, 0, task.x.size(0)) : task.truth;
+  done.rows = at::where(done.spread.isnan(), before, done.rows);
+  const bool picture = arguments.out.ends_with(".png"), compare = picture && !arguments.hide.empty();
+  const std::vector<std::string> names =
+      column_names(task.run).empty() ? task.data.column_names : column_names(task.run);
+  write_rows(arguments.out,
+             compare ? interleave({before, transform.invert(task.x), done.rows}) : done.rows, names,
+             task.run.shape, {.columns = compare ? picture_columns : 0});
+  if (!arguments.spread.empty()) write_rows(arguments.spread, done.spread, names, {}, {});
+}
+
+}  // namespace
+
+void complete_command(const Arguments& arguments) {
+  ConsoleObserver observer(arguments.quiet);
+  OpenRun run = open_run(arguments.subject);
+  if (run.learnt.transform.whitened())
+    fail_usage("complete", "the run was trained on whitened columns, which are mixtures of all cells of a row");
+  const Dataset data = load_data_for(run, arguments.data);
+  const Split& split = data.split(arguments.split);
+  const Tensor truth = Dataset::rows(split, 0, std::min(split.rows(), arguments.limit), Rng(0));
+  Task task{run, data, split, truth, truth};
+  Rng rng(arguments.seed);
+  check_known_cells(task, arguments.data);
+  const bool table = !run.learnt.table.empty();
+  if (!arguments.hide.empty())
+    task.x = table ? hide_groups(truth, group_sizes(run.learnt.table), arguments.hide, rng)
+                   : hide_cells(truth, run.shape, arguments.hide, rng);
+  table ? complete_table(task, arguments, rng, observer) : complete_array(task, arguments, rng, observer);
+  const Tensor gaps = table ? table_known(run.learnt.table, task.x).logical_not() : task.x.isnan();
+  observer.message(fmt::format("{} missing cells of {} rows filled in {}", gaps.sum().item<std::int64_t>(),
+                               task.x.size(0), arguments.out));
+}
+
+}  // namespace deepgen

@@ -1,0 +1,60 @@
+// The cells of a CSV file one after another, without their quotes; what they mean is the caller's affair.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace deepgen {
+
+// Without blanks and tabs at both ends.
+std::string_view trimmed_cell(std::string_view text);
+
+// Empty, NA, N/A, NaN (in any case) and ?; blanks around them do not count.
+bool is_missing_cell(std::string_view text);
+
+// NaN for a missing cell; nothing for what is no number or too large for a double.
+std::optional<double> cell_number(std::string_view text);
+
+// As a cell or a name is written: in quotes where it would not read back without them.
+std::string quoted_cell(std::string_view text);
+
+class CsvScanner {
+ public:
+  // `column` counts from 0, `line` from 1; the text is valid until the next call.
+  using OnCell = std::function<void(std::int64_t column, std::string_view text, std::int64_t line)>;
+
+  // Throws a data error for UTF-16 and for an empty file. `path` and `text` must outlive the scanner.
+  CsvScanner(const std::string& path, std::string_view text);
+
+  // The cells of the next row; false at the end. Throws a data error naming `path`, line and column for
+  // quotes without an end and for a row of another length than the first.
+  bool next_row(const OnCell& on_cell);
+
+  std::int64_t columns() const { return columns_; }
+  std::int64_t line() const { return line_; }  // where the next row begins
+  void name_columns(const std::vector<std::string>& names) { names_ = names; }  // for messages
+
+  // A data error at this place.
+  [[noreturn]] void fail(std::int64_t line, std::int64_t column, const std::string& what) const;
+
+ private:
+  char find_separator() const;
+  bool at_line_end() const { return at_ >= text_.size() || text_[at_] == '\n' || text_[at_] == '\r'; }
+  void end_line();
+  std::string_view cell(std::int64_t column);
+  std::string_view quoted(std::int64_t column);
+
+  const std::string& path_;
+  std::string_view text_;
+  char separator_ = ',';
+  std::size_t at_ = 0;
+  std::int64_t line_ = 1, columns_ = 0;
+  std::string unquoted_;
+  std::vector<std::string> names_;
+};
+
+}  // namespace deepgen

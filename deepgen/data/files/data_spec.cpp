@@ -1,0 +1,175 @@
+#include "deepgen/data/files/data_spec.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <numeric>
+
+#include "deepgen/core/error.h"
+#include "deepgen/core/rng.h"
+
+namespace deepgen {
+namespace {
+
+// Option and its value, of those that only a CSV table has.
+std::vector<std::pair<std::string, std::string>> table_options(const DataOptions& options) {
+  return {{"real", options.real},     {"count", options.count},   {"categorical", options.categorical},
+          {"binary", options.binary}, {"ignore", options.ignore}, {"weight", options.weight},
+          {"header", options.header}};
+}
+
+// A whole number of 0 or more, or -1.
+std::int64_t place(const std::string& text) {
+  std::int64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, code] = std::from_chars(text.data(), end, number);
+  return code == std::errc() && stop == end && number >= 0 ? number : -1;
+}
+
+// "age+income" in its parts.
+std::vector<std::string> listed(const std::string& text) {
+  std::vector<std::string> parts;
+  for (std::size_t start = 0; start <= text.size();) {
+    const std::size_t end = std::min(text.find('+', start), text.size());
+    parts.push_back(text.substr(start, end - start));
+    start = end + 1;
+  }
+  return parts;
+}
+
+}  // namespace
+
+DataSpec parse_data_spec(const std::string& text) {
+  DataSpec spec;
+  // The options begin at the last colon that is followed by key=; a path may hold other colons.
+  std::size_t colon = text.rfind(':');
+  while (colon != std::string::npos && text.find('=', colon) == std::string::npos)
+    colon = colon == 0 ? std::string::npos : text.rfind(':', colon - 1);
+  spec.name = text.substr(0, colon);
+  if (colon != std::string::npos && (text.size() > colon + 1)) {
+    std::string rest = text.substr(colon + 1);
+    for (std::size_t start = 0; start <= rest.size();) {
+      const std::size_t end = std::min(rest.find(',', start), rest.size());
+      const std::string item = rest.substr(start, end - start);
+      const std::size_t equals = item.find('=');
+      if (equals == std::string::npos || equals == 0)
+        fail_usage(text, fmt::format("expected key=value after the colon, got '{}'", item));
+      spec.options[item.substr(0, equals)] = item.substr(equals + 1);
+      start = end + 1;
+    }
+  }
+  if (spec.name.empty()) fail_usage(text, "expected the name of a set or a path before the colon");
+  return spec;
+}
+
+void DataOptions::visit(OptionVisitor& v) {
+  v.field({"binarize",
+           "grey values become bits: threshold (>= 0.5), static (one fixed draw), dynamic (a new draw at "
+           "each presentation; valid and test fixed), none",
+           0,
+           0,
+           {"", "none", "static", "dynamic", "threshold"}},
+          binarize);
+  v.field(
+      {"valid",
+       "rows (or share of all rows, below 1) held out for validation, at random for files; -1: the set's own",
+       -1, 1e9},
+      valid);
+  v.field({"test", "rows (or share of all rows, below 1) held out for testing, at random; -1: the set's own",
+           -1, 1e9},
+          test);
+  v.field({"standardise", "columns to mean 0 and deviation 1 (of the training rows)"}, standardise);
+  v.field({"dequantise", "grey levels as a density: (byte + u) / 256"}, dequantise);
+  v.field({"onehot", "whole-number columns become groups of 0 and 1"}, onehot);
+  v.field({"whiten", "columns become uncorrelated with deviation 1, near to what they were (ZCA)"}, whiten);
+  v.field({"labels", "column that holds the class: its name, or its number from 0; -1: none"}, labels);
+  v.field({"seed", "seed of the binarisation and of dequantise", 0, 9e15}, seed);
+  v.field({"real", "columns of a CSV file, by name or number, joined by +: real numbers, standardised"}, real);
+  v.field({"count", "likewise: whole numbers of 0 or more, as they are"}, count);
+  v.field({"categorical", "likewise: one of several values, whatever their number"}, categorical);
+  v.field({"binary", "likewise: one of two values"}, binary);
+  v.field({"ignore", "likewise: not for the model"}, ignore);
+  v.field({"weight", "column of a CSV file: how much a row counts in training, 0 or more"}, weight);
+  v.field({"header", "whether the first row of a CSV file holds names, where that is told wrongly", 0, 0,
+           {"", "true", "false"}},
+          header);
+}
+
+bool DataOptions::asks_for_table() const {
+  for (const auto& [name, value] : table_options(*this))
+    if (!value.empty()) return true;
+  return false;
+}
+
+void check_table_options(const DataOptions& options, const std::string& name, bool is_table) {
+  if (is_table) return;
+  for (const auto& [option, value] : table_options(options))
+    if (!value.empty())
+      fail_usage(name, fmt::format("expected a CSV file for the option {}={}", option, value));
+  if (options.has_labels() && place(options.labels) < 0)
+    fail_usage(name, fmt::format("expected the number of a column for labels=, got '{}'; only the columns of a "
+                                 "CSV file have names",
+                                 options.labels));
+}
+
+std::int64_t find_column(const std::string& who, const std::string& wanted,
+                         const std::vector<std::string>& names, std::int64_t columns) {
+  const auto found = std::find(names.begin(), names.end(), wanted);
+  if (found != names.end()) return found - names.begin();
+  const std::int64_t number = place(wanted);
+  if (number >= 0 && number < columns) return number;
+  if (number >= 0 || names.empty())
+    fail_usage(who, fmt::format("expected a column from 0 to {}, got {}", columns - 1, wanted));
+  fail_usage(who, unknown_name("column", wanted, names));
+}
+
+std::vector<std::string> stated_kinds(const DataOptions& options, const std::string& who,
+                                      const std::vector<std::string>& names) {
+  std::vector<std::string> kinds(names.size());
+  const auto state = [&](const std::string& kind, const std::string& name) {
+    const std::int64_t column =
+        find_column(who + " " + kind, name, names, static_cast<std::int64_t>(names.size()));
+    std::string& stated = kinds[static_cast<std::size_t>(column)];
+    if (!stated.empty() && stated != kind)
+      fail_usage(who, fmt::format("expected one kind for the column '{}', got {} and {}", name, stated, kind));
+    stated = kind;
+  };
+  for (const auto& [kind, text] : table_options(options))
+    if (!text.empty() && kind != "header" && kind != "weight")
+      for (const std::string& name : listed(text)) state(kind, name);
+  if (!options.weight.empty()) state("weight", options.weight);
+  if (options.has_labels()) state("labels", options.labels);
+  return kinds;
+}
+
+std::int64_t held_out(double asked, std::int64_t rows, std::int64_t left, const std::string& what) {
+  const double count =
+      std::floor(asked < 1 ? std::round(asked * static_cast<double>(rows) * 1e6) / 1e6 : asked);
+  if (count >= static_cast<double>(left))
+    fail_data(what,
+              fmt::format("expected fewer rows to hold out than the {} there are, got {}", left, count));
+  return static_cast<std::int64_t>(count);
+}
+
+RowParts split_rows(std::int64_t rows, const DataOptions& options, const std::string& what) {
+  RowParts parts;
+  if (options.test > 0 || options.valid > 0) {
+    parts.train = Rng(static_cast<std::uint64_t>(options.seed)).fork({5}).permutation(rows);
+  } else {
+    parts.train.resize(static_cast<std::size_t>(rows));
+    std::iota(parts.train.begin(), parts.train.end(), std::int64_t{0});
+  }
+  const auto take = [&](double asked, std::vector<std::int64_t>& part) {
+    if (asked <= 0) return;
+    const auto left = static_cast<std::int64_t>(parts.train.size());
+    const auto from = parts.train.end() - held_out(asked, rows, left, what);
+    part.assign(from, parts.train.end());
+    parts.train.erase(from, parts.train.end());
+  };
+  take(options.test, parts.test), take(options.valid, parts.valid);
+  return parts;
+}
+
+}  // namespace deepgen

@@ -1,0 +1,63 @@
+// What a SPEC says: which data, and how to read them.
+//
+//   SPEC = NAME | PATH [ :key=value,... ]        mnist:binarize=dynamic   table.csv:valid=0.1,real=age+income
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "deepgen/core/options.h"
+
+namespace deepgen {
+
+struct DataSpec {
+  std::string name;                            // a known set, a generated set or a path
+  std::map<std::string, std::string> options;  // as written
+};
+
+// Splits a SPEC; throws a usage error for a malformed option.
+DataSpec parse_data_spec(const std::string& text);
+
+// What can be asked of any set, beside the options of generated sets.
+struct DataOptions : Options {
+  std::string binarize;
+  double valid = -1, test = -1;
+  bool standardise = false, dequantise = false, onehot = false, whiten = false;
+  std::string labels;  // a column by name or number; "" or -1: none
+  std::int64_t seed = 0;
+  // Of a CSV file: columns by name or number, joined by +, and the column of weights.
+  std::string real, count, categorical, binary, ignore, weight;
+  std::string header;  // "true", "false" or ""
+
+  void visit(OptionVisitor& v) override;
+  bool has_labels() const { return !labels.empty() && labels != "-1"; }
+  // Whether something is said that only a table of mixed kinds can have.
+  bool asks_for_table() const;
+};
+
+// Throws a usage error when options of a CSV table are given for something else.
+void check_table_options(const DataOptions& options, const std::string& name, bool is_table);
+
+// A column of `columns` by its name, or by its number from 0 where no column has that name. Throws a usage
+// error with the nearest name.
+std::int64_t find_column(const std::string& who, const std::string& wanted,
+                         const std::vector<std::string>& names, std::int64_t columns);
+
+// The kind that is stated for each column: "real", "count", "categorical", "binary", "ignore", "weight",
+// "labels" or "". Throws usage errors for unknown columns and for two kinds of one column.
+std::vector<std::string> stated_kinds(const DataOptions& options, const std::string& who,
+                                      const std::vector<std::string>& names);
+
+// How many of the `left` rows to hold out, when `asked` is a number of rows or (below 1) a share of `rows`.
+// Throws a data error when that leaves none.
+std::int64_t held_out(double asked, std::int64_t rows, std::int64_t left, const std::string& what);
+
+// Which rows of a file without parts go where: drawn at random by options.seed where rows are held out.
+struct RowParts {
+  std::vector<std::int64_t> train, valid, test;
+};
+RowParts split_rows(std::int64_t rows, const DataOptions& options, const std::string& what);
+
+}  // namespace deepgen
