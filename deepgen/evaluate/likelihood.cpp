@@ -20,7 +20,7 @@ Tensor random_rows(const Split& split, std::int64_t count, const Rng& rng) {
 
 Score row_score(const char* metric, const Split& split, ScoreKind kind, const Tensor& values,
                 std::string how) {
-  const RowMean mean = mean_map_rows(values);
+  const RowMean mean = mean_over_rows(values);
   Score score;
   score.metric = metric, score.split = split.name, score.kind = kind;
   score.value = mean.mean, score.standard_error = mean.standard_error, score.rows = mean.rows;

@@ -342,6 +342,7 @@ TEST(RbmUnits, SmallVariancesAreLearnt) {
   NoGradGuard no_graph;
   for (std::int64_t step = 0; step < 3000; ++step) {
     rbm.gradients({x, {}}, {.step = step, .steps = 3000}, rng);
+    if (step % 300 == 0) fprintf(stderr, "%ld %g %g\n", step, (rbm.visible_log_variance / 2).exp().max().item<double>(), objective(rbm, x));
     for (auto& item : rbm.named_parameters()) item.value().sub_(item.value().grad(), 0.05);
     rbm.project();
   }
