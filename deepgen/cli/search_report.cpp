@@ -43,7 +43,12 @@ std::string heading(const SearchRecord& record) {
   html += fact("data", report::text_at(record.asked, "data"));
   html += fact("time", duration_text(record.seconds));
   if (record.budget_seconds > 0) html += fact("budget", duration_text(record.budget_seconds));
-  for (const auto& [name, value] : record.facts.items()) html += fact(name, report::value_text(name, value));
+  for (const auto& [name, value] : record.facts.items()) {
+    if (name == "data_used" && value == record.asked.value("data", Json())) continue;  // as asked
+    std::string words = name;
+    std::replace(words.begin(), words.end(), '_', ' ');
+    html += fact(words, report::value_text(name, value));
+  }
   return html + "</dl></header>\n";
 }
 
@@ -82,9 +87,10 @@ std::string chart_section(const SearchRecord& record) {
   }
   const std::string svg = svg_chart(chart);
   if (svg.empty()) return "";
-  return "<section><h2>The first trials, round by round</h2><figure><figcaption>validation score against "
+  return "<section><h2>The first trials, round by round</h2><div "
+         "class=\"charts\"><figure><figcaption>validation score against "
          "epochs</figcaption><ul class=\"legend\">" +
-         legend + "</ul>" + svg + "</figure></section>\n";
+         legend + "</ul>" + svg + "</figure></div></section>\n";
 }
 
 std::string trial_row(const SearchRecord& record, const SearchTrial& trial) {

@@ -236,7 +236,7 @@ std::vector<HalvingRound> fit_halving(std::int64_t trials, std::int64_t epochs, 
   for (std::int64_t n = trials; n > fewest; n = std::max(fewest, n / 2)) {
     const std::size_t depth = halving_rounds(n, epochs).size();
     for (std::int64_t last = epochs; halving_rounds(n, last).size() == depth; last /= 2) {
-      const std::vector<HalvingRound> rounds = halving_rounds(n, last);
+      std::vector<HalvingRound> rounds = halving_rounds(n, last);
       if (seconds_of(rounds, cost, from_scratch) <= seconds) return rounds;
       if (last == 1) break;
     }

@@ -27,6 +27,8 @@ double seconds_to_end(const SearchRecord& record, std::size_t round, std::int64_
   if (typical <= 0) return -1;
   const std::int64_t later = epochs_of_rounds(record.plan, round + 1, from_scratch) + full_epochs;
   double seconds = static_cast<double>(later) * typical;
+  for (std::size_t r = round + 1; r < record.plan.size(); ++r)
+    seconds += static_cast<double>(record.plan[r].trials) * score_seconds;
   for (const std::int64_t number : record.entrants.at(round)) {
     const SearchTrial& trial = record.trial(number);
     if (trial.status == "failed" || trial.rounds.size() > round) continue;

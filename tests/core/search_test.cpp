@@ -201,6 +201,7 @@ TEST(SearchRanking, EqualScoresKeepTheirOrder) {
 TEST(SearchTime, ExpectsTheRestAndTheRetraining) {
   const SearchRecord record = small_record();  // a second an epoch; only trial 5 has its two epochs to go
   EXPECT_DOUBLE_EQ(seconds_to_end(record, 1, 20, 0.5, false), 2 * 1 + 0.5 + 20);
+  EXPECT_DOUBLE_EQ(seconds_to_end(record, 0, 20, 0.5, false), 3 * (2 + 0.5) + 20) << "round 0 is over";
   SearchRecord unknown;
   unknown.plan = {{1, 1}}, unknown.entrants = {{}};
   EXPECT_LT(seconds_to_end(unknown, 0, 20, 0, false), 0);

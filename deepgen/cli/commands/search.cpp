@@ -323,6 +323,8 @@ void Search::plan_best() {
   record_.best = {{"trial", winner.number}, {"folder", "best"},          {"settings", winner.settings},
                   {"epochs", plan.epochs},  {"patience", plan.patience}, {"all_rows", a_.all_rows},
                   {"status", "training"}};
+  if (plan.patience < wanted.patience)
+    console_.message("no time for a score after each epoch: the best is trained without patience");
   if (plan.epochs < epochs)
     console_.message(fmt::format("the budget leaves the best {} epochs of {}", plan.epochs, epochs));
   save();
