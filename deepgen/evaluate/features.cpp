@@ -89,8 +89,9 @@ void check_examinable(const Dataset& data, const std::string& split, const Featu
   if (plan.rows < fewest_rows)
     fail_usage("features", fmt::format("expected at least {} training rows, got {}", fewest_rows, plan.rows));
   if (data.one_matrix)
-    fail_data(data.spec, "features are judged on rows that the classifiers did not learn; hold some out with "
-                         ":test=0.2");
+    fail_data(data.spec,
+              "features are judged on rows that the classifiers did not learn; hold some out with "
+              ":test=0.2");
   if (split == "train")
     fail_usage("features", "expected --split valid or test: the classifiers learn from the train part");
   for (const Split* part : {&data.split("train"), &data.split(split)})
@@ -138,7 +139,11 @@ Examination arrange(const Dataset& data, const std::string& split_name, const Fe
   Examination exam{rows_of(data.train, std::move(index), rng.fork({1})),
                    own_choice ? rows_of(data.valid, all_rows(data.valid), rng.fork({2}))
                               : rows_of(data.train, std::move(held), rng.fork({2})),
-                   rows_of(split, all_rows(split), rng.fork({3})), 0, "", "", ""};
+                   rows_of(split, all_rows(split), rng.fork({3})),
+                   0,
+                   "",
+                   "",
+                   ""};
   const std::int64_t learning = exam.train.size();
   exam.training = learning == data.train.rows()
                       ? fmt::format("{} training rows", learning)
@@ -154,7 +159,8 @@ Tensor features_of(const Rows& rows, const Input& input) {
   return map_rows(*rows.split, rows.index, rows.rng, input.read);
 }
 
-// How many rows each of several predictors gets wrong; `predict` gives [B, predictors] of features [B, width].
+// How many rows each of several predictors gets wrong; `predict` gives [B, predictors] of features [B,
+// width].
 std::vector<std::int64_t> mistakes(const Rows& rows, const Input& input, const Map& predict) {
   const Tensor labels = at::tensor(rows.labels, at::kLong).unsqueeze(1);
   const Tensor guesses =
@@ -179,7 +185,8 @@ Score error_score(const char* what, const Input& input, const Examination& exam,
 }
 
 Score neighbour_score(const Examination& exam, const Input& input, Observer& observer) {
-  Work work(observer, fmt::format("neighbours of the {}", input.words), exam.choice.size() + exam.test.size());
+  Work work(observer, fmt::format("neighbours of the {}", input.words),
+            exam.choice.size() + exam.test.size());
   NearestNeighbours neighbours(features_of(exam.train, input), exam.train.labels);
   neighbours.after_block = [&](std::int64_t rows) { work.advance(rows); };
   const Labels counts(std::begin(neighbour_counts), std::end(neighbour_counts));
@@ -223,13 +230,12 @@ Score linear_score(const Examination& exam, const Input& input, Observer& observ
     for (const LinearClassifier& one : fitted) guesses.push_back(one.predict(rows));
     return at::stack(guesses, 1);
   }))];
-  const std::int64_t wrong = mistakes(exam.test, input, [&](const Tensor& x) {
-    return best.predict(standardised(x)).unsqueeze(1);
-  })[0];
-  Score score = error_score(
-      "linear_error", input, exam, wrong,
-      fmt::format("softmax regression on the {}, {} columns standardised, {}; L2 penalty {:g} {}",
-                  input.words, known.size(1), exam.training, best.penalty, exam.chosen_on));
+  const std::int64_t wrong = mistakes(
+      exam.test, input, [&](const Tensor& x) { return best.predict(standardised(x)).unsqueeze(1); })[0];
+  Score score =
+      error_score("linear_error", input, exam, wrong,
+                  fmt::format("softmax regression on the {}, {} columns standardised, {}; L2 penalty {:g} {}",
+                              input.words, known.size(1), exam.training, best.penalty, exam.chosen_on));
   if (!best.converged) score.warning = "the classifier was stopped before it converged";
   return score;
 }
@@ -237,23 +243,24 @@ Score linear_score(const Examination& exam, const Input& input, Observer& observ
 Input raw_input(const Dataset& data) {
   return {"raw", "raw input", [&data](const Tensor& x) {
             if (!x.isfinite().all().item<bool>())
-              fail_data(data.spec, "features need complete rows, got missing cells; fill them first with "
-                                   "`deepgen complete`");
+              fail_data(data.spec,
+                        "features need complete rows, got missing cells; fill them first with "
+                        "`deepgen complete`");
             return x;
           }};
 }
 
 Input code_input(Model& model, const Dataset& data) {
   CanEncode* encoder = as<CanEncode>(model);
-  if (!encoder)
-    fail_usage("features", "this model has no code (`encode`) to judge; see `deepgen models`");
+  if (!encoder) fail_usage("features", "this model has no code (`encode`) to judge; see `deepgen models`");
   return {"code", "code", [&model, encoder, raw = raw_input(data)](const Tensor& x) {
             NoGradGuard no_graph;
             model.check_data(raw.read(x), "features");
             const Tensor code = encoder->encode(x).to(at::kCPU, at::kFloat).flatten(1).contiguous();
             if (!code.isfinite().all().item<bool>())
-              fail_numerical("features", "codes are not finite: the weights of the model are too large or "
-                                         "broken");
+              fail_numerical("features",
+                             "codes are not finite: the weights of the model are too large or "
+                             "broken");
             return code;
           }};
 }

@@ -51,8 +51,8 @@ struct LinearClassifier {
   Tensor predict(const Tensor& x) const;
 };
 
-// The minimum of the objective for x and labels as above. `start`: a classifier of a like penalty to begin at,
-// which saves most of the steps; nullptr: zero weights.
+// The minimum of the objective for x and labels as above. `start`: a classifier of a like penalty to begin
+// at, which saves most of the steps; nullptr: zero weights.
 LinearClassifier fit_linear_classifier(const Tensor& x, const std::vector<std::int64_t>& labels,
                                        std::int64_t classes, double penalty, const MinimisePlan& plan = {},
                                        const LinearClassifier* start = nullptr);

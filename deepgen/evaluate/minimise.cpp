@@ -21,7 +21,9 @@ constexpr double decrease = 1e-4;        // the share of the promised decrease t
 constexpr double flattening = 0.9;       // the share of the slope that may be left
 constexpr double value_rounding = 1e-7;  // relative; the values come from products in float32
 
-double dot(const Vector& a, const Vector& b) { return std::inner_product(a.begin(), a.end(), b.begin(), 0.0); }
+double dot(const Vector& a, const Vector& b) {
+  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+}
 
 void add(Vector& to, double factor, const Vector& x) {
   for (std::size_t i = 0; i < to.size(); ++i) to[i] += factor * x[i];

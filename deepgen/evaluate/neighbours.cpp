@@ -74,8 +74,8 @@ NearestNeighbours::NearestNeighbours(Tensor rows, std::vector<std::int64_t> labe
   const std::int64_t columns = rows_.size(1);
   const std::vector<float> origin(static_cast<std::size_t>(columns));
   for (std::int64_t i = 0; i < rows_.size(0); ++i)
-    squares_.data_ptr<float>()[i] = static_cast<float>(
-        squared_distance(rows_.data_ptr<float>() + i * columns, origin.data(), columns));
+    squares_.data_ptr<float>()[i] =
+        static_cast<float>(squared_distance(rows_.data_ptr<float>() + i * columns, origin.data(), columns));
 }
 
 void NearestNeighbours::find(const Tensor& x, Tensor& distances, std::int64_t k, std::int64_t* out) const {
@@ -86,16 +86,15 @@ void NearestNeighbours::find(const Tensor& x, Tensor& distances, std::int64_t k,
   const float* rough = distances.data_ptr<float>();
   const float* asked = x.data_ptr<float>();
   const float* rows = rows_.data_ptr<float>();
-  parallel_ranges(
-      x.size(0), 1.0 * static_cast<double>(known), 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) {
-          std::vector<Candidate> best = smallest(rough + i * known, known);
-          for (Candidate& one : best)
-            one.distance = squared_distance(asked + i * columns, rows + one.row * columns, columns);
-          std::sort(best.begin(), best.end());
-          for (std::int64_t j = 0; j < k; ++j) out[i * k + j] = best[static_cast<std::size_t>(j)].row;
-        }
-      });
+  parallel_ranges(x.size(0), 1.0 * static_cast<double>(known), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      std::vector<Candidate> best = smallest(rough + i * known, known);
+      for (Candidate& one : best)
+        one.distance = squared_distance(asked + i * columns, rows + one.row * columns, columns);
+      std::sort(best.begin(), best.end());
+      for (std::int64_t j = 0; j < k; ++j) out[i * k + j] = best[static_cast<std::size_t>(j)].row;
+    }
+  });
 }
 
 Tensor NearestNeighbours::nearest(const Tensor& x, std::int64_t k, std::int64_t block) const {

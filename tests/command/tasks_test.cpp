@@ -107,6 +107,38 @@ TEST(Evaluate, ManyUnitsGiveAnEstimateWithItsBracket) {
   EXPECT_TRUE(contains(score.at("how").get<std::string>(), "annealed"));
 }
 
+TEST(Evaluate, FeaturesStandBesideTheOtherScores) {
+  const Json plain = evaluation(glyphs_run().place, glyphs + std::string(" --ais quick"));
+  const Json scores =
+      evaluation(glyphs_run().place, glyphs + std::string(" --ais quick --features --feature-rows 200"))
+          .at("scores");
+  ASSERT_EQ(scores.size(), plain.at("scores").size() + 4);
+  for (std::size_t i = 0; i < plain.at("scores").size(); ++i)
+    EXPECT_EQ(scores.at(i), plain.at("scores").at(i));
+  std::vector<std::string> names;
+  for (std::size_t i = scores.size() - 4; i < scores.size(); ++i) {
+    const Json& score = scores.at(i);
+    names.push_back(score.at("metric"));
+    EXPECT_EQ(score.at("kind"), "proxy");
+    EXPECT_EQ(score.at("unit"), "percent");
+    EXPECT_EQ(score.at("rows"), 100);
+    EXPECT_LT(score.at("value"), 60) << score;  // of ten digits chance leaves 90
+    EXPECT_TRUE(contains(score.at("how").get<std::string>(), "200 of 500 training rows")) << score;
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"linear_error_code", "linear_error_raw",
+                                             "nearest_neighbour_error_code", "nearest_neighbour_error_raw"}));
+}
+
+TEST(Evaluate, FeaturesThatCannotBeJudged) {
+  const Workplace& place = bars_run().place;
+  const std::string line = "evaluate run --threads 1 --data " + std::string(bars);
+  expect_refused(place.run(line + " --features --split train"), 2, {"--features", "valid or test"});
+  expect_refused(place.run(line + " --feature-rows 100"), 2, {"--feature-rows", "--features"});
+  expect_refused(place.run(line + " --features --feature-rows 9"), 2, {"--feature-rows"});
+  place.must("sample run -n 40 --out rows.npy --threads 1");
+  expect_refused(place.run("evaluate run --threads 1 --features --data rows.npy:test=0.5"), 3, {"no labels"});
+}
+
 TEST(Evaluate, RemembersTheScoresInTheRun) {
   const Workplace& place = bars_run().place;
   const Json result = evaluation(place, bars);

@@ -386,6 +386,21 @@ TEST(Transforms, DequantiseKeepsTheLevelAndInverts) {
   error_of(ErrorKind::data, [] { set_of({{"train", numbered(3, 2)}}, {{"dequantise", "true"}}); });
 }
 
+TEST(MapRows, EveryRowOnceAndInOrder) {
+  const Dataset set = dataset_of({{"train", random_bytes(4100, 3, 255, 6)}}, "none", "grey");  // three chunks
+  const Tensor all = rows_of(set.train);
+  std::int64_t most = 0;
+  const Tensor mapped = map_rows(set.train, Rng(1), [&](const Tensor& x) {
+    most = std::max(most, x.size(0));
+    return x * 2;
+  });
+  expect_bit_equal(mapped, all * 2, "all rows");
+  EXPECT_LT(most, 4100) << "not all at once";
+  const std::vector<std::int64_t> index = {4099, 7, 7, 0};
+  const Tensor sums = map_rows(set.train, index, Rng(1), [](const Tensor& x) { return x.sum(1); });
+  expect_bit_equal(sums, all.index_select(0, at::tensor(index, at::kLong)).sum(1), "chosen rows");
+}
+
 // A dynamic set that is transformed as well: every part must come out in the same units, or be refused.
 TEST(Transforms, DoNotMixWithFreshDraws) {
   NamedArrays arrays = {{"train", random_bytes(60, 5, 255, 1)}, {"valid", random_bytes(60, 5, 255, 1)}};

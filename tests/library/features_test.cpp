@@ -100,7 +100,8 @@ TEST(Features, FourProxiesWithTheirErrors) {
 
 TEST(Features, SeparableClassesLeaveNoError) {
   Encoder model = same();
-  for (const Score& score : scores_of(model, clouds(300, 4, 3, 30))) EXPECT_EQ(score.value, 0) << score.metric;
+  for (const Score& score : scores_of(model, clouds(300, 4, 3, 30)))
+    EXPECT_EQ(score.value, 0) << score.metric;
 }
 
 TEST(Features, AnInvertibleMapLeavesTheLinearErrorNearlyAlone) {
@@ -141,7 +142,8 @@ TEST(Features, RandomLabelsGiveChance) {
 TEST(Features, RowsAreCappedAndDrawnBySeed) {
   Encoder model = same();
   const Dataset data = clouds(600, 5, 3, 1);
-  const std::vector<Score> some = scores_of(model, data, {.rows = 100}), again = scores_of(model, data, {100});
+  const std::vector<Score> some = scores_of(model, data, {.rows = 100}),
+                           again = scores_of(model, data, {100});
   for (std::size_t i = 0; i < some.size(); ++i) {
     expect_says(some[i].how, {"100 of 600 training rows at random"});
     EXPECT_EQ(some[i].value, again[i].value);
@@ -223,9 +225,9 @@ TEST(Features, ListensToTheObserver) {
   const Dataset data = clouds(200, 4, 2, 1);
   for (const std::int64_t after : {1, 4, 20}) {
     runs::StopAfter observer(after);
-    expect_says(error_of(ErrorKind::interrupted,
-                         [&] { feature_scores(model, data, "test", {}, Rng(1), observer); }),
-                {"stopped"});
+    expect_says(
+        error_of(ErrorKind::interrupted, [&] { feature_scores(model, data, "test", {}, Rng(1), observer); }),
+        {"stopped"});
   }
 }
 

@@ -36,7 +36,8 @@ TEST(Minimise, FindsTheMinimumOfACurvedValley) {
     g = {-2 * a - 400 * x[0] * b, 200 * b};
     return a * a + 100 * b * b;
   };
-  const Minimum minimum = minimise(rosenbrock, {-1.2, 1}, {.tolerance = 1e-9, .most_steps = 200, .after = {}});
+  const Minimum minimum =
+      minimise(rosenbrock, {-1.2, 1}, {.tolerance = 1e-9, .most_steps = 200, .after = {}});
   EXPECT_TRUE(minimum.converged);
   EXPECT_NEAR(minimum.x[0], 1, 1e-8);
   EXPECT_NEAR(minimum.x[1], 1, 1e-8);
@@ -54,7 +55,8 @@ TEST(Minimise, LearnsTheCurvature) {
     return value;
   };
   // Steepest descent would need some ten thousand steps.
-  const Minimum minimum = minimise(bowl, Doubles(20, 1.0),{.tolerance = 1e-6, .most_steps = 300, .after = {}});
+  const Minimum minimum =
+      minimise(bowl, Doubles(20, 1.0), {.tolerance = 1e-6, .most_steps = 300, .after = {}});
   EXPECT_TRUE(minimum.converged) << minimum.gradient_size;
 }
 
@@ -153,8 +155,8 @@ TEST(LinearClassifier, SeparableCloudsLeaveNoError) {
 }
 
 TEST(LinearClassifier, FindsTheBestErrorOfTwoClouds) {
-  // Two clouds sqrt(2) * 2 apart: no rule errs less than Phi(-sqrt(2)) = 7.865 %. 20,000 fresh rows: a deviation
-  // of 0.19 %; four of them and 0.1 % for what 20,000 training rows cannot tell.
+  // Two clouds sqrt(2) * 2 apart: no rule errs less than Phi(-sqrt(2)) = 7.865 %. 20,000 fresh rows: a
+  // deviation of 0.19 %; four of them and 0.1 % for what 20,000 training rows cannot tell.
   const Problem learning = clouds(20000, 2, 2, 2, 10), fresh = clouds(20000, 2, 2, 2, 11);
   const LinearClassifier fitted = fit_linear_classifier(learning.x, learning.labels, 2, 1e-5);
   EXPECT_NEAR(100 * error_of(fitted, fresh), 7.865, 4 * 0.19 + 0.1);

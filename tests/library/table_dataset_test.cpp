@@ -144,7 +144,7 @@ Dataset correlated(const std::map<std::string, std::string>& settings, bool grey
   Rng rng(3);
   Tensor x = at::empty({400, 4});
   for (std::int64_t i = 0; i < x.numel(); ++i) x.data_ptr<float>()[i] = static_cast<float>(rng.normal());
-  x = at::mm(x, at::tensor({5.0F, 1, 0, 0, 0, 1, 2, 0, 0, 0, 0.3F, 0.1F, 3, 0, 0, 0.2F}).view({4, 4})) + 7;
+  x = at::mm(x, at::tensor({5.0F, 1.0F, 0.0F, 0.0F, 0.0F, 1.0F, 2.0F, 0.0F, 0.0F, 0.0F, 0.3F, 0.1F, 3.0F, 0.0F, 0.0F, 0.2F}).view({4, 4})) + 7;
   if (grey) x = (x - x.min()) / (x.max() - x.min());
   RawSet raw;
   raw.name = "memory";
