@@ -218,7 +218,9 @@ TEST_P(Rollback, StoppedAnywhereIsBitEqual) {
     FragileRun before(GetParam()), after(GetParam());
     StopAfter observer(stop), never;
     const fixtures::Folder folder;
-    before.trainer->save = [&](const Checkpoint& c, bool) { save_checkpoint(folder.path("model.safetensors"), c); };
+    before.trainer->save = [&](const Checkpoint& c, bool) {
+      save_checkpoint(folder.path("model.safetensors"), c);
+    };
     if (!before.trainer->run(observer).interrupted) continue;
     const Checkpoint stored = load_checkpoint(folder.path("model.safetensors"));
     expect_all_finite(stored, "stopped");
