@@ -70,7 +70,7 @@ std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.nam
 const std::vector<Case>& cases() {
   static const Assignments few = {"training.batch=4", "training.epochs=6"};  // 13 rows: 4 steps an epoch
   static const Assignments rare = {"training.batch=4", "training.epochs=6", "training.checkpoint_every=4"};
-  static const Assignments steps = {"training.batch=13", "training.epochs=24"};  // 1 step an epoch
+  static const Assignments steps = {"training.batch=13", "training.epochs=16"};  // 1 step an epoch
   static const Assignments heavy = {"training.batch=4", "training.epochs=6", "training.momentum=0.3",
                                     "training.average=0.9"};
   static const Assignments adam = {"training.batch=4", "training.epochs=6", "training.optimiser=adam",
@@ -90,7 +90,7 @@ const std::vector<Case>& cases() {
        40,
        0,
        13,
-       {"training.batch=13", "training.epochs=24", "training.checkpoint_every=7"},
+       {"training.batch=13", "training.epochs=16", "training.checkpoint_every=7"},
        1},
       {"long_epochs", Failure::metric, 20.2, 300, 500, {"training.batch=1", "training.epochs=2"}, 1},
   };
