@@ -112,7 +112,7 @@ std::optional<Tensor> Rbm::pseudo_log_likelihood(const Tensor& v) {
     const Tensor sign = 1 - 2 * v.select(1, i);  // +1 when the flip turns the unit on
     const Tensor gain = hidden_part(at::addr(input, sign, weights[i])) - now +
                         (sign * visible_bias[i]).to(at::kDouble);  // F(x) - F(flipped)
-    total.sub_(at::softplus(gain, 1, 1e9));
+    total.sub_(at::softplus(gain, 1, 40));
   };
   auto add_group = [&](const UnitGroup& group) {
     const Tensor cells = v.narrow(1, group.first, group.size);

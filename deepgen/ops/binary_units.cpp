@@ -125,13 +125,13 @@ void binary_layer(const Tensor& input, const Tensor& bias, double scale, Stream 
 Tensor softplus_row_sum(const Tensor& input, const Tensor& bias, double scale) {
   Tensor activation = input * scale;
   if (bias.defined()) activation = activation + bias;
-  return at::softplus(activation.to(at::kDouble), 1, 1e9).sum(1);
+  return at::softplus(activation.to(at::kDouble), 1, 40).sum(1);
 }
 
 void anneal_layer(const Tensor& input, const Tensor& bias, double from, double to, Stream stream,
                   Tensor& row_sum, Tensor& sample) {
   const Tensor x = (input + bias).to(at::kDouble);
-  row_sum.add_((at::softplus(x * to, 1, 1e9) - at::softplus(x * from, 1, 1e9)).sum(1));
+  row_sum.add_((at::softplus(x * to, 1, 40) - at::softplus(x * from, 1, 40)).sum(1));
   if (sample.defined())
     sample.copy_(uniform(input.size(0), input.size(1), stream, input.device()) <
                  (x * to).sigmoid().to(at::kFloat));

@@ -268,7 +268,7 @@ TEST(FreeEnergy, OfManyUnitsIsSummedInDouble) {
   rbm->weights.zero_();
   Rng rng(181);
   const Tensor x = bits_tensor(20, 5000, rng);
-  const Tensor hidden = at::softplus(rbm->hidden_bias.to(at::kDouble), 1, 1e9).sum();
+  const Tensor hidden = at::softplus(rbm->hidden_bias.to(at::kDouble), 1, 40).sum();
   const Tensor wanted = -(x.to(at::kDouble).mv(rbm->visible_bias.to(at::kDouble)) + hidden);
   expect_near(doubles(rbm->free_energy(x)), doubles(wanted), 1e-6, "free energy");
 }
