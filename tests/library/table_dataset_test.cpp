@@ -1,4 +1,5 @@
-// Tables of mixed columns as data sets: parts, the schema of a trained run, weights, and what a density is per.
+// Tables of mixed columns as data sets: parts, the schema of a trained run, weights, and what a density is
+// per.
 #include "deepgen/data/dataset.h"
 #include "deepgen/models/registry.h"
 #include "deepgen/tasks/tasks.h"
@@ -75,7 +76,8 @@ TEST(TableSets, OfARunAreReadAsTheRunLearnt) {
   expect_near(doubles(load_dataset(labelled, &learnt).train.y), {1, 1}, 0, "the classes of the run");
   error_of(ErrorKind::usage, [&] { load_dataset(other + ":count=r", &learnt); });
   const std::string cow = folder.write("e.csv", text("own,job,n,r,class\nno,a,1,1,cow\n"));
-  expect_says(error_of(ErrorKind::data, [&] { load_dataset(cow, &learnt); }), {"line 2", "class", "cow", "'cat'"});
+  expect_says(error_of(ErrorKind::data, [&] { load_dataset(cow, &learnt); }),
+              {"line 2", "class", "cow", "'cat'"});
   expect_says(error_of(ErrorKind::data, [&] { load_dataset("bars_and_stripes", &learnt); }), {"table"});
   const Learnt plain;
   expect_says(error_of(ErrorKind::data, [&] { load_dataset("people:rows=10", &plain); }), {"table"});
@@ -97,8 +99,8 @@ TEST(TableSets, DescribeThemselvesToACheckpoint) {
 }
 
 TEST(TableSets, MalformedDescriptionsAreRefused) {
-  const auto json = nlohmann::ordered_json::parse(
-      R"({"transform":{"whiten":{"mean":[0,0],"matrix":[1,0,0]}},"table":[]})");
+  const auto json =
+      nlohmann::ordered_json::parse(R"({"transform":{"whiten":{"mean":[0,0],"matrix":[1,0,0]}},"table":[]})");
   error_of(ErrorKind::data, [&] { Learnt::from_json(json, "run"); });
   const auto singular =
       nlohmann::ordered_json::parse(R"({"transform":{"whiten":{"mean":[0,0],"matrix":[1,1,1,1]}}})");
@@ -144,7 +146,10 @@ Dataset correlated(const std::map<std::string, std::string>& settings, bool grey
   Rng rng(3);
   Tensor x = at::empty({400, 4});
   for (std::int64_t i = 0; i < x.numel(); ++i) x.data_ptr<float>()[i] = static_cast<float>(rng.normal());
-  x = at::mm(x, at::tensor({5.0F, 1, 0, 0, 0, 1, 2, 0, 0, 0, 0.3F, 0.1F, 3, 0, 0, 0.2F}).view({4, 4})) + 7;
+  x = at::mm(x, at::tensor({5.0F, 1.0F, 0.0F, 0.0F, 0.0F, 1.0F, 2.0F, 0.0F, 0.0F, 0.0F, 0.3F, 0.1F, 3.0F,
+                            0.0F, 0.0F, 0.2F})
+                    .view({4, 4})) +
+      7;
   if (grey) x = (x - x.min()) / (x.max() - x.min());
   RawSet raw;
   raw.name = "memory";
@@ -216,7 +221,8 @@ TEST(HiddenCells, AreWholeGroups) {
   const Tensor x = at::zeros({500, 6});
   const std::vector<std::int64_t> sizes = {1, 3, 2};
   const Tensor gaps = hide_groups(x, sizes, "0.5", rng).isnan();
-  EXPECT_TRUE(at::equal(gaps.select(1, 1), gaps.select(1, 3)) && at::equal(gaps.select(1, 1), gaps.select(1, 2)));
+  EXPECT_TRUE(at::equal(gaps.select(1, 1), gaps.select(1, 3)) &&
+              at::equal(gaps.select(1, 1), gaps.select(1, 2)));
   EXPECT_TRUE(at::equal(gaps.select(1, 4), gaps.select(1, 5)));
   EXPECT_FALSE(at::equal(gaps.select(1, 0), gaps.select(1, 1)));
   // 1500 cells of which half are hidden: outside 4.9 deviations once in a million seeds.

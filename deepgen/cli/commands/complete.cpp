@@ -197,9 +197,8 @@ void complete_array(const Task& task, const Arguments& arguments, Rng& rng, Obse
   const bool picture = arguments.out.ends_with(".png"), compare = picture && !arguments.hide.empty();
   const std::vector<std::string> names =
       column_names(task.run).empty() ? task.data.column_names : column_names(task.run);
-  write_rows(arguments.out,
-             compare ? interleave({before, transform.invert(task.x), done.rows}) : done.rows, names,
-             task.run.shape, {.columns = compare ? picture_columns : 0});
+  write_rows(arguments.out, compare ? interleave({before, transform.invert(task.x), done.rows}) : done.rows,
+             names, task.run.shape, {.columns = compare ? picture_columns : 0});
   if (!arguments.spread.empty()) write_rows(arguments.spread, done.spread, names, {}, {});
 }
 
@@ -209,7 +208,8 @@ void complete_command(const Arguments& arguments) {
   ConsoleObserver observer(arguments.quiet);
   OpenRun run = open_run(arguments.subject);
   if (run.learnt.transform.whitened())
-    fail_usage("complete", "the run was trained on whitened columns, which are mixtures of all cells of a row");
+    fail_usage("complete",
+               "the run was trained on whitened columns, which are mixtures of all cells of a row");
   const Dataset data = load_data_for(run, arguments.data);
   const Split& split = data.split(arguments.split);
   const Tensor truth = Dataset::rows(split, 0, std::min(split.rows(), arguments.limit), Rng(0));
