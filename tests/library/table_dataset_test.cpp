@@ -2,6 +2,7 @@
 // per.
 #include "deepgen/data/dataset.h"
 #include "deepgen/models/registry.h"
+#include "deepgen/tasks/draws.h"
 #include "deepgen/tasks/tasks.h"
 #include "deepgen/train/checkpoint.h"
 #include "tests/library/runs.h"
@@ -236,6 +237,44 @@ TEST(HiddenCells, AreFilledByWhatEveryModelTakes) {
   const Tensor x = at::tensor({nan, nan, nan, 2.0F, 1.0F, 0.0F, 1.0F, nan}).view({2, 4});
   expect_near(doubles(fill_missing(x, {{"binary", 0, 1}, {"softmax", 1, 2}, {"count", 3, 1}})),
               {0, 1, 0, 2, 1, 0, 1, 0}, 0, "filled");
+}
+
+// ---------------------------------------------------------------- several draws
+
+// Draws of one row (binary, three categories, count, real with mean 10 and deviation 4), by hand.
+TEST(Draws, GiveEachKindItsValueAndItsSpread) {
+  TableSchema table;
+  table.columns = {{.name = "own", .kind = "binary", .values = {"no", "yes"}},
+                   {.name = "job", .kind = "categorical", .values = {"a", "b", "c"}},
+                   {.name = "land", .kind = "constant", .values = {"DE"}},
+                   {.name = "n", .kind = "count", .values = {}},
+                   {.name = "r", .kind = "real", .values = {}, .mean = 10, .deviation = 4, .decimals = 2}};
+  DrawSums draws;
+  const std::vector<std::vector<float>> rows = {
+      {1, 1, 0, 0, 2, 0.5F}, {1, 0, 0, 1, 3, -0.5F}, {0, 0, 0, 1, 3, 1.5F}, {1, 0, 1, 0, 5, 0.5F}};
+  for (const auto& row : rows) draws.add(at::tensor(row).view({1, 6}));
+  Array mean = make_array(DType::f32, {1, 6});
+  const Tensor encoded = draws.mean().to(at::kFloat);
+  std::memcpy(mean.bytes.data(), encoded.data_ptr(), mean.bytes.size());
+  EXPECT_EQ(encode_table_csv(table, table_values(table, mean)), "own,job,land,n,r\nyes,c,DE,3,12.00\n");
+  const Doubles spread = doubles(table_spread(table, draws)[0]);
+  EXPECT_TRUE(std::isnan(spread[2]));
+  // Counts 2 3 3 5 about 3.25: squares 4.75; reals (in deviations) 2 / 3.
+  expect_near({spread[0], spread[1], spread[3], spread[4]},
+              {0.25, 0.5, std::sqrt(4.75 / 3), 4 * std::sqrt(2.0 / 3)}, 1e-12, "spread");
+  const float nan = std::nanf("");
+  const Tensor x = at::tensor(std::vector<float>{1, nan, nan, nan, 2, nan}).view({1, 6});
+  expect_near(doubles(table_known(table, x)), {1, 0, 1, 1, 0}, 0, "known cells");
+}
+
+TEST(Draws, OfLargeNumbersKeepTheirDeviation) {
+  DrawSums draws;
+  for (const float value : {1e6F, 1e6F + 1, 1e6F + 2}) draws.add(at::full({1}, value));
+  EXPECT_NEAR(draws.deviation().item<double>(), 1, 1e-9);
+  DrawSums one;
+  one.add(at::full({1}, 3.0F));
+  EXPECT_EQ(one.mean().item<double>(), 3);
+  EXPECT_EQ(one.deviation().item<double>(), 0);
 }
 
 }  // namespace
