@@ -196,9 +196,10 @@ class CommandLine {
         ->check(CLI::Range(1, 10000000));
 
     complete
-        ->add_option("--draws", a_.draws,
-                     "independent completions of each row; written is the mean of the draws of a cell (a count "
-                     "rounded), or the most frequent value of a binary or categorical one")
+        ->add_option(
+            "--draws", a_.draws,
+            "independent completions of each row; written is the mean of the draws of a cell (a count "
+            "rounded), or the most frequent value of a binary or categorical one")
         ->default_val(1)
         ->check(CLI::Range(1, 100000));
     complete->add_option(

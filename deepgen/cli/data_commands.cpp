@@ -45,7 +45,8 @@ std::string column_text(const TableColumn& column) {
   if (column.kind == "labels" && column.values.empty()) return "whole numbers";
   const std::size_t count = column.values.size();
   std::string text;
-  for (std::size_t i = 0; i < std::min(count, few); ++i) text += (i > 0 ? ", " : "") + shown(column.values[i]);
+  for (std::size_t i = 0; i < std::min(count, few); ++i)
+    text += (i > 0 ? ", " : "") + shown(column.values[i]);
   return count > few ? fmt::format("{}, ... ({})", text, count) : text;
 }
 
@@ -54,9 +55,9 @@ void describe_table(const RawSet& set, const DataOptions& options) {
   const RowParts parts = split_rows(file.rows(), options, set.name);
   const TableSchema schema =
       infer_table(set.name, file, parts.train, stated_kinds(options, set.name, file.names));
-  fmt::print("{}: {}\n  {} rows: {} train, {} valid, {} test; {} columns, {} for a model, values {}\n", set.name,
-             set.description, file.rows(), parts.train.size(), parts.valid.size(), parts.test.size(), file.columns, schema.width(),
-             schema.values());
+  fmt::print("{}: {}\n  {} rows: {} train, {} valid, {} test; {} columns, {} for a model, values {}\n",
+             set.name, set.description, file.rows(), parts.train.size(), parts.valid.size(),
+             parts.test.size(), file.columns, schema.width(), schema.values());
   std::size_t longest = 4;
   for (const TableColumn& column : schema.columns) longest = std::max(longest, column.name.size());
   for (const TableColumn& column : schema.columns) {
@@ -109,14 +110,18 @@ void make_table(const GeneratedSet& set, const std::string& out) {
 void make_data(const std::string& text, const std::string& out) {
   const DataSpec spec = parse_data_spec(text);
   std::vector<std::string> names;
-  for (const GeneratedInfo& info : generated_sets()) names.push_back(info.name);
-  if (std::find(names.begin(), names.end(), spec.name) == names.end())
-    fail_usage("data make", unknown_name("generated set", spec.name, names));
-  GeneratedSet set = generate(spec.name, spec.options);
-  const char* ending = set.table.empty() ? ".npz" : ".csv";
+  const GeneratedInfo* known = nullptr;
+  for (const GeneratedInfo& info : generated_sets()) {
+    names.push_back(info.name);
+    if (info.name == spec.name) known = &info;
+  }
+  if (!known) fail_usage("data make", unknown_name("generated set", spec.name, names));
+  const char* ending = known->table ? ".csv" : ".npz";
   if (!out.ends_with(ending))
-    fail_usage("--out", fmt::format("expected a file that ends in {} for {}, got '{}'", ending, spec.name, out));
-  if (!set.table.empty()) return make_table(set, out);
+    fail_usage("--out",
+               fmt::format("expected a file that ends in {} for {}, got '{}'", ending, spec.name, out));
+  GeneratedSet set = generate(spec.name, spec.options);
+  if (known->table) return make_table(set, out);
   NamedArrays arrays;
   auto keep = [&](const char* name, Array& array) {
     if (!array.bytes.empty()) arrays[name] = std::move(array);

@@ -337,8 +337,9 @@ Dataset load_dataset(const std::string& text, const Learnt* learnt) {
 
 Dataset make_dataset(RawSet raw, const DataOptions& options, const Learnt* learnt) {
   if (learnt && learnt->table.empty() != (raw.table == nullptr))
-    fail_data(raw.name, raw.table ? "is a table of mixed columns; the run was not trained on one"
-                                  : "expected a CSV file, as the run was trained on a table of mixed columns");
+    fail_data(raw.name, raw.table
+                            ? "is a table of mixed columns; the run was not trained on one"
+                            : "expected a CSV file, as the run was trained on a table of mixed columns");
   if (raw.table) return make_table_dataset(raw, options, learnt ? &learnt->table : nullptr);
   Dataset set;
   set.spec = set.name = raw.name;
@@ -360,7 +361,8 @@ Dataset make_dataset(RawSet raw, const DataOptions& options, const Learnt* learn
     fail_data(set.name, fmt::format("is binary already; leave :binarize={} out", options.binarize));
   const bool transformed = options.onehot || options.dequantise || options.standardise || options.whiten;
   if (transformed && options.binarize == "dynamic")
-    fail_data(set.name, "fresh binarisation (dynamic) does not go with onehot, dequantise, standardise or whiten");
+    fail_data(set.name,
+              "fresh binarisation (dynamic) does not go with onehot, dequantise, standardise or whiten");
   set.binarize = set.values == "binary" ? "static" : options.binarize.empty() ? "none" : options.binarize;
   const Rng rng(static_cast<std::uint64_t>(options.seed) ^ 0xB1A5ULL);
   if (set.values != "binary" && set.binarize != "none") binarise_set(set, rng);

@@ -52,7 +52,7 @@ class Dataset {
   // After the transforms: "binary", "grey" (in [0, 1]) or "real"; of a table also "categorical", "count" or
   // "mixed".
   std::string values;
-  std::string binarize;             // none, static, dynamic, threshold; part of every result
+  std::string binarize;  // none, static, dynamic, threshold; part of every result
   std::int64_t classes = 0;
   std::vector<std::string> column_names;
   std::vector<ColumnGroup> groups;  // of a table of mixed kinds, covering all columns in order; else empty

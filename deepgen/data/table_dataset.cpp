@@ -10,7 +10,8 @@ namespace {
 void refuse_other_options(const DataOptions& options, const std::string& name) {
   const auto refuse = [&](bool asked, const char* option) {
     if (asked)
-      fail_usage(name, fmt::format("the columns of a table are encoded by their kinds; leave {} out", option));
+      fail_usage(name,
+                 fmt::format("the columns of a table are encoded by their kinds; leave {} out", option));
   };
   refuse(!options.binarize.empty() && options.binarize != "none", "binarize");
   refuse(options.dequantise, "dequantise");
@@ -27,7 +28,8 @@ void check_stated(const TableSchema& schema, const std::vector<std::int64_t>& co
     const TableColumn& column = schema.columns[i];
     if (kind.empty() || kind == column.kind || column.kind == "constant") continue;
     if (!column.modelled() && (kind == "labels" || kind == "weight")) continue;
-    fail_usage(name, fmt::format("the run was trained with '{}' as {}, not {}", column.name, column.kind, kind));
+    fail_usage(name,
+               fmt::format("the run was trained with '{}' as {}, not {}", column.name, column.kind, kind));
   }
 }
 

@@ -12,8 +12,8 @@ namespace deepgen {
 namespace {
 
 constexpr std::int64_t most_whitened = 1024;  // columns: the checkpoint holds the square of it
-constexpr double ridge_share = 1e-5;          // of the mean eigenvalue: directions without variance stay finite
-constexpr std::int64_t chunk = 4096;          // rows that are whitened at a time
+constexpr double ridge_share = 1e-5;  // of the mean eigenvalue: directions without variance stay finite
+constexpr std::int64_t chunk = 4096;  // rows that are whitened at a time
 
 Tensor row_of(const std::vector<double>& values) { return at::tensor(values, at::kDouble).to(at::kFloat); }
 

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "deepgen/core/error.h"
+#include "deepgen/evaluate/baselines.h"
 #include "deepgen/evaluate/gaps.h"
 
 namespace deepgen {
@@ -127,13 +128,14 @@ Normaliser split_normaliser(Model& model, const Split& split, const AnnealingPla
   return result;
 }
 
-Tensor log_prob_rows(Model& model, const Split& split, const Normaliser& normaliser, const Rng& rng) {
+Tensor log_prob_rows(Model& model, const Dataset& data, const Split& split, const Normaliser& normaliser,
+                     const Rng& rng) {
   std::int64_t first = 0;
   Tensor rows = map_rows(split, rng, [&](const Tensor& x) {
     model.check_data(x, split.name, first);
     Rng own = rng.fork({8, static_cast<std::uint64_t>(first)});
     first += x.size(0);
-    return log_unnormalised(model, x, normaliser.log_z, {}, own) - normaliser.log_z;
+    return log_unnormalised(model, x, normaliser.log_z, {}, own) - normaliser.log_z + data.log_jacobian(x);
   });
   if (!rows.isfinite().all().item<bool>())
     fail_numerical("likelihood",
@@ -148,11 +150,13 @@ std::vector<Score> evaluate_model(Model& model, const Dataset& data, const std::
   if (as<HasFreeEnergy>(model)) {
     const Normaliser normaliser = split_normaliser(model, split, plan, rng, observer);
     scores.push_back(
-        log_prob_score(log_prob_rows(model, split, normaliser, rng.fork({3})), split, normaliser));
+        log_prob_score(log_prob_rows(model, data, split, normaliser, rng.fork({3})), split, normaliser));
     if (!data.one_matrix && split_name != "train")
-      scores.push_back(log_prob_score(log_prob_rows(model, data.train, normaliser, rng.fork({4})), data.train,
+      scores.push_back(log_prob_score(log_prob_rows(model, data, data.train, normaliser, rng.fork({4})), data.train,
                                       normaliser));
   }
+  if (!scores.empty())
+    if (const auto baseline = baseline_score(data, split, rng.fork({6}))) scores.push_back(*baseline);
   add_proxies(model, split, data.values == "binary", rng.fork({5}), scores);
   if (data.one_matrix)
     for (Score& score : scores) score.split = "all";

@@ -27,8 +27,10 @@ Normaliser normaliser_of(Model& model, const AnnealingPlan& plan, const Tensor& 
 Normaliser split_normaliser(Model& model, const Split& split, const AnnealingPlan& plan, const Rng& rng,
                             Observer& observer);
 
-// log p of every row of a split, [N] float64, nats; `how` and kind as in the normaliser.
-Tensor log_prob_rows(Model& model, const Split& split, const Normaliser& normaliser, const Rng& rng);
+// log p of every row of a split of `data`, in the units of its file, [N] float64, nats; `how` and kind as in
+// the normaliser. Missing cells are summed out.
+Tensor log_prob_rows(Model& model, const Dataset& data, const Split& split, const Normaliser& normaliser,
+                     const Rng& rng);
 
 // Everything that can honestly be said of the model on `split` (and, beside it, on train): log-probability
 // with its bracket, pseudo-likelihood and reconstruction as proxies. Rows are taken in chunks, so memory

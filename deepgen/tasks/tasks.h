@@ -25,9 +25,10 @@ Tensor sample_model(Model& model, const SamplingPlan& plan, Rng& rng, Observer& 
 // a table the later or earlier half of its columns), or a share of all cells drawn at random, as in "0.2".
 Tensor hide_cells(const Tensor& x, const std::vector<std::int64_t>& shape, const std::string& what, Rng& rng);
 
-// The same with whole groups of columns in place of single ones: of x [N, sum of sizes] either all columns of a
-// group are made NaN in a row or none.
-Tensor hide_groups(const Tensor& x, const std::vector<std::int64_t>& sizes, const std::string& what, Rng& rng);
+// The same with whole groups of columns in place of single ones: of x [N, sum of sizes] either all columns of
+// a group are made NaN in a row or none.
+Tensor hide_groups(const Tensor& x, const std::vector<std::int64_t>& sizes, const std::string& what,
+                   Rng& rng);
 
 // x [N, D] with values in its missing cells that any model of such groups takes: 0, or the first category.
 Tensor fill_missing(const Tensor& x, const std::vector<ColumnGroup>& groups);

@@ -31,7 +31,8 @@ std::string survey() {
   std::string text = "id,a,b,c,d,land\n";
   for (int i = 0; i < 300; ++i) {
     const bool a = i * 7 % 3 == 0, c = i % 2 == 0;
-    text += std::to_string(i) + (a ? ",yes,ja," : ",no,nein,") + (c ? "1" : "0") + (a ? ",nie" : ",oft") + ",DE\n";
+    text += std::to_string(i) + (a ? ",yes,ja," : ",no,nein,") + (c ? "1" : "0") + (a ? ",nie" : ",oft") +
+            ",DE\n";
   }
   return text;
 }
@@ -40,8 +41,10 @@ const Workplace& table_run() {
   static const Workplace* const place = [] {
     auto* made = new Workplace;  // kept to the end: other tests look at it
     made->write("survey.csv", survey());
-    made->must("train rbm --data survey.csv:ignore=id --out run --seed 3 --set model.hidden=6 training.epochs=60 "
-               "training.rate=0.1 training.batch=20" + one_thread);
+    made->must(
+        "train rbm --data survey.csv:ignore=id --out run --seed 3 --set model.hidden=6 training.epochs=60 "
+        "training.rate=0.1 training.batch=20" +
+        one_thread);
     return made;
   }();
   return *place;
@@ -49,7 +52,8 @@ const Workplace& table_run() {
 
 TEST(Tables, InfoSaysWhatEachColumnIs) {
   const Result info = table_run().must("data info survey.csv:ignore=id,test=0.1");
-  for (const char* part : {"270 train, 0 valid, 30 test", "values binary", "'no', 'yes'", "constant", "ignore"})
+  for (const char* part :
+       {"270 train, 0 valid, 30 test", "values binary", "'no', 'yes'", "constant", "ignore"})
     EXPECT_TRUE(contains(info.out, part)) << part << info;
   const Result people = table_run().must("data info people:missing=0.25,rows=2000");
   for (const char* part : {"age", "real", "count", "categorical", "(6)", "% missing", "values mixed"})
@@ -82,7 +86,8 @@ TEST(Tables, SamplesAreTheTableAgain) {
 TEST(Tables, CompletionLeavesWhatIsKnownAsItIsWritten) {
   const Workplace& place = table_run();
   place.write("holes.csv", "d,note,b,c,a\nnie,\"x; y\",,1.0,yes\n,,ja,,\noft, q,nein,?,no\noft,,nein,1,no\n");
-  place.must("complete run --data holes.csv --out filled.csv --steps 100 --draws 30 --spread spread.csv" + one_thread);
+  place.must("complete run --data holes.csv --out filled.csv --steps 100 --draws 30 --spread spread.csv" +
+             one_thread);
   const Lines filled = cells_of(place.read("filled.csv")), spread = cells_of(place.read("spread.csv"));
   ASSERT_EQ(filled.size(), 5U);
   ASSERT_EQ(spread.size(), 5U);
@@ -99,7 +104,8 @@ TEST(Tables, CompletionLeavesWhatIsKnownAsItIsWritten) {
   EXPECT_LT(sure, 0.25);
   EXPECT_GT(unsure, 0.2) << "c depends on nothing";
   EXPECT_LE(unsure, 0.5);
-  place.must("complete run --data holes.csv --out filled.npy --steps 20 --draws 3 --spread spread.npy" + one_thread);
+  place.must("complete run --data holes.csv --out filled.npy --steps 20 --draws 3 --spread spread.npy" +
+             one_thread);
   EXPECT_EQ(read_npy_table(place.read("filled.npy")).columns(), 5U) << "a, b, c, d, land";
   const Table numbers = read_npy_table(place.read("spread.npy"));
   EXPECT_TRUE(std::isnan(numbers.rows[0][0]) && !std::isnan(numbers.rows[0][1]));

@@ -1,4 +1,5 @@
-// Tables of mixed columns: kinds from the training rows, every bad cell by its place, and the way back to CSV.
+// Tables of mixed columns: kinds from the training rows, every bad cell by its place, and the way back to
+// CSV.
 #include "deepgen/data/files/table.h"
 
 #include <fmt/format.h>
@@ -135,8 +136,8 @@ TEST(TableEncoding, GroupsCoverTheColumnsInOrder) {
   EXPECT_EQ(schema.encoded_names(), (Names{"own", "c=x", "c=y", "c=z", "n", "m", "r"}));
   const auto got = values<float>(encode(schema, file));
   const float nan = std::nanf(""), step = 1.2247449F;  // 0.5 / sqrt(1 / 6)
-  const std::vector<float> expected = {0, 1, 0, 0, 3,   0, -step, 1,   0, 1, 0, nan, 2, step,
-                                       0, 0, 0, 1, 5,   4, nan,   nan, 1, 0, 0, 0,   6, 0};
+  const std::vector<float> expected = {0, 1, 0, 0, 3, 0, -step, 1,   0, 1, 0, nan, 2, step,
+                                       0, 0, 0, 1, 5, 4, nan,   nan, 1, 0, 0, 0,   6, 0};
   ASSERT_EQ(got.size(), expected.size());
   for (std::size_t i = 0; i < got.size(); ++i)
     if (std::isnan(expected[i]))
@@ -172,16 +173,16 @@ TEST(TableEncoding, LabelsAndWeights) {
   EXPECT_EQ(schema.width(), 1);
   EXPECT_EQ(values<std::int64_t>(table_labels(schema.columns[1], "t.csv", file, 1, all_rows(file))),
             (std::vector<std::int64_t>{1, 2, 0}));
-  EXPECT_EQ(values<float>(table_weights("t.csv", file, 2, all_rows(file))),
-            (std::vector<float>{0, 2.5F, 1}));
+  EXPECT_EQ(values<float>(table_weights("t.csv", file, 2, all_rows(file))), (std::vector<float>{0, 2.5F, 1}));
   const CsvCells numbered = cells_of("a,class\nx,3\ny,0\n");
   EXPECT_EQ(values<std::int64_t>(table_labels(learn(numbered, {{"labels", "class"}}).columns[1], "t.csv",
                                               numbered, 1, {0, 1})),
             (std::vector<std::int64_t>{3, 0}));
   for (const char* wrong : {"-1", "", "x", "inf"}) {
     const CsvCells bad = cells_of(std::string("a,w\nx,1\ny,") + wrong + "\n", Header::yes);
-    expect_error("t.csv", "line 3, column 'w': expected a weight of 0 or more",
-                 [&] { table_weights("t.csv", bad, 1, {0, 1}); });
+    expect_error("t.csv", "line 3, column 'w': expected a weight of 0 or more", [&] {
+      table_weights("t.csv", bad, 1, {0, 1});
+    });
   }
 }
 
@@ -193,14 +194,17 @@ TEST(TableRefusals, NamePlaceAndCellWhileLearning) {
     SCOPED_TRACE(file);
     expect_error("t.csv", part, [&] { learn(file, options); });
   };
-  expect("a,b\n1,x\ntwo,y\n3,x\n", {{"real", "a"}}, "line 3, column 'a': expected a number (real is stated), got 'two'");
-  expect("a,b\n1,x\n-2,y\n3,x\n", {{"count", "a"}}, "line 3, column 'a': expected a whole number of 0 or more");
+  expect("a,b\n1,x\ntwo,y\n3,x\n", {{"real", "a"}},
+         "line 3, column 'a': expected a number (real is stated), got 'two'");
+  expect("a,b\n1,x\n-2,y\n3,x\n", {{"count", "a"}},
+         "line 3, column 'a': expected a whole number of 0 or more");
   expect("a,b\n1,x\n2.5,y\n3,x\n", {{"count", "a"}}, "got '2.5'");
   expect("a,b\n1,x\n2,y\n\"\n3\",x\n", {{"real", "a"}}, "line 4, column 'a'");
   expect("a,b\nyes,x\nno,y\nmaybe,x\n", {{"binary", "a"}},
          "line 4, column 'a': expected 'yes' or 'no' (binary is stated), got 'maybe'");
   expect("a,b\n1,x\ninf,y\n3,x\n", {}, "line 3, column 'a': expected a finite number, got 'inf'");
-  expect("a,b\n1,x\n2,y\n", {{"labels", "a"}, {"ignore", "b"}}, "expected a column whose training cells differ");
+  expect("a,b\n1,x\n2,y\n", {{"labels", "a"}, {"ignore", "b"}},
+         "expected a column whose training cells differ");
   expect("a,a\n1,x\n2,y\n", {}, "'a' twice");
   expect("a,b\nx,1\ny,0\nz,1\n", {}, "column 'a': 3 different texts in 3 cells");
   expect("a,b\n1.5,x\n0.5,y\n", {{"labels", "a"}}, "a label 0, 1, 2");
@@ -209,20 +213,25 @@ TEST(TableRefusals, NamePlaceAndCellWhileLearning) {
     many += fmt::format("t{},{}\n", i % 201, i % 2);
     stray += fmt::format("{},{}\n", i == 7 ? std::string("1,5") : fmt::format("{}.5", i), i % 2);
   }
-  expect(many, {}, "201 texts in 500 cells, too many to be guessed as categories; leave it out with ignore=a, or state categorical=a");
+  expect(many, {},
+         "201 texts in 500 cells, too many to be guessed as categories; leave it out with ignore=a, or state "
+         "categorical=a");
   EXPECT_EQ(learn(many, {{"categorical", "a"}}).width(), 202);
   stray.replace(stray.find("1,5"), 3, "\"1,5\"");
   expect(stray, {}, "most of its cells are numbers, but line 9 has '1,5'");
 }
 
 TEST(TableRefusals, NamePlaceAndCellOfLaterFiles) {
-  const TableSchema schema = learn("own,job,n,r,c\nno,a,1,1.5,DE\nyes,b,2,2.5,DE\nno,c,3,0,DE\nno,a,0,1,DE\n");
+  const TableSchema schema =
+      learn("own,job,n,r,c\nno,a,1,1.5,DE\nyes,b,2,2.5,DE\nno,c,3,0,DE\nno,a,0,1,DE\n");
   const auto expect = [&](const std::string& row, const std::string& part) {
     SCOPED_TRACE(row);
     expect_error("t.csv", part, [&] { encode(schema, "own,job,n,r,c\nno,a,1,1,DE\n" + row + "\n"); });
   };
   expect("maybe,a,1,1,DE", "line 3, column 'own': expected 'no' or 'yes', got 'maybe'");
-  expect("no,z,1,1,DE", "line 3, column 'job': expected one of the 3 categories of the training rows ('a', 'b', 'c'), got 'z'");
+  expect(
+      "no,z,1,1,DE",
+      "line 3, column 'job': expected one of the 3 categories of the training rows ('a', 'b', 'c'), got 'z'");
   expect("no,a,-1,1,DE", "column 'n': expected a whole number of 0 or more (a count), got '-1'");
   expect("no,a,1.5,1,DE", "column 'n'");
   expect("no,a,x,1,DE", "column 'n'");
@@ -243,7 +252,8 @@ TEST(TableRefusals, NamePlaceAndCellOfLaterFiles) {
 TEST(TableRefusals, TextThatIsNotUtf8) {
   expect_error("t.csv", "line 2: expected text in UTF-8", [] { cells_of("a,b\nM\xfcller,1\nx,2\n"); });
   EXPECT_EQ(utf8_end("ab\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80"), 11U);
-  for (const char* wrong : {"a\x80", "a\xc0\xaf", "a\xed\xa0\x80", "a\xf5\x80\x80\x80", "a\xe2\x82", "a\xe0\x80\x80"})
+  for (const char* wrong :
+       {"a\x80", "a\xc0\xaf", "a\xed\xa0\x80", "a\xf5\x80\x80\x80", "a\xe2\x82", "a\xe0\x80\x80"})
     EXPECT_EQ(utf8_end(wrong), 1U);
 }
 
@@ -284,8 +294,11 @@ TEST(TableWriting, GivesTheFileBack) {
 }
 
 TEST(TableWriting, RoundsAsTheFileDid) {
-  const TableSchema schema = learn("a,b,c,d\n1.5,10000,0.12345678,1e-9\n2.25,20001,0.3,2e-9\n3,12500,0.5,5e-10\n");
-  const auto cell = [&](std::size_t column, double value) { return table_cell(schema.columns[column], value); };
+  const TableSchema schema =
+      learn("a,b,c,d\n1.5,10000,0.12345678,1e-9\n2.25,20001,0.3,2e-9\n3,12500,0.5,5e-10\n");
+  const auto cell = [&](std::size_t column, double value) {
+    return table_cell(schema.columns[column], value);
+  };
   EXPECT_EQ(cell(0, 1.23456), "1.23");
   EXPECT_EQ(cell(0, -0.001), "0.00") << "no negative zero";
   EXPECT_EQ(cell(1, 12345.6789), "12346") << "whole numbers stay whole";
@@ -302,14 +315,17 @@ TEST(TableWriting, CompletesTheCellsOfAFileAndNoOthers) {
   const Array values = array<double>(DType::f64, {3, 3}, {1, nan, 0, nan, 7, 0, nan, nan, nan});
   EXPECT_EQ(complete_table_csv(schema, file, columns, {0, 1, 2}, values),
             "id,own,n,more,c\n\" 1\",yes,2,\"x, y\",DE\n2,yes,7,,DE\n3,no,NA,z,DE\n");
-  EXPECT_EQ(spread_table_csv(schema, file, columns, array<double>(DType::f64, {2, 3}, {0.25, nan, nan, nan, 1.5, nan})),
+  EXPECT_EQ(spread_table_csv(schema, file, columns,
+                             array<double>(DType::f64, {2, 3}, {0.25, nan, nan, nan, 1.5, nan})),
             "id,own,n,more,c\n,0.25,,,\n,,1.5,,\n");
 }
 
 TEST(TableSchemas, SurviveTheirJson) {
-  const TableSchema schema = learn("own,job,n,r,c,l,e\nno,a,1,1.55,DE,0,\nyes,b,2,0.1,DE,1,\nno,c,,3,DE,0,\nno,a,9,1,DE,1,\n",
-                                   {{"labels", "l"}});
-  const TableSchema again = TableSchema::from_json(nlohmann::ordered_json::parse(schema.to_json().dump()), "run");
+  const TableSchema schema =
+      learn("own,job,n,r,c,l,e\nno,a,1,1.55,DE,0,\nyes,b,2,0.1,DE,1,\nno,c,,3,DE,0,\nno,a,9,1,DE,1,\n",
+            {{"labels", "l"}});
+  const TableSchema again =
+      TableSchema::from_json(nlohmann::ordered_json::parse(schema.to_json().dump()), "run");
   EXPECT_EQ(again.to_json(), schema.to_json());
   EXPECT_EQ(again.columns[3].mean, schema.columns[3].mean);
   EXPECT_EQ(again.groups(), schema.groups());
@@ -318,15 +334,18 @@ TEST(TableSchemas, SurviveTheirJson) {
                             R"([{"name":"a","kind":"categorical","values":[]}])",
                             R"([{"name":"a","kind":"real","mean":0,"deviation":0}])",
                             R"([{"name":"a","kind":"binary","values":3}])"})
-    expect_error("run", "malformed", [&] { TableSchema::from_json(nlohmann::ordered_json::parse(wrong), "run"); });
+    expect_error("run", "malformed",
+                 [&] { TableSchema::from_json(nlohmann::ordered_json::parse(wrong), "run"); });
 }
 
 TEST(ColumnGroups, MustCoverTheColumns) {
   const std::vector<ColumnGroup> groups = {{"binary", 0, 2}, {"softmax", 2, 3}};
   EXPECT_EQ(groups_from_json(groups_to_json(groups), 5, "run"), groups);
-  for (const char* wrong : {R"([["binary",0,2]])", R"([["binary",1,4]])", R"([["odd",0,5]])", R"([["binary",0]])",
-                            R"([["binary",0,9223372036854775807]])", R"([["binary",0,5],["count",5,1]])", "[7]"})
-    expect_error("run", "groups of columns", [&] { groups_from_json(nlohmann::ordered_json::parse(wrong), 5, "run"); });
+  for (const char* wrong :
+       {R"([["binary",0,2]])", R"([["binary",1,4]])", R"([["odd",0,5]])", R"([["binary",0]])",
+        R"([["binary",0,9223372036854775807]])", R"([["binary",0,5],["count",5,1]])", "[7]"})
+    expect_error("run", "groups of columns",
+                 [&] { groups_from_json(nlohmann::ordered_json::parse(wrong), 5, "run"); });
 }
 
 }  // namespace

@@ -278,7 +278,11 @@ TEST(MissingCells, StayMissingUnderEveryBinarisationAndTransform) {
   const Tensor onehot = rows_of(set_of(whole_gaps, {{"onehot", "true"}}).train);
   EXPECT_EQ(onehot.size(1), 2 + 2);
   EXPECT_TRUE(at::equal(onehot.isnan(), gaps.repeat_interleave(2, 1)));
-  expect_says(error_of(ErrorKind::data, [&] { set_of(grey_gaps, {{"whiten", "true"}}); }), {"row 0", "column 1"});
+  expect_says(error_of(ErrorKind::data,
+                       [&] {
+                         set_of(grey_gaps, {{"whiten", "true"}});
+                       }),
+              {"row 0", "column 1"});
 }
 
 TEST(Refusals, OfSetsWithoutRowsOrColumns) {

@@ -1,6 +1,8 @@
-// Tables of mixed columns as data sets: parts, the schema of a trained run, weights, and what a density is per.
+// Tables of mixed columns as data sets: parts, the schema of a trained run, weights, and what a density is
+// per.
 #include "deepgen/data/dataset.h"
 #include "deepgen/models/registry.h"
+#include "deepgen/tasks/draws.h"
 #include "deepgen/tasks/tasks.h"
 #include "deepgen/train/checkpoint.h"
 #include "tests/library/runs.h"
@@ -75,7 +77,8 @@ TEST(TableSets, OfARunAreReadAsTheRunLearnt) {
   expect_near(doubles(load_dataset(labelled, &learnt).train.y), {1, 1}, 0, "the classes of the run");
   error_of(ErrorKind::usage, [&] { load_dataset(other + ":count=r", &learnt); });
   const std::string cow = folder.write("e.csv", text("own,job,n,r,class\nno,a,1,1,cow\n"));
-  expect_says(error_of(ErrorKind::data, [&] { load_dataset(cow, &learnt); }), {"line 2", "class", "cow", "'cat'"});
+  expect_says(error_of(ErrorKind::data, [&] { load_dataset(cow, &learnt); }),
+              {"line 2", "class", "cow", "'cat'"});
   expect_says(error_of(ErrorKind::data, [&] { load_dataset("bars_and_stripes", &learnt); }), {"table"});
   const Learnt plain;
   expect_says(error_of(ErrorKind::data, [&] { load_dataset("people:rows=10", &plain); }), {"table"});
@@ -97,8 +100,8 @@ TEST(TableSets, DescribeThemselvesToACheckpoint) {
 }
 
 TEST(TableSets, MalformedDescriptionsAreRefused) {
-  const auto json = nlohmann::ordered_json::parse(
-      R"({"transform":{"whiten":{"mean":[0,0],"matrix":[1,0,0]}},"table":[]})");
+  const auto json =
+      nlohmann::ordered_json::parse(R"({"transform":{"whiten":{"mean":[0,0],"matrix":[1,0,0]}},"table":[]})");
   error_of(ErrorKind::data, [&] { Learnt::from_json(json, "run"); });
   const auto singular =
       nlohmann::ordered_json::parse(R"({"transform":{"whiten":{"mean":[0,0],"matrix":[1,1,1,1]}}})");
@@ -144,7 +147,10 @@ Dataset correlated(const std::map<std::string, std::string>& settings, bool grey
   Rng rng(3);
   Tensor x = at::empty({400, 4});
   for (std::int64_t i = 0; i < x.numel(); ++i) x.data_ptr<float>()[i] = static_cast<float>(rng.normal());
-  x = at::mm(x, at::tensor({5.0F, 1.0F, 0.0F, 0.0F, 0.0F, 1.0F, 2.0F, 0.0F, 0.0F, 0.0F, 0.3F, 0.1F, 3.0F, 0.0F, 0.0F, 0.2F}).view({4, 4})) + 7;
+  x = at::mm(x, at::tensor({5.0F, 1.0F, 0.0F, 0.0F, 0.0F, 1.0F, 2.0F, 0.0F, 0.0F, 0.0F, 0.3F, 0.1F, 3.0F,
+                            0.0F, 0.0F, 0.2F})
+                    .view({4, 4})) +
+      7;
   if (grey) x = (x - x.min()) / (x.max() - x.min());
   RawSet raw;
   raw.name = "memory";
@@ -216,7 +222,8 @@ TEST(HiddenCells, AreWholeGroups) {
   const Tensor x = at::zeros({500, 6});
   const std::vector<std::int64_t> sizes = {1, 3, 2};
   const Tensor gaps = hide_groups(x, sizes, "0.5", rng).isnan();
-  EXPECT_TRUE(at::equal(gaps.select(1, 1), gaps.select(1, 3)) && at::equal(gaps.select(1, 1), gaps.select(1, 2)));
+  EXPECT_TRUE(at::equal(gaps.select(1, 1), gaps.select(1, 3)) &&
+              at::equal(gaps.select(1, 1), gaps.select(1, 2)));
   EXPECT_TRUE(at::equal(gaps.select(1, 4), gaps.select(1, 5)));
   EXPECT_FALSE(at::equal(gaps.select(1, 0), gaps.select(1, 1)));
   // 1500 cells of which half are hidden: outside 4.9 deviations once in a million seeds.
@@ -230,6 +237,44 @@ TEST(HiddenCells, AreFilledByWhatEveryModelTakes) {
   const Tensor x = at::tensor({nan, nan, nan, 2.0F, 1.0F, 0.0F, 1.0F, nan}).view({2, 4});
   expect_near(doubles(fill_missing(x, {{"binary", 0, 1}, {"softmax", 1, 2}, {"count", 3, 1}})),
               {0, 1, 0, 2, 1, 0, 1, 0}, 0, "filled");
+}
+
+// ---------------------------------------------------------------- several draws
+
+// Draws of one row (binary, three categories, count, real with mean 10 and deviation 4), by hand.
+TEST(Draws, GiveEachKindItsValueAndItsSpread) {
+  TableSchema table;
+  table.columns = {{.name = "own", .kind = "binary", .values = {"no", "yes"}},
+                   {.name = "job", .kind = "categorical", .values = {"a", "b", "c"}},
+                   {.name = "land", .kind = "constant", .values = {"DE"}},
+                   {.name = "n", .kind = "count", .values = {}},
+                   {.name = "r", .kind = "real", .values = {}, .mean = 10, .deviation = 4, .decimals = 2}};
+  DrawSums draws;
+  const std::vector<std::vector<float>> rows = {
+      {1, 1, 0, 0, 2, 0.5F}, {1, 0, 0, 1, 3, -0.5F}, {0, 0, 0, 1, 3, 1.5F}, {1, 0, 1, 0, 5, 0.5F}};
+  for (const auto& row : rows) draws.add(at::tensor(row).view({1, 6}));
+  Array mean = make_array(DType::f32, {1, 6});
+  const Tensor encoded = draws.mean().to(at::kFloat);
+  std::memcpy(mean.bytes.data(), encoded.data_ptr(), mean.bytes.size());
+  EXPECT_EQ(encode_table_csv(table, table_values(table, mean)), "own,job,land,n,r\nyes,c,DE,3,12.00\n");
+  const Doubles spread = doubles(table_spread(table, draws)[0]);
+  EXPECT_TRUE(std::isnan(spread[2]));
+  // Counts 2 3 3 5 about 3.25: squares 4.75; reals (in deviations) 2 / 3.
+  expect_near({spread[0], spread[1], spread[3], spread[4]},
+              {0.25, 0.5, std::sqrt(4.75 / 3), 4 * std::sqrt(2.0 / 3)}, 1e-12, "spread");
+  const float nan = std::nanf("");
+  const Tensor x = at::tensor(std::vector<float>{1, nan, nan, nan, 2, nan}).view({1, 6});
+  expect_near(doubles(table_known(table, x)), {1, 0, 1, 1, 0}, 0, "known cells");
+}
+
+TEST(Draws, OfLargeNumbersKeepTheirDeviation) {
+  DrawSums draws;
+  for (const float value : {1e6F, 1e6F + 1, 1e6F + 2}) draws.add(at::full({1}, value));
+  EXPECT_NEAR(draws.deviation().item<double>(), 1, 1e-9);
+  DrawSums one;
+  one.add(at::full({1}, 3.0F));
+  EXPECT_EQ(one.mean().item<double>(), 3);
+  EXPECT_EQ(one.deviation().item<double>(), 0);
 }
 
 }  // namespace

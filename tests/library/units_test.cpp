@@ -173,7 +173,9 @@ TEST(Units, RectifiedSamplesApproachManySteppedCopies) {
     layer.activate(rows, {at::zeros({1}), {}, {}}, 1, rng, {.sample = noisy}, true);
     const double gap = steps_mean(at::full({1, 1}, a, at::kDouble), 0).item<double>() - noisy.mean().item<double>();
     worst = std::max(worst, std::abs(gap));
-    if (std::abs(a) >= 5) EXPECT_LT(std::abs(gap), 0.02) << a;
+    if (std::abs(a) >= 5) {
+      EXPECT_LT(std::abs(gap), 0.02) << a;
+    }
   }
   EXPECT_GT(worst, 0.35);  // it is an approximation, and the docs say how good
   EXPECT_LT(worst, 0.45);

@@ -57,8 +57,8 @@ nlohmann::ordered_json evaluation_json(const std::string& model, const Dataset& 
 void write_rows(const std::string& path, const Tensor& rows, const std::vector<std::string>& names,
                 const std::vector<std::int64_t>& shape, const Grid& grid);
 
-// Rows of a run's model [N, D] in the units of its data: a table as the CSV file it was trained on, or as numbers
-// in .npy (of a category its index); all else as write_rows.
+// Rows of a run's model [N, D] in the units of its data: a table as the CSV file it was trained on, or as
+// numbers in .npy (of a category its index); all else as write_rows.
 void write_cases(const OpenRun& run, const std::string& path, const Tensor& rows, const Grid& grid);
 
 // float32, or float64 where the rows are.

@@ -6,6 +6,7 @@
 #include "deepgen/cli/commands/commands.h"
 #include "deepgen/cli/commands/console.h"
 #include "deepgen/core/error.h"
+#include "deepgen/tasks/draws.h"
 #include "deepgen/tasks/tasks.h"
 
 namespace deepgen {
@@ -30,31 +31,6 @@ Tensor interleave(const std::vector<Tensor>& kinds) {
     }
   return at::cat(bands);
 }
-
-// Means and deviations over the draws of a completion, cell by cell, in float64.
-class DrawSums {
- public:
-  void add(const Tensor& rows) {
-    const Tensor wide = rows.to(at::kDouble);
-    if (count_++ == 0) {
-      sum_ = wide.clone(), centre_ = wide, squares_ = at::zeros_like(wide);
-      return;
-    }
-    sum_ += wide;
-    squares_ += (wide - centre_).square();  // about the first draw: no large numbers cancel
-  }
-  Tensor mean() const { return sum_ / static_cast<double>(count_); }
-  // Of the draws as a sample: the divisor is their number less one. 0 for a single draw.
-  Tensor deviation() const {
-    const double n = static_cast<double>(count_);
-    const Tensor square = squares_ - n * (mean() - centre_).square();
-    return (square.clamp_min(0) / std::max(n - 1, 1.0)).sqrt();
-  }
-
- private:
-  std::int64_t count_ = 0;
-  Tensor sum_, squares_, centre_;
-};
 
 // What a completion is made of: rows with their gaps, and the same cells before --hide.
 struct Task {
@@ -98,37 +74,6 @@ std::vector<std::int64_t> group_sizes(const TableSchema& table) {
   for (const TableColumn& column : table.columns)
     if (column.modelled()) sizes.push_back(column.width());
   return sizes;
-}
-
-// For each column of table_values what the draws' encoded columns tell: [N, columns].
-Tensor table_spread(const TableSchema& table, const DrawSums& sums) {
-  const Tensor share = sums.mean(), deviation = sums.deviation();
-  std::vector<Tensor> columns;
-  std::int64_t first = 0;
-  for (const TableColumn& column : table.columns) {
-    const std::int64_t width = column.width();
-    if (column.kind == "constant") columns.push_back(at::full({share.size(0)}, missing, at::kDouble));
-    if (column.kind == "real") columns.push_back(deviation.select(1, first) * column.deviation);
-    if (column.kind == "count") columns.push_back(deviation.select(1, first));
-    if (column.kind == "binary")
-      columns.push_back(1 - at::maximum(share.select(1, first), 1 - share.select(1, first)));
-    if (column.kind == "categorical")
-      columns.push_back(1 - std::get<0>(share.narrow(1, first, width).max(1)));
-    first += width;
-  }
-  return at::stack(columns, 1);
-}
-
-// Whether each cell of table_values was known: [N, columns]; constant columns always are.
-Tensor table_known(const TableSchema& table, const Tensor& x) {
-  std::vector<Tensor> columns;
-  std::int64_t first = 0;
-  for (const TableColumn& column : table.columns) {
-    if (column.kind == "constant") columns.push_back(at::ones({x.size(0)}, at::kBool));
-    if (column.modelled()) columns.push_back(x.select(1, first).isnan().logical_not());
-    first += column.width();
-  }
-  return at::stack(columns, 1);
 }
 
 void complete_table(const Task& task, const Arguments& arguments, Rng& rng, Observer& observer) {
@@ -197,9 +142,8 @@ void complete_array(const Task& task, const Arguments& arguments, Rng& rng, Obse
   const bool picture = arguments.out.ends_with(".png"), compare = picture && !arguments.hide.empty();
   const std::vector<std::string> names =
       column_names(task.run).empty() ? task.data.column_names : column_names(task.run);
-  write_rows(arguments.out,
-             compare ? interleave({before, transform.invert(task.x), done.rows}) : done.rows, names,
-             task.run.shape, {.columns = compare ? picture_columns : 0});
+  write_rows(arguments.out, compare ? interleave({before, transform.invert(task.x), done.rows}) : done.rows,
+             names, task.run.shape, {.columns = compare ? picture_columns : 0});
   if (!arguments.spread.empty()) write_rows(arguments.spread, done.spread, names, {}, {});
 }
 
@@ -209,7 +153,8 @@ void complete_command(const Arguments& arguments) {
   ConsoleObserver observer(arguments.quiet);
   OpenRun run = open_run(arguments.subject);
   if (run.learnt.transform.whitened())
-    fail_usage("complete", "the run was trained on whitened columns, which are mixtures of all cells of a row");
+    fail_usage("complete",
+               "the run was trained on whitened columns, which are mixtures of all cells of a row");
   const Dataset data = load_data_for(run, arguments.data);
   const Split& split = data.split(arguments.split);
   const Tensor truth = Dataset::rows(split, 0, std::min(split.rows(), arguments.limit), Rng(0));

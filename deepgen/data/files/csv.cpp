@@ -31,7 +31,8 @@ std::optional<Csv> read_numbers(const std::string& path, std::string_view text, 
   Csv csv;
   std::vector<double> values;
   std::int64_t rows = 0;
-  if (std::all_of(first.begin(), first.end(), [](const std::string& c) { return cell_number(c).has_value(); })) {
+  if (std::all_of(first.begin(), first.end(),
+                  [](const std::string& c) { return cell_number(c).has_value(); })) {
     for (const std::string& cell : first) values.push_back(*cell_number(cell));
     rows = 1;
   } else {

@@ -2,8 +2,8 @@
 //
 // The separator is the tab if the first line has one outside quotes, else the semicolon, else the comma. The
 // first line is a header when one of its cells is neither a number nor missing. Missing cells (empty, NA,
-// N/A, NaN, ?) become NaN. Line ends are LF, CRLF or CR; a byte-order mark and empty lines at the end are passed
-// over. An empty line elsewhere is a missing cell in a file of one column and an error in any other.
+// N/A, NaN, ?) become NaN. Line ends are LF, CRLF or CR; a byte-order mark and empty lines at the end are
+// passed over. An empty line elsewhere is a missing cell in a file of one column and an error in any other.
 #pragma once
 
 #include <optional>

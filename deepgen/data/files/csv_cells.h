@@ -1,4 +1,5 @@
-// A CSV file as text cells: what a table of mixed columns (table.h) is read from. The format is that of csv.h.
+// A CSV file as text cells: what a table of mixed columns (table.h) is read from. The format is that of
+// csv.h.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,7 @@
 namespace deepgen {
 
 struct CsvCells {
-  std::vector<std::string> names;    // of the columns: the header, or v0, v1, ... without one
+  std::vector<std::string> names;  // of the columns: the header, or v0, v1, ... without one
   std::int64_t columns = 0;
   std::int64_t header = 0;           // rows of the file before the first case: 1 with a header
   std::string text;                  // all cells of the file, without quotes, one after another

@@ -35,7 +35,7 @@ class CsvScanner {
   bool next_row(const OnCell& on_cell);
 
   std::int64_t columns() const { return columns_; }
-  std::int64_t line() const { return line_; }  // where the next row begins
+  std::int64_t line() const { return line_; }                                   // where the next row begins
   void name_columns(const std::vector<std::string>& names) { names_ = names; }  // for messages
 
   // A data error at this place.

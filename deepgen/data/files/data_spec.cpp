@@ -86,13 +86,17 @@ void DataOptions::visit(OptionVisitor& v) {
   v.field({"whiten", "columns become uncorrelated with deviation 1, near to what they were (ZCA)"}, whiten);
   v.field({"labels", "column that holds the class: its name, or its number from 0; -1: none"}, labels);
   v.field({"seed", "seed of the binarisation and of dequantise", 0, 9e15}, seed);
-  v.field({"real", "columns of a CSV file, by name or number, joined by +: real numbers, standardised"}, real);
+  v.field({"real", "columns of a CSV file, by name or number, joined by +: real numbers, standardised"},
+          real);
   v.field({"count", "likewise: whole numbers of 0 or more, as they are"}, count);
   v.field({"categorical", "likewise: one of several values, whatever their number"}, categorical);
   v.field({"binary", "likewise: one of two values"}, binary);
   v.field({"ignore", "likewise: not for the model"}, ignore);
   v.field({"weight", "column of a CSV file: how much a row counts in training, 0 or more"}, weight);
-  v.field({"header", "whether the first row of a CSV file holds names, where that is told wrongly", 0, 0,
+  v.field({"header",
+           "whether the first row of a CSV file holds names, where that is told wrongly",
+           0,
+           0,
            {"", "true", "false"}},
           header);
 }
@@ -109,9 +113,10 @@ void check_table_options(const DataOptions& options, const std::string& name, bo
     if (!value.empty())
       fail_usage(name, fmt::format("expected a CSV file for the option {}={}", option, value));
   if (options.has_labels() && place(options.labels) < 0)
-    fail_usage(name, fmt::format("expected the number of a column for labels=, got '{}'; only the columns of a "
-                                 "CSV file have names",
-                                 options.labels));
+    fail_usage(name,
+               fmt::format("expected the number of a column for labels=, got '{}'; only the columns of a "
+                           "CSV file have names",
+                           options.labels));
 }
 
 std::int64_t find_column(const std::string& who, const std::string& wanted,
@@ -133,7 +138,8 @@ std::vector<std::string> stated_kinds(const DataOptions& options, const std::str
         find_column(who + " " + kind, name, names, static_cast<std::int64_t>(names.size()));
     std::string& stated = kinds[static_cast<std::size_t>(column)];
     if (!stated.empty() && stated != kind)
-      fail_usage(who, fmt::format("expected one kind for the column '{}', got {} and {}", name, stated, kind));
+      fail_usage(who,
+                 fmt::format("expected one kind for the column '{}', got {} and {}", name, stated, kind));
     stated = kind;
   };
   for (const auto& [kind, text] : table_options(options))

@@ -15,10 +15,10 @@ namespace deepgen {
 // A set read from files, before any transform.
 struct RawSet {
   std::string name, description;
-  NamedArrays arrays;                     // train, and where there are any valid, test, and NAME_labels
-  std::vector<std::int64_t> case_shape;   // {1, 28, 28}, {123}; empty: the columns as they are
-  std::string values;                     // "binary", "grey" (bytes 0..255) or "real"
-  std::vector<std::string> column_names;  // of a file with a header, else empty
+  NamedArrays arrays;                          // train, and where there are any valid, test, and NAME_labels
+  std::vector<std::int64_t> case_shape;        // {1, 28, 28}, {123}; empty: the columns as they are
+  std::string values;                          // "binary", "grey" (bytes 0..255) or "real"
+  std::vector<std::string> column_names;       // of a file with a header, else empty
   std::shared_ptr<const CsvCells> table = {};  // columns of mixed kinds; then there are no arrays
   std::optional<double> entropy = {};  // nats, of the distribution a generated set is drawn from, where known
   std::int64_t default_valid = 0;      // rows held out from the end of train when there is no valid part
@@ -39,8 +39,9 @@ bool is_available(const KnownSet& set);
 
 // Reads a known set, a generated set or a file. A CSV file is a table of mixed kinds when a cell is text, the
 // SPEC states something of its columns, or cells are missing and the others are not 0 and 1 alone; all other
-// CSV files are numbers. `learnt`: of a trained model, decides that instead; its names tell the header. An unknown name is a usage error with the nearest known name;
-// a known set whose files are missing is a data error that says where to get them and where to put them.
+// CSV files are numbers. `learnt`: of a trained model, decides that instead; its names tell the header. An
+// unknown name is a usage error with the nearest known name; a known set whose files are missing is a data
+// error that says where to get them and where to put them.
 RawSet read_set(const DataSpec& spec, const TableSchema* learnt = nullptr);
 
 // The options of `spec` that are not a generated set's own. Throws a usage error when it names neither a set

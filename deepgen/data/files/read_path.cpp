@@ -55,7 +55,8 @@ void check_names_are_text(const std::string& path, const std::vector<std::string
 RawSet read_csv_set(const std::string& path, const DataOptions& options, const TableSchema* learnt) {
   const Bytes bytes = read_file_bytes(path);
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  RawSet raw{.name = path, .description = "file", .arrays = {}, .case_shape = {}, .values = "", .column_names = {}};
+  RawSet raw{
+      .name = path, .description = "file", .arrays = {}, .case_shape = {}, .values = "", .column_names = {}};
   if (std::optional<Csv> csv = numbers_of(path, text, options, learnt)) {
     check_names_are_text(path, csv->names);
     raw.column_names = std::move(csv->names);
@@ -66,8 +67,7 @@ RawSet read_csv_set(const std::string& path, const DataOptions& options, const T
                         : options.header == "false" ? Header::no
                                                     : Header::automatic;
   raw.description = "table";
-  raw.table =
-      std::make_shared<const CsvCells>(parse_csv_cells(path, text, header, needed_names(learnt)));
+  raw.table = std::make_shared<const CsvCells>(parse_csv_cells(path, text, header, needed_names(learnt)));
   return raw;
 }
 
@@ -83,7 +83,8 @@ bool is_csv(const std::string& path) {
 
 RawSet read_path(const std::string& path, const DataOptions& options, const TableSchema* learnt) {
   std::error_code unknown;
-  if (is_csv(path) && !std::filesystem::is_directory(path, unknown)) return read_csv_set(path, options, learnt);
+  if (is_csv(path) && !std::filesystem::is_directory(path, unknown))
+    return read_csv_set(path, options, learnt);
   RawSet raw{.name = path,
              .description = "file",
              .arrays = read_any(path),

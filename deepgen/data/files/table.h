@@ -102,8 +102,8 @@ std::string table_cell(const TableColumn& about, double value);
 // (ignore, weight, labels).
 std::string encode_table_csv(const TableSchema& schema, const Array& values);
 
-// Rows of a file with some cells replaced: where `values` (as of table_values) is not NaN, and missing cells of
-// constant columns. All other cells stay as they are in the file.
+// Rows of a file with some cells replaced: where `values` (as of table_values) is not NaN, and missing cells
+// of constant columns. All other cells stay as they are in the file.
 std::string complete_table_csv(const TableSchema& schema, const CsvCells& file,
                                const std::vector<std::int64_t>& columns,
                                const std::vector<std::int64_t>& rows, const Array& values);

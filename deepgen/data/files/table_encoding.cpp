@@ -215,7 +215,8 @@ Array table_labels(const TableColumn& about, const std::string& path, const CsvC
 Array table_weights(const std::string& path, const CsvCells& file, std::int64_t column,
                     const std::vector<std::int64_t>& rows) {
   Array weights = make_array(DType::f32, {static_cast<std::int64_t>(rows.size())});
-  const TableColumn about{.name = file.names[static_cast<std::size_t>(column)], .kind = "weight", .values = {}};
+  const TableColumn about{
+      .name = file.names[static_cast<std::size_t>(column)], .kind = "weight", .values = {}};
   const ColumnReader reader(about, path, file, column);
   for (std::size_t i = 0; i < rows.size(); ++i) weights.as<float>()[i] = reader.weight(rows[i]);
   return weights;

@@ -3,9 +3,9 @@
 //   stage     0 in training, 1 at work, 2 retired, with probabilities 0.2, 0.55, 0.25
 //   standing  a standard normal number
 //
-// Given the factors the columns are drawn in the order of the file, and income, owner, children, city and hours
-// also see what was drawn before them. Missing cells are chosen by numbers of their own, so that the cells that
-// are left, and all those of missing=0, are the same.
+// Given the factors the columns are drawn in the order of the file, and income, owner, children, city and
+// hours also see what was drawn before them. Missing cells are chosen by numbers of their own, so that the
+// cells that are left, and all those of missing=0, are the same.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -32,8 +32,8 @@ std::size_t pick(const std::array<double, N>& scores, Rng& rng) {
   double total = 0;
   for (std::size_t i = 0; i < N; ++i) sums[i] = total += std::exp(scores[i]);
   const double at = rng.uniform() * total;
-  return static_cast<std::size_t>(std::find_if(sums.begin(), sums.end() - 1, [at](double s) { return at < s; }) -
-                                  sums.begin());
+  return static_cast<std::size_t>(
+      std::find_if(sums.begin(), sums.end() - 1, [at](double s) { return at < s; }) - sums.begin());
 }
 
 int poisson(double mean, Rng& rng) {  // by its product of uniform numbers: the means are small
@@ -78,8 +78,12 @@ Cells person(Rng& rng) {
   const int children = poisson(families[stage] * (owner ? 1.2 : 0.8), rng);
   const std::size_t city = city_of(job, standing, rng);
   const int hours = hours_of(stage, job, rng);
-  return {fmt::format("{:.1f}", age), fmt::format("{:.0f}", income), fmt::format("{}", children),
-          owner ? "yes" : "no",       jobs[job],                     cities[city],
+  return {fmt::format("{:.1f}", age),
+          fmt::format("{:.0f}", income),
+          fmt::format("{}", children),
+          owner ? "yes" : "no",
+          jobs[job],
+          cities[city],
           fmt::format("{}", hours)};
 }
 

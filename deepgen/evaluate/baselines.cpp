@@ -1,0 +1,64 @@
+#include "deepgen/evaluate/baselines.h"
+
+#include <cmath>
+#include <functional>
+#include <numbers>
+
+namespace deepgen {
+namespace {
+
+constexpr std::int64_t widest = 2000;
+
+// Sums over the training rows of f(x), chunk by chunk.
+Tensor total(const Split& train, const Rng& rng, const std::function<Tensor(const Tensor&)>& f) {
+  Tensor sum;
+  map_rows(train, rng, [&](const Tensor& x) {
+    const Tensor part = f(x.to(at::kDouble));
+    sum = sum.defined() ? sum + part : part;
+    return at::zeros({x.size(0)});
+  });
+  return sum;
+}
+
+std::function<Tensor(const Tensor&)> base_rate(const Split& train, const Rng& rng) {
+  const Tensor ones = total(train, rng, [](const Tensor& x) { return x.sum(0); });
+  const Tensor p = (ones + 1) / (static_cast<double>(train.rows()) + 2);
+  return [p](const Tensor& x) { return x.mv(p.log()) + (1 - x).mv((-p).log1p()); };
+}
+
+std::function<Tensor(const Tensor&)> full_gaussian(const Split& train, const Rng& rng) {
+  const double n = static_cast<double>(train.rows());
+  const Tensor mean = total(train, rng, [](const Tensor& x) { return x.sum(0); }) / n;
+  Tensor covariance = total(train, rng, [&](const Tensor& x) { return (x - mean).t().mm(x - mean); }) / n;
+  covariance.diagonal().add_(1e-6 * covariance.diagonal().mean().item<double>() + 1e-12);
+  const Tensor factor = at::linalg_cholesky(covariance);
+  const double constant = factor.diagonal().log().sum().item<double>() +
+                          0.5 * static_cast<double>(mean.size(0)) * std::log(2 * std::numbers::pi);
+  return [mean, factor, constant](const Tensor& x) {
+    const Tensor z = std::get<0>(at::triangular_solve((x - mean).t().contiguous(), factor, false));
+    return -(z.square().sum(0) / 2 + constant);
+  };
+}
+
+}  // namespace
+
+std::optional<Score> baseline_score(const Dataset& data, const Split& split, const Rng& rng) {
+  torch::NoGradGuard no_graph;
+  const bool binary = data.values == "binary" && data.groups.empty();
+  const bool real = data.values == "real" && data.columns() <= widest;
+  if (data.one_matrix || (!binary && !real)) return std::nullopt;
+  auto log_prob = binary ? base_rate(data.train, rng) : full_gaussian(data.train, rng);
+  const Tensor values = map_rows(split, rng, [&](const Tensor& x) {
+    return log_prob(x.to(at::kDouble)) + data.log_jacobian(x);
+  });
+  if (!values.isfinite().all().item<bool>()) return std::nullopt;  // gaps
+  const RowMean mean = mean_over_rows(values);
+  Score score;
+  score.metric = "baseline_log_prob", score.split = split.name, score.kind = ScoreKind::exact;
+  score.value = mean.mean, score.standard_error = mean.standard_error, score.rows = mean.rows;
+  score.how = binary ? "for comparison: independent bits at their training frequencies"
+                     : "for comparison: one Gaussian with full covariance";
+  return score;
+}
+
+}  // namespace deepgen

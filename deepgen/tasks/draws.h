@@ -1,0 +1,31 @@
+// Several completions of the same rows together: one value a cell, and how unsure it is.
+#pragma once
+
+#include "deepgen/core/torch.h"
+#include "deepgen/data/files/table.h"
+
+namespace deepgen {
+
+// Means and deviations over draws of equal shape, cell by cell, in float64.
+class DrawSums {
+ public:
+  void add(const Tensor& rows);
+  Tensor mean() const;
+  // Of the draws as a sample: the divisor is their number less one. 0 for a single draw.
+  Tensor deviation() const;
+
+ private:
+  std::int64_t count_ = 0;
+  Tensor sum_, squares_, centre_;
+};
+
+// From draws of encoded rows [N, width], for each column of table_values: the deviation in the units of the
+// file (real, count), 1 - share of the most frequent value (binary, categorical), NaN (constant); [N,
+// columns].
+Tensor table_spread(const TableSchema& table, const DrawSums& draws);
+
+// Whether each cell of table_values is known in encoded rows x [N, width]: [N, columns] bool; constant ones
+// are.
+Tensor table_known(const TableSchema& table, const Tensor& x);
+
+}  // namespace deepgen
