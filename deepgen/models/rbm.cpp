@@ -322,8 +322,12 @@ Metrics Rbm::diagnose(const Batch& train, const Batch& valid, Rng& rng) {
     metrics.emplace_back("valid_free_energy", valid_energy);
     metrics.emplace_back("free_energy_gap", valid_energy - train_energy);
   }
-  const std::int64_t rows = std::min<std::int64_t>(probe.size(0), 50);
-  if (const auto pseudo = pseudo_log_likelihood(probe.narrow(0, 0, rows)))
+  const Tensor few = probe.narrow(0, 0, std::min<std::int64_t>(probe.size(0), 50));
+  const NaturalParameters base = base_natural();
+  workspace_->base_log_prob =
+      visible_units_.log_weight(few, base.theta, base.gamma).mean().item<double>() -
+      visible_units_.log_partition(base.theta.to(at::kDouble).unsqueeze(0), base.gamma).item<double>();
+  if (const auto pseudo = pseudo_log_likelihood(few))
     metrics.emplace_back("pseudo_log_likelihood_proxy", pseudo->mean().item<double>());
   const Tensor activity = mean_h_given_v(train_rows);
   const Tensor mean = activity.mean(0), spread = activity.std(0, false);
@@ -342,6 +346,21 @@ Metrics Rbm::diagnose(const Batch& train, const Batch& valid, Rng& rng) {
   }
   add_chain_metrics(train_energy, metrics, rng);
   return metrics;
+}
+
+// A machine whose pseudo-likelihood is well below the base rate's, or whose chains are very far from the data,
+// has been thrown off by too large a step and seldom finds back. Healthy runs stay clear of both: they begin at
+// the base rate.
+std::string Rbm::lost(const Metrics& diagnosis) {
+  const double base = workspace_->base_log_prob, margin = std::max(10.0, 0.3 * std::abs(base));
+  const double farthest = 50 * static_cast<double>(visible());
+  for (const auto& [name, value] : diagnosis) {
+    if (name == "pseudo_log_likelihood_proxy" && value < base - margin)
+      return fmt::format("pseudo-likelihood of {:.5g} nats, below the base rate's {:.5g}", value, base);
+    if (name == "chain_free_energy_gap" && std::abs(value) > farthest)
+      return fmt::format("chains whose free energy is {:.3g} nats from the data's", value);
+  }
+  return "";
 }
 
 // Whether the chains are where the data are, and how fast they move.

@@ -24,8 +24,9 @@
 //   E = E_v(v; b') - c'.(h - lambda) - (s (v - mu)) W (h - lambda)
 // and carried back to the plain parameters: db = db' - f dW lambda, dc = dc' - dW^T (s mu), where f = s
 // (Gaussian: sigma); z moves s, sigma with it, which adds -f/2 (W lambda) dz to db and W^T (s mu dz) / 2 to
-// dc. Under centring b' of Gaussian and count units is moved in units of the column's variance. The file
-// holds plain W, b, c. This is exact for plain gradient descent; with momentum or weight decay it holds for
+// dc. Under centring b' of Gaussian and count units is moved in units of the column's variance, and W, b' and
+// z of a Gaussian column are slowed by sigma^2 over that column's variance: y grows like 1 / sigma, and steps
+// that were right for sigma = 1 overshoot when it is small. The file holds plain W, b, c. This is exact for plain gradient descent; with momentum or weight decay it holds for
 // each gradient but not for the decay or for gradients remembered under older offsets. Adam is refused: its
 // scaling undoes centring.
 //
@@ -89,6 +90,7 @@ class Rbm : public Model,
   void initialise(const Batch& sample, Rng& rng) override;  // b at the data's moments, W small, offsets
   void project() override;                                  // variances, gains, gauge
   Metrics diagnose(const Batch& train, const Batch& valid, Rng& rng) override;
+  std::string lost(const Metrics& diagnosis) override;
   Tensor filters() override;  // [H, V]
   void check_data(const Tensor& x, const std::string& what, std::int64_t first_row = 0) const override;
   void check_optimiser(const std::string& name) const override;
@@ -161,6 +163,7 @@ class Rbm : public Model,
   Tensor swap_order(const Tensor& v, const Tensor& input, std::int64_t step, Rng& rng);
   void add_chain_metrics(double train_energy, Metrics& metrics, Rng& rng);
   bool enumerates_hidden() const;  // and not the visible layer
+  Tensor brake() const;
   bool has_moments() const;  // data_variance is kept
   void limit_gain();
 

@@ -20,6 +20,7 @@ Metrics Rbm::gradients(const Batch& batch, const Turn& turn, Rng& rng) {
   if (visible_log_variance.defined()) ensure_gradient(visible_log_variance);
   Workspace& w = *workspace_;
   w.natural = visible_natural();
+  w.brake = learning_.centring ? brake() : Tensor();
   if (!w.dy.defined()) w.dy = at::zeros({visible()}), w.dw_lambda = at::zeros({visible()});
   w.dh = hidden_bias.mutable_grad();
   w.samples_wanted = learning_.learning == "cd";
@@ -65,13 +66,22 @@ void Rbm::data_phase(const Tensor& v, Rng& rng) {
   add_products(y, w.h_data, -share, 0);
   if (!visible_log_variance.defined() || options_.variance != "learned") return;
   // dz so far: <(v - b')^2> / sigma^2 - <s (v - mu) W (h - lambda)>, halved; b' = b + sigma W lambda.
-  const Tensor& shifted = learning_.centring ? w.y_shifted : y;
-  Tensor first = at::empty_like(w.dy), second = at::empty_like(w.dy);
+  const Tensor shifted = learning_.centring ? y - visible_offset * couple : y;
+  Tensor first = at::empty_like(w.dy), second = at::empty_like(w.dy), both = row_dots(weights, weights.grad());
   column_sums(shifted, share, false, first);
   column_sums(shifted.square(), share, false, second);
   Tensor rise = visible_bias * couple;  // (b' - mu) / sigma
   if (learning_.centring) rise = rise - visible_offset * couple + row_dots(weights, hidden_offset.unsqueeze(0));
-  w.dz = (second - 2 * rise * first + rise.square() + row_dots(weights, weights.grad())) / 2;
+  if (w.brake.defined()) both.div_(w.brake);
+  w.dz = (second - 2 * rise * first + rise.square() + both) / 2;
+}
+
+// How much slower the rows of W, the biases and z of Gaussian units are moved: sigma^2 over the column's own
+// variance. The smaller sigma, the larger y, and the smaller the steps that do not overshoot.
+Tensor Rbm::brake() const {
+  if (!visible_log_variance.defined()) return {};
+  const Tensor share = (visible_log_variance.exp() / data_variance).clamp_max(1);
+  return at::where(visible_units_.columns_of(UnitKind::gaussian), share, at::ones_like(share));
 }
 
 // dW = keep * dW + share * y^T h. Under centring y and h are taken without their offsets, and dW lambda and
@@ -85,6 +95,7 @@ void Rbm::add_products(const Tensor& y, const Tensor& h, double share, double ke
   }
   const Tensor mu = w.natural.couple.defined() ? visible_offset * w.natural.couple : visible_offset;
   w.y_shifted = y - mu;
+  if (w.brake.defined()) w.y_shifted.mul_(w.brake);
   w.h_shifted = h - hidden_offset;
   multiply(weights.mutable_grad(), w.y_shifted.t(), w.h_shifted, share, keep);
   product(w.row, hidden_offset.unsqueeze(0), w.h_shifted.t());
@@ -168,6 +179,7 @@ void Rbm::exact_phase() {
   if (learning_.centring) {  // <(y - mu)(h - lambda)> = <y h> - mu <h> - (<y> - mu) lambda
     const Tensor mu = visible_offset.to(at::kDouble) * couple, lambda = hidden_offset.to(at::kDouble);
     yh = yh - at::outer(mu, h_mean) - at::outer(y_mean - mu, lambda);
+    if (w.brake.defined()) yh = yh * w.brake.to(at::kDouble).unsqueeze(1);
     w.dw_lambda.add_(yh.mv(lambda).to(at::kFloat));
     h_mean = h_mean - yh.t().mv(mu);
   }
@@ -187,6 +199,7 @@ void Rbm::finish_gradients() {
   }
   const Tensor gaussian = visible_units_.columns_of(UnitKind::gaussian), inverse = at::reciprocal(couple);
   // plain: dE/db of y / s for counts, y / sigma for Gaussian units; centred: in units of the variance.
+  if (w.brake.defined()) db = db * w.brake;
   db = db * (centred ? at::where(gaussian, inverse, couple) : at::where(gaussian, couple, inverse));
   const Tensor carry = at::where(gaussian, inverse, couple);  // f
   if (centred) db.sub_(carry * w.dw_lambda);
@@ -200,7 +213,8 @@ void Rbm::finish_gradients() {
       along = row_dots(weights, hidden_offset.unsqueeze(0));
       rise = rise - visible_offset * couple + along;
     }
-    const Tensor dz = (0.5 * (1 - rise * q) - w.dz) * gaussian.to(at::kFloat);  // of E, to be descended
+    Tensor dz = (0.5 * (1 - rise * q) - w.dz) * gaussian.to(at::kFloat);
+    if (w.brake.defined()) dz = dz * w.brake;
     visible_log_variance.mutable_grad().copy_(dz);
     if (centred) {
       db.sub_(carry * along * dz / 2);

@@ -20,7 +20,9 @@ struct Rbm::Workspace {
   Tensor dw_lambda;                     // dW lambda [V] (centring)
   Tensor dz;                            // [V] gradient of z, before its sign
   Tensor y_shifted, h_shifted;          // units minus their offsets (centring)
+  Tensor brake;                         // [V] (Gaussian units, centring)
   Tensor row, direction;                // [1, B]; [1, V]
+  double base_log_prob = 0;             // of the rows that the last diagnosis took the pseudo-likelihood of
   bool samples_wanted = false;
   std::int64_t step = 0;
 };

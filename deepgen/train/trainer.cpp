@@ -84,10 +84,12 @@ std::vector<std::string> differences(const Checkpoint& theirs, const Checkpoint&
       if (was != value && !may_change(name))
         found.push_back(fmt::format("{}.{} was {}, is {}", group, name, was.dump(), value.dump()));
     }
-  for (const char* name : {"shape", "values", "binarize", "train_rows", "transform"}) {
+  for (const char* name : {"shape", "values", "binarize", "train_rows", "transform", "table", "groups"}) {
     const nlohmann::ordered_json was =
         theirs.data.contains(name) ? theirs.data[name] : nlohmann::ordered_json();
-    if (was != ours.data[name]) found.push_back(fmt::format("the data's {} differs", name));
+    const nlohmann::ordered_json is =
+        ours.data.contains(name) ? ours.data[name] : nlohmann::ordered_json();
+    if (was != is) found.push_back(fmt::format("the data's {} differs", name));
   }
   return found;
 }

@@ -19,7 +19,7 @@ struct TrainingOptions : Options {
   std::int64_t checkpoint_every = 1;
   double beta2 = 0.999;
   double clip = 0;
-  std::int64_t rollbacks = 5;
+  std::int64_t rollbacks = 20;
 
   void visit(OptionVisitor& v) override {
     v.field({"epochs", "passes over the training rows", 1, 1e7}, epochs);

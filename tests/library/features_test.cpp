@@ -41,7 +41,8 @@ Encoder same() {
 Split cloud_split(const char* name, std::int64_t rows, std::int64_t columns, std::int64_t classes,
                   double distance, std::uint64_t seed) {
   Rng rng(seed);
-  Split split{name, normal_tensor({rows, columns}, 1, rng), at::empty({rows}, at::kLong), {}};
+  Split split;
+  split.name = name, split.x = normal_tensor({rows, columns}, 1, rng), split.y = at::empty({rows}, at::kLong);
   for (std::int64_t i = 0; i < rows; ++i) {
     const auto label = static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(classes)));
     split.y.data_ptr<std::int64_t>()[i] = label;

@@ -213,8 +213,9 @@ void train_command(const Arguments& arguments) {
   ConsoleObserver observer(arguments.quiet);
   const RunFolder folder = RunFolder::create(arguments.out, arguments.resume, arguments.overwrite);
   const Dataset data = load_dataset(plan.data);
-  observer.message(fmt::format("{} on {}: {} rows of {} columns, {} validation rows", plan.settings.model,
-                               plan.data, data.train.rows(), data.columns(), data.valid.rows()));
+  observer.message(fmt::format("{} on {}: {} rows of {} columns ({} values), {} validation rows",
+                               plan.settings.model, plan.data, data.train.rows(), data.columns(), data.values,
+                               data.valid.rows()));
   const TrainingResult result = train_into(folder, plan, arguments.resume, data, observer);
   if (result.interrupted) {
     observer.message(
