@@ -78,50 +78,9 @@ void bench_softmax() {
         [&](UnitOutputs out) { composed::softmax_layer(input, bias, offsets, 1, stream, out); });
 }
 
-// The products of a CD-1 step and the layers of units that it needs: hidden, visible, hidden. The aim of the
-// whole is 1.25 times the products.
-using LayerOf = std::function<void(Tensor& activity, UnitOutputs)>;
-
-void bench_step_of(const std::string& name, const LayerOf& of_visible, const LayerOf& of_hidden) {
-  const Tensor w = at::randn({visible, hidden}) * 0.01, v0 = at::rand({batch, visible});
-  Tensor v1 = at::empty_like(v0), h0 = at::empty({batch, hidden}), h1 = at::empty_like(h0);
-  Tensor sample = at::empty_like(h0), g = at::empty_like(w);
-  const auto step = [&](bool units) {
-    at::mm_out(h0, v0, w);
-    if (units) of_hidden(h0, {.mean = h0, .sample = sample});
-    at::addmm_out(g, g, v0.t(), h0, 0, -1);
-    at::mm_out(v1, sample, w.t());
-    if (units) of_visible(v1, {.sample = v1});
-    at::mm_out(h1, v1, w);
-    if (units) of_hidden(h1, {.mean = h1});
-    at::addmm_out(g, g, v1.t(), h1, 1, 1);
-  };
-  step(true);
-  require(g.isfinite().all().item<bool>(), name + ": the step is not finite");
-  Comparison c(
-      fmt::format("{}, products and layers of a CD-1 step, {}x{}, batch {}", name, visible, hidden, batch));
-  c.add("products", [&] { step(false); });
-  c.add("step", [&] { step(true); });
-  c.run();
-  c.ratio("step", "products", 1.25, false);
-}
-
-void bench_steps() {
-  const Tensor b = at::randn({visible}), c = at::randn({hidden});
-  const LayerOf normal_visible = [&](Tensor& x, UnitOutputs out) { normal_layer(x, b, {}, 1, stream, out); };
-  const LayerOf rectified = [&](Tensor& x, UnitOutputs out) { rectified_layer(x, c, 1, stream, out); };
-  const LayerOf binary = [&](Tensor& x, UnitOutputs out) { binary_layer(x, c, 1, stream, out); };
-  const Tensor tens = at::cat({at::arange(0, visible, 10, at::kLong), at::tensor({visible})});
-  const LayerOf softmax = [&](Tensor& x, UnitOutputs out) { softmax_layer(x, b, tens, 1, stream, out); };
-  bench_step_of("normal-binary", normal_visible, binary);
-  bench_step_of("normal-rectified", normal_visible, rectified);
-  bench_step_of("softmax-binary", softmax, binary);
-}
-
 const Registration normal_units("units-normal", bench_normal);
 const Registration rectified_units("units-rectified", bench_rectified);
 const Registration softmax_units("units-softmax", bench_softmax);
-const Registration steps("units-step", bench_steps);
 
 }  // namespace
 }  // namespace deepgen::bench

@@ -227,6 +227,8 @@ void apply_learnt(Dataset& set, const Transform& learnt, const Rng& rng) {
     part->scale = 1;
   }
   set.transform = learnt;
+  const bool real = learnt.dequantised || learnt.whitened() || !learnt.mean.empty();
+  set.values = real ? "real" : "binary";
   set.shape = {set.train.x.size(1)};
 }
 

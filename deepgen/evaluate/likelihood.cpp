@@ -82,13 +82,13 @@ Normaliser normaliser_of(Model& model, const AnnealingPlan& plan, const Tensor& 
   if (!energy) fail_usage("likelihood", "this model has no likelihood that can be computed or estimated");
   Normaliser result;
   if (const auto exact = energy->exact_log_partition()) {
-    if (*exact == std::numeric_limits<double>::infinity())
-      fail_numerical("likelihood",
-                     "log Z is infinite: with these weights the density cannot be normalised, because its "
-                     "energy falls without end in some direction");
-    if (!std::isfinite(*exact))
+    if (std::isnan(*exact))
       fail_numerical("likelihood", "log Z is not finite: the weights of the model are too large or broken");
     result.log_z = *exact;
+    if (std::isinf(*exact))
+      result.warning =
+          "log Z is infinite: with these weights the density cannot be normalised, because its energy falls "
+          "without end in some direction; there is no likelihood";
     result.how = energy->enumeration_units() > 0 ? "log Z by enumeration of a layer" : "log Z in closed form";
     return result;
   }
@@ -130,6 +130,7 @@ Normaliser split_normaliser(Model& model, const Split& split, const AnnealingPla
 
 Tensor log_prob_rows(Model& model, const Dataset& data, const Split& split, const Normaliser& normaliser,
                      const Rng& rng) {
+  if (!std::isfinite(normaliser.log_z)) fail_numerical("likelihood", normaliser.warning);
   std::int64_t first = 0;
   Tensor rows = map_rows(split, rng, [&](const Tensor& x) {
     model.check_data(x, split.name, first);
@@ -149,9 +150,13 @@ std::vector<Score> evaluate_model(Model& model, const Dataset& data, const std::
   std::vector<Score> scores;
   if (as<HasFreeEnergy>(model)) {
     const Normaliser normaliser = split_normaliser(model, split, plan, rng, observer);
-    scores.push_back(
-        log_prob_score(log_prob_rows(model, data, split, normaliser, rng.fork({3})), split, normaliser));
-    if (!data.one_matrix && split_name != "train")
+    const bool normalised = std::isfinite(normaliser.log_z);
+    if (normalised)
+      scores.push_back(
+          log_prob_score(log_prob_rows(model, data, split, normaliser, rng.fork({3})), split, normaliser));
+    else
+      observer.message("warning: " + normaliser.warning);
+    if (normalised && !data.one_matrix && split_name != "train")
       scores.push_back(log_prob_score(log_prob_rows(model, data, data.train, normaliser, rng.fork({4})), data.train,
                                       normaliser));
   }

@@ -144,7 +144,7 @@ class Rbm : public Model,
   Tensor data_variance;  // [V] likewise, where there are Gaussian or count columns
   Tensor visible_offset, hidden_offset;  // mu [V], lambda [H]
   Tensor chains;                         // [chains, H] hidden states of the persistent chains; pt: [T * chains, H]
-  Tensor gain_direction;                 // [1, H] where power iteration stands (Gaussian or rectified pairs)
+  Tensor gain_directions;                // [12, H] where power iteration stands (Gaussian or rectified pairs)
   Tensor swap_rates;                     // [T - 1] moving averages of accepted swaps between neighbours (pt)
 
  private:
@@ -163,6 +163,7 @@ class Rbm : public Model,
   Tensor swap_order(const Tensor& v, const Tensor& input, std::int64_t step, Rng& rng);
   void add_chain_metrics(double train_energy, Metrics& metrics, Rng& rng);
   bool enumerates_hidden() const;  // and not the visible layer
+  double rough_log_partition(Rng& rng);
   Tensor brake() const;
   bool has_moments() const;  // data_variance is kept
   void limit_gain();

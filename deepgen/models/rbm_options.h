@@ -63,7 +63,7 @@ struct RbmOptions : Options {
             hidden_units);
     v.field({"group", "columns of a softmax group, where the data do not say", 2, 1e6}, group);
     v.field({"copies", "binary copies that make a stepped unit", 1, 1000}, copies);
-    v.field({"variance", "variance of Gaussian visible units: learned, or fixed at 1 (standardised data)", 0, 0,
+    v.field({"variance", "variance of Gaussian visible units: learned column by column, or fixed at the mean variance of the columns", 0, 0,
              {"learned", "fixed"}},
             variance);
     v.field({"smallest_deviation",

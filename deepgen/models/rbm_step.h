@@ -21,7 +21,8 @@ struct Rbm::Workspace {
   Tensor dz;                            // [V] gradient of z, before its sign
   Tensor y_shifted, h_shifted;          // units minus their offsets (centring)
   Tensor brake;                         // [V] (Gaussian units, centring)
-  Tensor row, direction;                // [1, B]; [1, V]
+  Tensor row, direction, answer;        // [1, B]; [12, V] and [12, H] of power iteration
+  double rough_log_prob = 0;            // of the same rows
   double base_log_prob = 0;             // of the rows that the last diagnosis took the pseudo-likelihood of
   bool samples_wanted = false;
   std::int64_t step = 0;

@@ -65,20 +65,20 @@ Tensor steps_mean(const Tensor& a, std::int64_t copies) {
 }
 
 Tensor steps_sample(const Tensor& a, std::int64_t copies, Rng& rng) {
-  constexpr double unlikely = 18;  // e^-18 is 1.5e-8
-  std::int64_t passes = copies;
-  if (copies == 0) {
-    const double most = a.numel() > 0 ? a.max().item<double>() : 0.0;
-    passes = static_cast<std::int64_t>(std::clamp(std::ceil(most + unlikely), 1.0, 1e5));
-  }
-  const Tensor dense = a.contiguous();
-  Tensor sum = at::zeros_like(dense), one = at::empty_like(dense);
-  for (std::int64_t k = 1; k <= passes; ++k) {
-    const Tensor shift = at::full({dense.size(1)}, 0.5 - static_cast<double>(k));
-    binary_layer(dense, shift, 1, rng.next(), {.sample = one});
+  constexpr double sure = 18;  // e^-18 is 1.5e-8: copies that far below the activation are on
+  const double most = a.numel() > 0 ? a.max().item<double>() : 0.0;
+  const double passes = std::clamp(std::ceil(most + sure), 1.0, 2 * sure + 1);
+  Tensor sum = (a - sure).floor().clamp_min(0);
+  const Tensor rest = (a - sum).contiguous();
+  Tensor one = at::empty_like(rest);
+  for (std::int64_t k = 1; k <= (copies > 0 ? std::min(copies, static_cast<std::int64_t>(passes))
+                                            : static_cast<std::int64_t>(passes));
+       ++k) {
+    const Tensor shift = at::full({rest.size(1)}, 0.5 - static_cast<double>(k));
+    binary_layer(rest, shift, 1, rng.next(), {.sample = one});
     sum.add_(one);
   }
-  return sum;
+  return copies > 0 ? sum.clamp_max(static_cast<double>(copies)) : sum;
 }
 
 Tensor steps_log_base(const Tensor& x, std::int64_t copies) {

@@ -120,28 +120,21 @@ Tensor complete_rows(Model& model, const Tensor& x, std::int64_t steps, Rng& rng
   return run_chain(*chain, start, steps, known, rng, observer, "completing");
 }
 
-namespace {
-
-// Codes need complete rows.
-void refuse_gaps(const Tensor& x, const std::string& what, std::int64_t first_row) {
-  const Tensor gaps = x.isnan();
+void refuse_gaps(const Split& split, const std::string& what) {
+  if (!split.x.is_floating_point()) return;
+  const Tensor gaps = split.x.isnan();
   if (!gaps.any().item<bool>()) return;
   const Tensor first = gaps.nonzero()[0];
   fail_data(what, fmt::format("expected complete rows, got a missing cell at row {}, column {}; fill the gaps "
                               "first with `deepgen complete`",
-                              first_row + first[0].item<std::int64_t>(), first[1].item<std::int64_t>()));
+                              first[0].item<std::int64_t>(), first[1].item<std::int64_t>()));
 }
-
-}  // namespace
 
 Tensor encode_rows(Model& model, const Split& split, const Rng& rng) {
   auto* encoder = as<CanEncode>(model);
   if (!encoder) fail_usage("encode", "this model has no code");
-  std::int64_t first = 0;
   return map_rows(split, rng, [&](const Tensor& x) {
     model.check_data(x, split.name);
-    refuse_gaps(x, split.name, first);
-    first += x.size(0);
     return encoder->encode(x);
   });
 }
@@ -150,11 +143,8 @@ Tensor reconstruct_rows(Model& model, const Split& split, const Rng& rng) {
   auto* encoder = as<CanEncode>(model);
   auto* decoder = as<CanDecode>(model);
   if (!encoder || !decoder) fail_usage("reconstruct", "this model cannot both encode and decode");
-  std::int64_t first = 0;
   return map_rows(split, rng, [&](const Tensor& x) {
     model.check_data(x, split.name);
-    refuse_gaps(x, split.name, first);
-    first += x.size(0);
     return decoder->decode(encoder->encode(x));
   });
 }

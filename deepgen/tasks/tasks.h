@@ -38,6 +38,9 @@ Tensor fill_missing(const Tensor& x, const std::vector<ColumnGroup>& groups);
 Tensor complete_rows(Model& model, const Tensor& x, std::int64_t steps, Rng& rng, Observer& observer,
                      const std::vector<ColumnGroup>& groups = {});
 
+// Codes need complete rows: throws a data error that names `what` and the first missing cell.
+void refuse_gaps(const Split& split, const std::string& what);
+
 Tensor encode_rows(Model& model, const Split& split, const Rng& rng);
 Tensor reconstruct_rows(Model& model, const Split& split, const Rng& rng);
 

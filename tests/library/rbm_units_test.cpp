@@ -152,7 +152,7 @@ TEST(RbmUnits, AnnealingMeetsTheExactLogPartition) {
   Observer silent;
   for (const auto& [layer, hidden] : pairs) {
     const auto rbm = machine(layer, hidden, 4, 0.25, 31);
-    if (rbm->gain_direction.defined()) {
+    if (rbm->gain_directions.defined()) {
       NoGradGuard no_graph;
       rbm->weights.mul_(0.5 / rbm->largest_gain());
     }
@@ -342,9 +342,9 @@ TEST(RbmUnits, SmallVariancesAreLearnt) {
   Rbm rbm(options, learning, UnitLayer::of(UnitKind::gaussian, 2));
   rbm.initialise({x, {}}, rng);
   NoGradGuard no_graph;
-  for (std::int64_t step = 0; step < 4000; ++step) {
-    rbm.gradients({x, {}}, {.step = step, .steps = 4000}, rng);
-    for (auto& item : rbm.named_parameters()) item.value().sub_(item.value().grad(), 0.4);
+  for (std::int64_t step = 0; step < 8000; ++step) {
+    rbm.gradients({x, {}}, {.step = step, .steps = 8000}, rng);
+    for (auto& item : rbm.named_parameters()) item.value().sub_(item.value().grad(), 0.4 * (1 - real(step) / 8000));
     rbm.project();
   }
   const Tensor deviation = (rbm.visible_log_variance / 2).exp();

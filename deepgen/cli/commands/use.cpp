@@ -127,6 +127,7 @@ void encode_command(const Arguments& arguments) {
   ConsoleObserver observer(arguments.quiet);
   OpenRun run = open_run(arguments.subject);
   const Dataset data = load_data_for(run, arguments.data);
+  refuse_gaps(data.split(arguments.split), arguments.data);
   check_rows(*run.model, data.split(arguments.split), arguments.data);
   const Tensor codes = encode_rows(*run.model, data.split(arguments.split), Rng(arguments.seed));
   write_rows(arguments.out, codes, {}, {codes.size(1)}, {});
@@ -137,6 +138,7 @@ void reconstruct_command(const Arguments& arguments) {
   ConsoleObserver observer(arguments.quiet);
   OpenRun run = open_run(arguments.subject);
   const Dataset data = load_data_for(run, arguments.data);
+  refuse_gaps(data.split(arguments.split), arguments.data);
   check_rows(*run.model, data.split(arguments.split), arguments.data);
   const Tensor rows = reconstruct_rows(*run.model, data.split(arguments.split), Rng(arguments.seed));
   write_cases(run, arguments.out, rows, {});
