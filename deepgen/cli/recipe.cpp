@@ -127,6 +127,7 @@ Recipe parse_recipe(const std::string& path, const std::string& text) {
   if (const toml::table* table = reader.table("evaluate")) {
     TableReader own(path + " [evaluate]", *table);
     own.read("split", recipe.split), own.read("ais", recipe.ais), own.read("chains", recipe.chains);
+    own.read("metric", recipe.metric);
     own.refuse_unknown();
   }
   if (const toml::table* table = reader.table("published")) {

@@ -2,7 +2,7 @@
 //
 //   title = "..."           model = "rbm"          data = "binarized_mnist"      seed = 1
 //   [model_options] hidden = 500     [training] epochs = 100 ...
-//   [evaluate] split = "test"   ais = "salakhutdinov_murray"   chains = 100
+//   [evaluate] split = "test"   ais = "salakhutdinov_murray"   chains = 100   metric = "linear_error_code"
 //   [published] value = -86.34   metric = "log_prob"   source = "..."   aim = -85.0   aim_note = "..."
 #pragma once
 

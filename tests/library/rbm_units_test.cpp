@@ -336,7 +336,7 @@ TEST(RbmUnits, SmallVariancesAreLearnt) {
     for (int j = 0; j < 2; ++j) x[r][j] = centre + 0.1 * rng.normal();
   }
   RbmOptions options;
-  options.hidden = 4;
+  options.hidden = 1;
   RbmLearning learning;
   learning.learning = "exact";
   Rbm rbm(options, learning, UnitLayer::of(UnitKind::gaussian, 2));

@@ -328,7 +328,7 @@ void expect_finite(const Checkpoint& checkpoint) {
 }
 
 TEST(NonFinite, ParametersStopTheRunAndTheGoodCheckpointStays) {
-  ToyRun run({"training.rate=1000", "training.epochs=60"});
+  ToyRun run({"training.rate=1000", "training.epochs=60", "training.rollbacks=5"});
   run.model->strength = 3;  // each update multiplies by 1 - 3000
   std::vector<Checkpoint> saved;
   run.trainer->save = [&](const Checkpoint& c, bool) { saved.push_back(frozen(c)); };
@@ -340,7 +340,7 @@ TEST(NonFinite, ParametersStopTheRunAndTheGoodCheckpointStays) {
 
 // The check may be rare, but what is written must have passed it.
 TEST(NonFinite, ParametersAreNotSavedWhenTheRunIsStoppedByRequest) {
-  ToyRun run({"training.rate=1000", "training.batch=1", "training.epochs=60"});
+  ToyRun run({"training.rate=1000", "training.batch=1", "training.epochs=60", "training.rollbacks=5"});
   run.model->strength = 3;
   std::vector<Checkpoint> saved;
   run.trainer->save = [&](const Checkpoint& c, bool) { saved.push_back(frozen(c)); };

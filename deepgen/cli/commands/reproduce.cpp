@@ -8,6 +8,7 @@
 #include "deepgen/cli/recipe.h"
 #include "deepgen/cli/results.h"
 #include "deepgen/core/error.h"
+#include "deepgen/evaluate/features.h"
 #include "deepgen/core/file_bytes.h"
 #include "deepgen/core/version.h"
 #include "deepgen/kernels/kernels.h"
@@ -26,6 +27,8 @@ const Score& find_score(const std::vector<Score>& scores, const std::string& met
   fail_usage("reproduce", fmt::format("the model gives no score named {}", metric));
 }
 
+bool asks_for_features(const Recipe& recipe) { return recipe.metric.find("_error_") != std::string::npos; }
+
 nlohmann::ordered_json record(const Recipe& recipe, const Dataset& data, const std::vector<Score>& scores,
                               const TrainingResult& training, std::uint64_t seed) {
   const Score& score = find_score(scores, recipe.metric, split_label(data, recipe.split));
@@ -38,6 +41,10 @@ nlohmann::ordered_json record(const Recipe& recipe, const Dataset& data, const s
   for (const Score& each : scores)
     if (each.metric == recipe.metric && each.split == "train" && recipe.split != "train")
       r["train_value"] = each.value;
+  for (const Score& each : scores)  // what the score has to be compared with
+    if (each.split == score.split && each.metric != score.metric &&
+        (each.metric == "baseline_log_prob" || each.metric.find("_error_") != std::string::npos))
+      r["beside"][each.metric] = each.value;
   if (recipe.published) r["published"] = *recipe.published;
   if (recipe.aim) r["aim"] = *recipe.aim;
   if (recipe.bracket) r["bracket"] = *recipe.bracket;
@@ -99,7 +106,10 @@ void reproduce_command(const Arguments& arguments) {
   OpenRun run = open_run(out);
   Rng rng(plan.seed);
   const AnnealingPlan annealing{.schedule = recipe.ais, .chains = recipe.chains};
-  const std::vector<Score> scores = evaluate_model(*run.model, data, recipe.split, annealing, rng, observer);
+  std::vector<Score> scores;
+  if (asks_for_features(recipe)) scores = feature_scores(*run.model, data, recipe.split, {}, rng.fork({7}), observer);
+  const std::vector<Score> more = evaluate_model(*run.model, data, recipe.split, annealing, rng, observer);
+  scores.insert(scores.end(), more.begin(), more.end());
   const nlohmann::ordered_json result = record(recipe, data, scores, training, plan.seed);
   write_result(results, recipe.name, result);
   nlohmann::ordered_json described = folder.read_run();
