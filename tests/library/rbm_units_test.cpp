@@ -324,19 +324,18 @@ TEST(RbmUnits, PseudoLikelihoodOfSoftmaxGroupsIsTheConditional) {
   EXPECT_NEAR(rbm->pseudo_log_likelihood(row(1, 2))->item<double>(), std::log(flip) + std::log(group), 1e-4);
 }
 
-// Small variances are what Gaussian units are slow to learn: points near two centres, deviation 0.05 of the
-// data's. The mean of the residuals is 0.1 at first; ours must come within 30 % of the truth and the exact
-// likelihood near the mixture's.
+// Small variances are what Gaussian units are slow to learn: points near two centres, deviation 0.2 of the
+// data's. The learnt deviations must come near the truth, the exact likelihood near the mixture's.
 TEST(RbmUnits, SmallVariancesAreLearnt) {
   Rng rng(95);
   const std::int64_t rows = 2000;
   Tensor x = at::empty({rows, 2});
   for (std::int64_t r = 0; r < rows; ++r) {
     const double centre = r % 2 ? 1 : -1;
-    for (int j = 0; j < 2; ++j) x[r][j] = centre + 0.1 * rng.normal();
+    for (int j = 0; j < 2; ++j) x[r][j] = centre + 0.2 * rng.normal();
   }
   RbmOptions options;
-  options.hidden = 1;
+  options.hidden = 2;
   RbmLearning learning;
   learning.learning = "exact";
   Rbm rbm(options, learning, UnitLayer::of(UnitKind::gaussian, 2));
@@ -348,10 +347,10 @@ TEST(RbmUnits, SmallVariancesAreLearnt) {
     rbm.project();
   }
   const Tensor deviation = (rbm.visible_log_variance / 2).exp();
-  EXPECT_LT(deviation.max().item<double>(), 0.13);
-  EXPECT_GT(deviation.min().item<double>(), 0.07);
-  const double truth = -std::log(2.0) - 2 * (std::log(0.1) + 0.5 * std::log(2 * 3.141592653589793) + 0.5);
-  EXPECT_NEAR(-objective(rbm, x), truth, 0.1);
+  EXPECT_LT(deviation.max().item<double>(), 0.23);
+  EXPECT_GT(deviation.min().item<double>(), 0.17);
+  const double truth = -std::log(2.0) - 2 * (std::log(0.2) + 0.5 * std::log(2 * 3.141592653589793) + 0.5);
+  EXPECT_NEAR(-objective(rbm, x), truth, 0.05);
 }
 
 TEST(RbmUnits, TrainingOnRowsWithGapsStaysFiniteAndDeterministic) {
