@@ -52,7 +52,8 @@ void bench_case(const Case& units, const Dataset& data) {
                           {visible, {visible}, 0, data.values, {}});
   Trainer trainer(model, data, std::move(settings), 1);
   const Tensor v = at::rand({batch, visible}), w = at::rand({visible, hidden});
-  Tensor h = at::empty({batch, hidden}), h1 = at::empty_like(h), v1 = at::empty_like(v), g = at::empty_like(w);
+  Tensor h = at::empty({batch, hidden}), h1 = at::empty_like(h), v1 = at::empty_like(v),
+         g = at::empty_like(w);
   Comparison c(fmt::format("rbm {} 784x500 cd-1{}, batch 100", units.name, units.centring ? " centred" : ""));
   c.add("products", [&] {
     at::mm_out(h, v, w);
@@ -69,7 +70,8 @@ void bench_case(const Case& units, const Dataset& data) {
 }
 
 void bench_units_steps() {
-  const Dataset real = set_of(normal(rows, visible, Rng(3).next()), "real"), groups = set_of(one_hot_rows(), "binary");
+  const Dataset real = set_of(normal(rows, visible, Rng(3).next()), "real"),
+                groups = set_of(one_hot_rows(), "binary");
   for (const bool centring : {false, true}) {
     bench_case({"gaussian-binary", "gaussian", "binary", centring}, real);
     bench_case({"gaussian-rectified", "gaussian", "rectified", centring}, real);

@@ -24,19 +24,19 @@ struct Arguments {
   std::int64_t steps = 1000;              // Gibbs steps before a sample, or of a completion
   std::int64_t rows = 1, between = 1000;  // pictures: rows of samples, steps between them
   std::int64_t limit = std::numeric_limits<std::int64_t>::max();  // complete -n: rows at most
-  std::string hide;              // complete: cells to forget first (bottom, top, left, right or a share)
-  std::int64_t draws = 1;        // complete: of each missing cell
-  std::string spread;            // complete: file of how much they differ
-  std::string ais = "standard";  // schedule of annealed importance sampling
-  std::int64_t chains = 100;     // of annealed importance sampling
-  bool features = false;         // evaluate: also what encode is worth
+  std::string hide;                   // complete: cells to forget first (bottom, top, left, right or a share)
+  std::int64_t draws = 1;             // complete: of each missing cell
+  std::string spread;                 // complete: file of how much they differ
+  std::string ais = "standard";       // schedule of annealed importance sampling
+  std::int64_t chains = 100;          // of annealed importance sampling
+  bool features = false;              // evaluate: also what encode is worth
   std::int64_t feature_rows = 10000;  // training rows of these classifiers at most
-  std::int64_t columns = 0;      // pictures in a row of a grid
-  double budget_seconds = 0;     // reproduce; 0: no limit
-  std::string results;           // reproduce: folder of recorded results
-  std::vector<std::string> tries;  // search --try, as written
-  std::int64_t trials = 0;         // search; 0: as many as the budget allows
-  bool all_rows = false;           // search: the best is trained on the validation rows too
+  std::int64_t columns = 0;           // pictures in a row of a grid
+  double budget_seconds = 0;          // reproduce; 0: no limit
+  std::string results;                // reproduce: folder of recorded results
+  std::vector<std::string> tries;     // search --try, as written
+  std::int64_t trials = 0;            // search; 0: as many as the budget allows
+  bool all_rows = false;              // search: the best is trained on the validation rows too
 };
 
 // Throws usage errors (unknown verb, flag, value: with the nearest known one). Help and version are printed

@@ -91,7 +91,7 @@ void check_evaluation(const Recipe& recipe) {
   } catch (const Error& error) {
     fail_usage(where, error.what());
   }
-  const std::vector<std::string> metrics = {"log_prob",          "pseudo_log_likelihood",        "reconstruction_error",
+  const std::vector<std::string> metrics = {"log_prob", "pseudo_log_likelihood", "reconstruction_error",
                                             "linear_error_code", "nearest_neighbour_error_code"};
   if (std::find(metrics.begin(), metrics.end(), recipe.metric) == metrics.end())
     fail_usage(recipe.path + " [published]", unknown_name("metric", recipe.metric, metrics));

@@ -48,9 +48,8 @@ std::optional<Score> baseline_score(const Dataset& data, const Split& split, con
   const bool real = data.values == "real" && data.columns() <= widest;
   if (data.one_matrix || (!binary && !real)) return std::nullopt;
   auto log_prob = binary ? base_rate(data.train, rng) : full_gaussian(data.train, rng);
-  const Tensor values = map_rows(split, rng, [&](const Tensor& x) {
-    return log_prob(x.to(at::kDouble)) + data.log_jacobian(x);
-  });
+  const Tensor values = map_rows(
+      split, rng, [&](const Tensor& x) { return log_prob(x.to(at::kDouble)) + data.log_jacobian(x); });
   if (!values.isfinite().all().item<bool>()) return std::nullopt;  // gaps
   const RowMean mean = mean_over_rows(values);
   Score score;

@@ -123,8 +123,9 @@ Normaliser split_normaliser(Model& model, const Split& split, const AnnealingPla
   });
   if (!estimated) return result;
   result.kind = ScoreKind::estimate;
-  result.how += fmt::format("; missing cells summed out by annealing given the known ones, {} chains a row ({})",
-                            GapPlan{}.chains, GapPlan{}.schedule);
+  result.how +=
+      fmt::format("; missing cells summed out by annealing given the known ones, {} chains a row ({})",
+                  GapPlan{}.chains, GapPlan{}.schedule);
   return result;
 }
 
@@ -157,8 +158,8 @@ std::vector<Score> evaluate_model(Model& model, const Dataset& data, const std::
     else
       observer.message("warning: " + normaliser.warning);
     if (normalised && !data.one_matrix && split_name != "train")
-      scores.push_back(log_prob_score(log_prob_rows(model, data, data.train, normaliser, rng.fork({4})), data.train,
-                                      normaliser));
+      scores.push_back(log_prob_score(log_prob_rows(model, data, data.train, normaliser, rng.fork({4})),
+                                      data.train, normaliser));
   }
   if (!scores.empty())
     if (const auto baseline = baseline_score(data, split, rng.fork({6}))) scores.push_back(*baseline);

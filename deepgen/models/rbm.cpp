@@ -59,11 +59,12 @@ Rbm::Rbm(RbmOptions options, RbmLearning learning, UnitLayer visible_layer)
     chains = register_buffer("chains", at::zeros({levels * learning_.chains, hidden}));
   if (learning_.learning == "pt") swap_rates = register_buffer("swap_rates", at::ones({levels - 1}));
   if (learning_.learning == "exact" && (enumeration_units() > enumerable_units || enumeration_units() == 0))
-    fail_usage("training.learning",
-               fmt::format("exact learning enumerates a binary layer of at most {} units, got {} visible ({}) "
-                           "and {} hidden ({}) units; use pcd or cd",
-                           enumerable_units, visible, visible_units_.all(UnitKind::binary) ? "binary" : "other",
-                           hidden, options_.hidden_units));
+    fail_usage(
+        "training.learning",
+        fmt::format("exact learning enumerates a binary layer of at most {} units, got {} visible ({}) "
+                    "and {} hidden ({}) units; use pcd or cd",
+                    enumerable_units, visible, visible_units_.all(UnitKind::binary) ? "binary" : "other",
+                    hidden, options_.hidden_units));
 }
 
 bool Rbm::has_moments() const {
@@ -115,8 +116,8 @@ void Rbm::initialise(const Batch& sample, Rng& rng) {
     variance = at::where(variance > 1e-12, variance, at::ones_like(variance));
     data_variance.copy_(variance);
     // log rates are stable for counts that vary little: no unit is finer than one event
-    data_variance.copy_(at::where(visible_units_.columns_of(UnitKind::count), data_variance.clamp_min(1),
-                                  data_variance));
+    data_variance.copy_(
+        at::where(visible_units_.columns_of(UnitKind::count), data_variance.clamp_min(1), data_variance));
   }
   float* w = weights.data_ptr<float>();
   for (std::int64_t i = 0; i < weights.numel(); ++i)
@@ -295,7 +296,8 @@ void Rbm::limit_gain() {
   const std::int64_t best = gains.argmax().item<std::int64_t>();
   const double gain = gains[best].item<double>();
   if (gain > limit)
-    multiply(weights, w.direction.narrow(0, best, 1).t(), gain_directions.narrow(0, best, 1), limit - gain, 1);
+    multiply(weights, w.direction.narrow(0, best, 1).t(), gain_directions.narrow(0, best, 1), limit - gain,
+             1);
 }
 
 void Rbm::project() {
@@ -329,7 +331,8 @@ Metrics Rbm::diagnose(const Batch& train, const Batch& valid, Rng& rng) {
   }
   const Tensor few = probe.narrow(0, 0, std::min<std::int64_t>(probe.size(0), 50));
   NaturalParameters base = base_natural();
-  if (visible_log_variance.defined() && options_.variance == "fixed")  // what the machine can say without weights
+  if (visible_log_variance.defined() &&
+      options_.variance == "fixed")  // what the machine can say without weights
     base = visible_units_.at_moments(data_mean, at::where(visible_units_.columns_of(UnitKind::gaussian),
                                                           visible_log_variance.exp(), data_variance));
   workspace_->base_log_prob =
@@ -369,8 +372,8 @@ double Rbm::rough_log_partition(Rng& rng) {
   const auto annealed = anneal_from_base(count, rng);
   Tensor log_weights = at::zeros({count}, at::kDouble);
   for (int k = 0; k < temperatures; ++k)
-    annealed->step(static_cast<double>(k) / temperatures, static_cast<double>(k + 1) / temperatures, log_weights,
-                   rng);
+    annealed->step(static_cast<double>(k) / temperatures, static_cast<double>(k + 1) / temperatures,
+                   log_weights, rng);
   return log_base_partition() + at::logsumexp(log_weights, 0).item<double>() - std::log(double{count});
 }
 
@@ -381,7 +384,8 @@ std::string Rbm::lost(const Metrics& diagnosis) {
   const double base = workspace_->base_log_prob, margin = std::max(5.0, 0.05 * std::abs(base));
   const double rough = workspace_->rough_log_prob;
   if (rough < base - std::max(2.0, 0.01 * std::abs(base)))
-    return fmt::format("a log-likelihood of at most about {:.5g} nats, below the base rate's {:.5g},", rough, base);
+    return fmt::format("a log-likelihood of at most about {:.5g} nats, below the base rate's {:.5g},", rough,
+                       base);
   const double farthest = 50 * static_cast<double>(visible());
   for (const auto& [name, value] : diagnosis) {
     if (name == "pseudo_log_likelihood_proxy" && value < base - margin)

@@ -26,16 +26,16 @@
 // (Gaussian: sigma); z moves s, sigma with it, which adds -f/2 (W lambda) dz to db and W^T (s mu dz) / 2 to
 // dc. Under centring b' of Gaussian and count units is moved in units of the column's variance, and W, b' and
 // z of a Gaussian column are slowed by sigma^2 over that column's variance: y grows like 1 / sigma, and steps
-// that were right for sigma = 1 overshoot when it is small. The file holds plain W, b, c. This is exact for plain gradient descent; with momentum or weight decay it holds for
-// each gradient but not for the decay or for gradients remembered under older offsets. Adam is refused: its
-// scaling undoes centring.
+// that were right for sigma = 1 overshoot when it is small. The file holds plain W, b, c. This is exact for
+// plain gradient descent; with momentum or weight decay it holds for each gradient but not for the decay or
+// for gradients remembered under older offsets. Adam is refused: its scaling undoes centring.
 //
 // Missing cells (NaN): before an update they are filled by gap_steps Gibbs steps that clamp the known cells.
 //
-// Existence: Z is finite for every pair of layers but counts with Gaussian or rectified hidden units (refused)
-// and, where Gaussian or rectified units stand on both sides, only while no direction v, h of these units has
-// y W h >= (y^2 + h^2) / 2. After updates the largest such gain is found by power iteration and held below
-// 0.99 by a rank-one correction.
+// Existence: Z is finite for every pair of layers but counts with Gaussian or rectified hidden units
+// (refused) and, where Gaussian or rectified units stand on both sides, only while no direction v, h of these
+// units has y W h >= (y^2 + h^2) / 2. After updates the largest such gain is found by power iteration and
+// held below 0.99 by a rank-one correction.
 //
 // Gauge: adding a number to the weights of a softmax group from one unit of the other layer, and taking it
 // from that unit's bias, leaves the energy as it is; the mean weight of each group is held at zero.
@@ -143,9 +143,9 @@ class Rbm : public Model,
   Tensor data_mean;      // [V] smoothed means of (at most 20,000) training rows: the base-rate model
   Tensor data_variance;  // [V] likewise, where there are Gaussian or count columns
   Tensor visible_offset, hidden_offset;  // mu [V], lambda [H]
-  Tensor chains;                         // [chains, H] hidden states of the persistent chains; pt: [T * chains, H]
-  Tensor gain_directions;                // [12, H] where power iteration stands (Gaussian or rectified pairs)
-  Tensor swap_rates;                     // [T - 1] moving averages of accepted swaps between neighbours (pt)
+  Tensor chains;           // [chains, H] hidden states of the persistent chains; pt: [T * chains, H]
+  Tensor gain_directions;  // [12, H] where power iteration stands (Gaussian or rectified pairs)
+  Tensor swap_rates;       // [T - 1] moving averages of accepted swaps between neighbours (pt)
 
  private:
   struct Workspace;  // buffers of one training step, kept between steps

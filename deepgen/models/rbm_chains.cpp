@@ -84,7 +84,8 @@ class RbmAnnealedChains : public AnnealedChains {
  private:
   void measure() {
     const UnitLayer& layer = rbm_.visible_layer();
-    tilted_ = layer.log_weight(v_, model_.theta, model_.gamma) - layer.log_weight(v_, base_.theta, base_.gamma);
+    tilted_ =
+        layer.log_weight(v_, model_.theta, model_.gamma) - layer.log_weight(v_, base_.theta, base_.gamma);
     product(input_, model_.couple.defined() ? v_ * model_.couple : v_, rbm_.weights);
   }
   void move_hidden(double from, double to, Tensor& log_weights, Rng& rng) {

@@ -41,7 +41,8 @@ Tensor Rbm::fill_gaps(const Tensor& v, Rng& rng) const {
   if (!std::isnan(v.sum().item<float>())) return v;
   const Tensor known = v.isnan().logical_not();
   Rbm& self = const_cast<Rbm&>(*this);  // chains read parameters only
-  return self.chain_steps(at::where(known, v, self.chain_start(v.size(0), rng)), learning_.gap_steps, known, rng);
+  return self.chain_steps(at::where(known, v, self.chain_start(v.size(0), rng)), learning_.gap_steps, known,
+                          rng);
 }
 
 // Minus <y h>, <y>, <h> under the data go into the gradient (we descend); offsets follow the means.
@@ -67,11 +68,13 @@ void Rbm::data_phase(const Tensor& v, Rng& rng) {
   if (!visible_log_variance.defined() || options_.variance != "learned") return;
   // dz so far: <(v - b')^2> / sigma^2 - <s (v - mu) W (h - lambda)>, halved; b' = b + sigma W lambda.
   const Tensor shifted = learning_.centring ? y - visible_offset * couple : y;
-  Tensor first = at::empty_like(w.dy), second = at::empty_like(w.dy), both = row_dots(weights, weights.grad());
+  Tensor first = at::empty_like(w.dy), second = at::empty_like(w.dy),
+         both = row_dots(weights, weights.grad());
   column_sums(shifted, share, false, first);
   column_sums(shifted.square(), share, false, second);
   Tensor rise = visible_bias * couple;  // (b' - mu) / sigma
-  if (learning_.centring) rise = rise - visible_offset * couple + row_dots(weights, hidden_offset.unsqueeze(0));
+  if (learning_.centring)
+    rise = rise - visible_offset * couple + row_dots(weights, hidden_offset.unsqueeze(0));
   if (w.brake.defined()) both.div_(w.brake);
   w.dz = (second - 2 * rise * first + rise.square() + both) / 2;
 }

@@ -44,7 +44,8 @@ struct RbmOptions : Options {
   double weight_scale = 0.01;
 
   void check() const override {
-    if (visible_units == "count" && growth_of(unit_kind(hidden_units, "model.hidden_units")) != Growth::linear)
+    if (visible_units == "count" &&
+        growth_of(unit_kind(hidden_units, "model.hidden_units")) != Growth::linear)
       fail_usage("model.hidden_units",
                  "log Z is infinite for count units with " + hidden_units +
                      " hidden units, whatever the weights; choose binary, softmax, mean_field or stepped");
@@ -53,17 +54,25 @@ struct RbmOptions : Options {
     v.field({"hidden", "hidden units; at most 25 binary ones make every likelihood exact", 1, 1e6}, hidden);
     std::vector<std::string> kinds = unit_kind_names();
     kinds.insert(kinds.begin(), "auto");
-    v.field({"visible_units",
-             "kind of the visible units; auto goes by the data: binary, mean_field for grey values in [0, 1], "
-             "gaussian for reals, and for a table of mixed kinds each column its own",
-             0, 0, kinds},
-            visible_units);
-    v.field({"hidden_units", "kind of the hidden units", 0, 0,
+    v.field(
+        {"visible_units",
+         "kind of the visible units; auto goes by the data: binary, mean_field for grey values in [0, 1], "
+         "gaussian for reals, and for a table of mixed kinds each column its own",
+         0, 0, kinds},
+        visible_units);
+    v.field({"hidden_units",
+             "kind of the hidden units",
+             0,
+             0,
              {"binary", "softmax", "mean_field", "stepped", "rectified", "gaussian"}},
             hidden_units);
     v.field({"group", "columns of a softmax group, where the data do not say", 2, 1e6}, group);
     v.field({"copies", "binary copies that make a stepped unit", 1, 1000}, copies);
-    v.field({"variance", "variance of Gaussian visible units: learned column by column, or fixed at the mean variance of the columns", 0, 0,
+    v.field({"variance",
+             "variance of Gaussian visible units: learned column by column, or fixed at the mean variance of "
+             "the columns",
+             0,
+             0,
              {"learned", "fixed"}},
             variance);
     v.field({"smallest_deviation",

@@ -68,8 +68,7 @@ std::optional<double> Rbm::exact_log_partition() {
   LogSumExp total;
   for_each_block_of_states(wide.size(0), wide.size(1), [&](std::int64_t, const Tensor& states) {
     const Tensor a = at::addmm(large_bias, states, wide);
-    const Tensor inner =
-        large.all(UnitKind::binary) ? softplus_row_sum64(a) : large.log_partition(a, gamma);
+    const Tensor inner = large.all(UnitKind::binary) ? softplus_row_sum64(a) : large.log_partition(a, gamma);
     total.add(states.mv(small_bias) + inner);
   });
   return total.value();
@@ -126,7 +125,8 @@ std::optional<Tensor> Rbm::pseudo_log_likelihood(const Tensor& v) {
   };
   for (const UnitGroup& group : visible_units_.groups()) {
     if (group.kind == UnitKind::softmax) add_group(group);
-    for (std::int64_t i = 0; group.kind == UnitKind::binary && i < group.size; ++i) add_binary(group.first + i);
+    for (std::int64_t i = 0; group.kind == UnitKind::binary && i < group.size; ++i)
+      add_binary(group.first + i);
   }
   return total;
 }

@@ -34,13 +34,11 @@ const std::map<std::string, Factory>& factories() {
       {"rbm",
        [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
           const DataShape& data) {
-         return build<RbmOptions, RbmLearning>(options, learning,
-                                               [&](const RbmOptions& o, const RbmLearning& l) {
-                                                 return std::make_shared<Rbm>(
-                                                     o, l,
-                                                     visible_layer_of(o, data.columns, data.values,
-                                                                      unit_groups(data.groups)));
-                                               });
+         return build<RbmOptions, RbmLearning>(
+             options, learning, [&](const RbmOptions& o, const RbmLearning& l) {
+               return std::make_shared<Rbm>(
+                   o, l, visible_layer_of(o, data.columns, data.values, unit_groups(data.groups)));
+             });
        }},
   };
   return all;

@@ -18,6 +18,6 @@ Tensor row_dots(const Tensor& a, const Tensor& b);
 namespace composed {
 Tensor row_dots(const Tensor& a, const Tensor& b);
 void multiply(Tensor& out, const Tensor& a, const Tensor& b, double scale = 1, double keep = 0);
-}
+}  // namespace composed
 
 }  // namespace deepgen

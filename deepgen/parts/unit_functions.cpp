@@ -46,7 +46,8 @@ Tensor steps_log_partition(const Tensor& a, std::int64_t copies) {
     for (std::int64_t k = 1; k <= copies; ++k) sum.add_(stable_softplus(a - (static_cast<double>(k) - 0.5)));
     return sum;
   }
-  // Copies below the activation are mostly on: stable_softplus(x) = x + stable_softplus(-x) takes out m a - m^2 / 2.
+  // Copies below the activation are mostly on: stable_softplus(x) = x + stable_softplus(-x) takes out m a -
+  // m^2 / 2.
   const Tensor m = a.floor().clamp_min(0), rest = a - m;
   Tensor sum = m * a - m.square() / 2 + falling_tail(rest - 0.5);
   for (std::int64_t j = 0; j < tail; ++j)

@@ -14,7 +14,8 @@ namespace deepgen {
 // mean_field  real in [0, 1]
 // stepped     0 .. N: the number of units that are on among N copies of a binary unit with tied weights and
 //             biases shifted by -0.5, -1.5, ...
-// rectified   0, 1, 2, ...: the same with endlessly many copies, whose noisy rectified linear approximation is
+// rectified   0, 1, 2, ...: the same with endlessly many copies, whose noisy rectified linear approximation
+// is
 //             the sample max(0, a + n), n of variance sigmoid(a)
 // count       0, 1, 2, ...: Poisson
 // gaussian    real

@@ -26,12 +26,14 @@ Tensor one_if_undefined(const Tensor& gamma, const Tensor& like) {
 UnitLayer::UnitLayer(std::vector<UnitGroup> groups) : groups_(std::move(groups)) {
   for (const UnitGroup& group : groups_) {
     if (group.first != size_ || group.size < 1)
-      fail_usage("units", fmt::format("expected a group that begins at column {}, got {}", size_, group.first));
+      fail_usage("units",
+                 fmt::format("expected a group that begins at column {}, got {}", size_, group.first));
     size_ += group.size;
     Part* part = nullptr;
     for (Part& each : parts_)
       if (each.kind == group.kind && each.copies == copies_of(group.kind, group.copies)) part = &each;
-    if (!part) part = &parts_.emplace_back(Part{group.kind, copies_of(group.kind, group.copies), {}, {}, {}, {}});
+    if (!part)
+      part = &parts_.emplace_back(Part{group.kind, copies_of(group.kind, group.copies), {}, {}, {}, {}});
     if (group.kind == UnitKind::softmax)
       part->offsets.push_back(static_cast<std::int64_t>(part->list.size()));
     for (std::int64_t j = 0; j < group.size; ++j) part->list.push_back(group.first + j);
@@ -103,8 +105,8 @@ Tensor softmax_mean(const Tensor& a, const std::vector<std::int64_t>& offsets) {
 
 }  // namespace
 
-bool UnitLayer::activate_fused(const Part& part, const Tensor& input, const NaturalParameters& p, double scale,
-                               Rng& rng, LayerOutputs out, bool noisy) const {
+bool UnitLayer::activate_fused(const Part& part, const Tensor& input, const NaturalParameters& p,
+                               double scale, Rng& rng, LayerOutputs out, bool noisy) const {
   if (part.columns.defined()) return false;  // a mixed layer goes kind by kind
   const bool coupled = p.couple.defined();
   if (part.kind == UnitKind::binary && !coupled) {
@@ -133,7 +135,8 @@ bool UnitLayer::activate_fused(const Part& part, const Tensor& input, const Natu
 void UnitLayer::activate(const Tensor& input, const NaturalParameters& p, double scale, Rng& rng,
                          LayerOutputs out, bool noisy) const {
   if (parts_.size() == 1 && activate_fused(parts_[0], input, p, scale, rng, out, noisy)) return;
-  Tensor a = p.couple.defined() ? at::addcmul(p.theta, input, p.couple, scale) : at::add(p.theta, input, scale);
+  Tensor a =
+      p.couple.defined() ? at::addcmul(p.theta, input, p.couple, scale) : at::add(p.theta, input, scale);
   if (out.sample.defined()) {
     if (noisy && all(UnitKind::rectified))
       rectified_layer(a, {}, 1, rng.next(), {.sample = out.sample});
@@ -280,8 +283,11 @@ Tensor UnitLayer::log_weight(const Tensor& x, const Tensor& a, const Tensor& gam
   for (const Part& part : parts_) {
     Tensor more;
     if (part.kind == UnitKind::gaussian)
-      more = take(part, wide).square() * one_if_undefined(take(part, gamma), x).narrow(
-                 0, 0, static_cast<std::int64_t>(part.list.size())).to(at::kDouble) / -2;
+      more = take(part, wide).square() *
+             one_if_undefined(take(part, gamma), x)
+                 .narrow(0, 0, static_cast<std::int64_t>(part.list.size()))
+                 .to(at::kDouble) /
+             -2;
     else if (part.kind == UnitKind::count)
       more = -at::lgamma(take(part, wide) + 1);
     else if (part.kind == UnitKind::stepped || part.kind == UnitKind::rectified)
@@ -342,7 +348,7 @@ struct Rule {
 };
 
 Rule rule_of(UnitKind kind, std::int64_t copies, const Tensor& x) {
-  auto outside = [&](double low, double high) { return at::logical_or(x < low, x > high); };
+  auto outside = [&](double low, double high) { return at::logical_or(x<low, x> high); };
   const Tensor broken = x != x.round();
   switch (kind) {
     case UnitKind::binary:

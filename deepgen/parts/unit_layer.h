@@ -4,8 +4,9 @@
 //
 //   p(x | a) = exp(a.x - gamma.x^2 / 2 + log base(x) - log_partition(a)),
 //
-// where the activation a is linear in what the layer receives and gamma is the precision of Gaussian units (no
-// other kind has one). The first and second derivatives of log_partition are the mean and the variance of x.
+// where the activation a is linear in what the layer receives and gamma is the precision of Gaussian units
+// (no other kind has one). The first and second derivatives of log_partition are the mean and the variance of
+// x.
 //
 //   kind        values         log partition of one unit                     log base(x)
 //   binary      0, 1           log(1 + e^a)                                  0

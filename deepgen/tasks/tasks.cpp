@@ -125,9 +125,10 @@ void refuse_gaps(const Split& split, const std::string& what) {
   const Tensor gaps = split.x.isnan();
   if (!gaps.any().item<bool>()) return;
   const Tensor first = gaps.nonzero()[0];
-  fail_data(what, fmt::format("expected complete rows, got a missing cell at row {}, column {}; fill the gaps "
-                              "first with `deepgen complete`",
-                              first[0].item<std::int64_t>(), first[1].item<std::int64_t>()));
+  fail_data(what,
+            fmt::format("expected complete rows, got a missing cell at row {}, column {}; fill the gaps "
+                        "first with `deepgen complete`",
+                        first[0].item<std::int64_t>(), first[1].item<std::int64_t>()));
 }
 
 Tensor encode_rows(Model& model, const Split& split, const Rng& rng) {

@@ -87,8 +87,7 @@ std::vector<std::string> differences(const Checkpoint& theirs, const Checkpoint&
   for (const char* name : {"shape", "values", "binarize", "train_rows", "transform", "table", "groups"}) {
     const nlohmann::ordered_json was =
         theirs.data.contains(name) ? theirs.data[name] : nlohmann::ordered_json();
-    const nlohmann::ordered_json is =
-        ours.data.contains(name) ? ours.data[name] : nlohmann::ordered_json();
+    const nlohmann::ordered_json is = ours.data.contains(name) ? ours.data[name] : nlohmann::ordered_json();
     if (was != is) found.push_back(fmt::format("the data's {} differs", name));
   }
   return found;

@@ -207,7 +207,8 @@ TEST(BadOutput, OverwriteKeepsTheOldRunUntilTheNewOneCanBegin) {
   const Copy copy;
   const std::string before = copy.place.read("run/model.safetensors");
   const std::string line = "train rbm --quiet --threads 1 --overwrite --out run --data ";
-  expect_refused(copy.place.run(line + "glyphs:train=50,valid=10,test=10 --set model.visible_units=binary"), 3, {"binarize"});
+  expect_refused(copy.place.run(line + "glyphs:train=50,valid=10,test=10 --set model.visible_units=binary"),
+                 3, {"binarize"});
   expect_refused(copy.place.run(line + bars + " --set training.gibbs_steps=many"), 2, {"gibbs_steps"});
   ASSERT_TRUE(copy.place.has("run/model.safetensors"));
   EXPECT_EQ(copy.place.read("run/model.safetensors"), before);

@@ -34,7 +34,8 @@ Cells cells_of(const Workplace& place, const std::string& name) {
   return rows;
 }
 
-const std::vector<std::string> numbers = {"age", "income", "children", "hours"}, kinds = {"owner", "job", "city"};
+const std::vector<std::string> numbers = {"age", "income", "children", "hours"},
+                               kinds = {"owner", "job", "city"};
 
 struct Column {
   double mean = 0, deviation = 1;
@@ -108,7 +109,8 @@ Errors errors_of(const std::string& name, const Cells& truth, const Cells& holes
     e.count += 1;
     if (column.mode.empty()) {
       auto square = [&](double x) { return std::pow((x - std::stod(right)) / column.deviation, 2); };
-      e.ours += square(std::stod(ours)), e.simple += square(column.mean), e.neighbour += square(std::stod(near));
+      e.ours += square(std::stod(ours)), e.simple += square(column.mean),
+          e.neighbour += square(std::stod(near));
     } else {
       e.ours += ours != right, e.simple += column.mode != right, e.neighbour += near != right;
     }
@@ -120,8 +122,9 @@ TEST(Completion, OfAMixedTableBeatsMeansModesAndNeighbours) {
   const Workplace place;
   place.must("data make people:rows=4000,seed=3 --out truth.csv");
   place.must("data make people:rows=4000,seed=3,missing=0.2 --out holes.csv");
-  place.must("train rbm --data holes.csv:valid=0.1 --out run --quiet --threads 1 --set model.hidden=60 "
-             "training.epochs=100 training.rate=0.1 training.schedule=linear training.average=0.995");
+  place.must(
+      "train rbm --data holes.csv:valid=0.1 --out run --quiet --threads 1 --set model.hidden=60 "
+      "training.epochs=100 training.rate=0.1 training.schedule=linear training.average=0.995");
   place.must("complete run --data holes.csv --out filled.csv --draws 50 --steps 100 --quiet --threads 1");
   const Cells truth = cells_of(place, "truth.csv"), holes = cells_of(place, "holes.csv"),
               filled = cells_of(place, "filled.csv");
@@ -140,7 +143,8 @@ TEST(Completion, OfAMixedTableBeatsMeansModesAndNeighbours) {
 TEST(Completion, RowsWithGapsAreScoredWithTheirKnownCells) {
   const Workplace place;
   place.must("data make people:rows=300,seed=3,missing=0.2 --out holes.csv");
-  place.must("train rbm --data holes.csv --out run --quiet --threads 1 --set model.hidden=6 training.epochs=5");
+  place.must(
+      "train rbm --data holes.csv --out run --quiet --threads 1 --set model.hidden=6 training.epochs=5");
   place.must("score run --data holes.csv --out scores.csv --quiet --threads 1");
   std::istringstream lines(place.read("scores.csv"));
   std::string line;

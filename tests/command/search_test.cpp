@@ -170,7 +170,8 @@ TEST(Search, FailuresAreRecordedAndTheRestGoesOn) {
   // And 2^40 states are too many for exact learning.
   place.must("search rbm --out found --threads 1 --quiet --data " + std::string(glyphs) +
              " --try model.hidden=6|40 training.learning=pcd|exact training.decay=0|1000 --trials 8 "
-             "--set training.rate=1 training.batch=20 training.gibbs_steps=1 training.epochs=2 training.rollbacks=0");
+             "--set training.rate=1 training.batch=20 training.gibbs_steps=1 training.epochs=2 "
+             "training.rollbacks=0");
   const Json record = record_in(place);
   int numerical = 0, impossible = 0;
   for (const Json& trial : record["trials"]) {

@@ -73,7 +73,8 @@ void expect_exact_gradient(Rbm& rbm, const Tensor& x, const std::string& what) {
       const double down = objective(rbm, x), low = element;
       element = kept;
       const double slope = (up - down) / (high - low), ours = p.grad().data_ptr<float>()[i];
-      if (item.key() == "visible_log_variance" && !rbm.visible_layer().columns_of(UnitKind::gaussian)[i].item<bool>()) {
+      if (item.key() == "visible_log_variance" &&
+          !rbm.visible_layer().columns_of(UnitKind::gaussian)[i].item<bool>()) {
         EXPECT_EQ(ours, 0);
         continue;
       }
@@ -120,8 +121,8 @@ TEST(RbmUnits, CentredDirectionsGoDownhillForEveryKind) {
   }
 }
 
-// Two machines with the same distribution, one with its energy shifted by a gauge, and the carried-back centred
-// gradient: the offsets at zero give the plain gradient except for the preconditioned biases.
+// Two machines with the same distribution, one with its energy shifted by a gauge, and the carried-back
+// centred gradient: the offsets at zero give the plain gradient except for the preconditioned biases.
 TEST(RbmUnits, CentringWithZeroOffsetsIsThePlainGradientOfWeights) {
   Rng rng(14);
   RbmLearning centred = plain_exact();
@@ -139,13 +140,15 @@ TEST(RbmUnits, CentringWithZeroOffsetsIsThePlainGradientOfWeights) {
   a->gradients({x, {}}, {}, one);
   b->gradients({x, {}}, {}, two);
   for (const char* name : {"weights", "hidden_bias", "visible_log_variance"})
-    expect_near(doubles(a->named_parameters()[name].grad()), doubles(b->named_parameters()[name].grad()), 1e-4, name);
+    expect_near(doubles(a->named_parameters()[name].grad()), doubles(b->named_parameters()[name].grad()),
+                1e-4, name);
 }
 
 // log Z by annealing in both directions against the exact one: 200 chains, 2,000 temperatures; the tolerance
 // is five standard errors and a nat's hundredth.
 TEST(RbmUnits, AnnealingMeetsTheExactLogPartition) {
-  std::vector<std::pair<UnitLayer, std::string>> pairs = {{mixed_layer(), "binary"}, {layer_of("gaussian"), "gaussian"}};
+  std::vector<std::pair<UnitLayer, std::string>> pairs = {{mixed_layer(), "binary"},
+                                                          {layer_of("gaussian"), "gaussian"}};
   for (const std::string& kind : unit_kind_names()) pairs.emplace_back(layer_of(kind), "binary");
   for (const char* kind : {"softmax", "mean_field", "stepped", "rectified", "gaussian"})
     pairs.emplace_back(layer_of("binary"), kind);
@@ -161,7 +164,8 @@ TEST(RbmUnits, AnnealingMeetsTheExactLogPartition) {
     Rng rng(32);
     const auto schedule = annealing_schedule("linear-1000");
     const LogPartition forward = anneal_forward(*rbm, schedule, 200, rng, silent);
-    const std::string what = hidden + " hidden, visible kind " + std::to_string(static_cast<int>(layer.groups()[0].kind));
+    const std::string what =
+        hidden + " hidden, visible kind " + std::to_string(static_cast<int>(layer.groups()[0].kind));
     EXPECT_NEAR(forward.value, *exact, 5 * forward.standard_error + 0.01) << what;
     const Tensor start = rbm->chain_steps(rbm->chain_start(200, rng), 200, {}, rng);
     const LogPartition reverse = anneal_reverse(*rbm, schedule, start, rng, silent);
@@ -185,7 +189,8 @@ TEST(RbmUnits, ChainsStayAtTheModelForEveryVisibleKind) {
     Rng rng(42);
     const Tensor h = exact_samples(prob, 4, 40000, rng);
     const Tensor v = rbm->chain_steps(rbm->sample_v_given_h(h, rng), 5, {}, rng);
-    expect_drawn_from(rbm->sample_h_given_v(v, rng), prob, std::to_string(static_cast<int>(layer.groups()[0].kind)));
+    expect_drawn_from(rbm->sample_h_given_v(v, rng), prob,
+                      std::to_string(static_cast<int>(layer.groups()[0].kind)));
   }
 }
 
@@ -213,8 +218,7 @@ TEST(RbmUnits, MissingCellsAreSummedOut) {
   const std::int64_t cells = 20000;
   Tensor grid = x.expand({cells, 6}).clone();
   grid.select(1, 5).copy_((at::arange(cells) + 0.5) * (40.0 / cells) - 20);
-  const double integral =
-      at::logsumexp(-rbm->free_energy(grid), 0).item<double>() + std::log(40.0 / cells);
+  const double integral = at::logsumexp(-rbm->free_energy(grid), 0).item<double>() + std::log(40.0 / cells);
   EXPECT_NEAR(-rbm->marginal_free_energy(no_real)->item<double>(), integral, 1e-4);
   // annealing given the known cells, on a machine too wide to be summed
   Tensor rows = at::cat({gaps, no_real});
@@ -254,7 +258,8 @@ TEST(RbmUnits, CountsWithUnboundedHiddenUnitsAreRefused) {
   for (const char* kind : {"gaussian", "rectified"}) {
     RbmOptions options;
     options.hidden_units = kind;
-    expect_says(error_of(ErrorKind::usage, [&] { Rbm(options, {}, mixed_layer()); }), {"log Z is infinite", kind});
+    expect_says(error_of(ErrorKind::usage, [&] { Rbm(options, {}, mixed_layer()); }),
+                {"log Z is infinite", kind});
   }
 }
 
@@ -294,7 +299,8 @@ TEST(RbmUnits, TemperedChainsCrossBetweenModes) {
   rbm->weights.fill_(6), rbm->visible_bias.fill_(-3), rbm->hidden_bias.fill_(-36);
   rbm->data_mean.fill_(0.5);
   rbm->chains.zero_();  // all in one mode
-  const double exact = 1 / (1 + std::exp(-(-36 + 12 * (std::log1p(std::exp(3.0)) - std::log1p(std::exp(-3.0))))));
+  const double exact =
+      1 / (1 + std::exp(-(-36 + 12 * (std::log1p(std::exp(3.0)) - std::log1p(std::exp(-3.0))))));
   double on = 0, all = 0;
   const Tensor x = bits_tensor(10, 12, rng);
   for (std::int64_t step = 0; step < 4000; ++step) {
@@ -343,7 +349,8 @@ TEST(RbmUnits, SmallVariancesAreLearnt) {
   NoGradGuard no_graph;
   for (std::int64_t step = 0; step < 8000; ++step) {
     rbm.gradients({x, {}}, {.step = step, .steps = 8000}, rng);
-    for (auto& item : rbm.named_parameters()) item.value().sub_(item.value().grad(), 0.4 * (1 - real(step) / 8000));
+    for (auto& item : rbm.named_parameters())
+      item.value().sub_(item.value().grad(), 0.4 * (1 - real(step) / 8000));
     rbm.project();
   }
   const Tensor deviation = (rbm.visible_log_variance / 2).exp();

@@ -14,7 +14,9 @@ using namespace machines;
 constexpr std::int64_t copies = 6;
 
 // One unit (or one softmax group of four) of every kind.
-UnitLayer layer_of(UnitKind kind) { return UnitLayer::of(kind, kind == UnitKind::softmax ? 4 : 1, 4, copies); }
+UnitLayer layer_of(UnitKind kind) {
+  return UnitLayer::of(kind, kind == UnitKind::softmax ? 4 : 1, 4, copies);
+}
 
 std::vector<UnitKind> all_kinds() {
   std::vector<UnitKind> kinds;
@@ -72,7 +74,8 @@ TEST(Units, LogPartitionIsTheLogOfTheSumOverAllValues) {
       const Tensor row = activations(kind, a), gamma = precision_of(kind, row.size(1));
       const Support support = support_of(kind);
       const Tensor weights = layer.log_weight(support.x, row.squeeze(0), gamma) + support.log_width;
-      EXPECT_NEAR(layer.log_partition(row, gamma).item<double>(), at::logsumexp(weights, 0).item<double>(), 2e-6)
+      EXPECT_NEAR(layer.log_partition(row, gamma).item<double>(), at::logsumexp(weights, 0).item<double>(),
+                  2e-6)
           << name_of(kind) << " at " << a;
     }
 }
@@ -95,7 +98,8 @@ TEST(Units, DerivativesOfLogPartitionAreMeanAndVariance) {
                      low = layer.log_partition(down, gamma).item<double>();
         const double m = mean[0][j].item<double>(), v = square[0][j].item<double>() - m * m;
         EXPECT_NEAR((high - low) / (2 * step), m, 1e-6 * (1 + std::abs(m))) << name_of(kind) << " at " << a;
-        EXPECT_NEAR((high - 2 * middle + low) / (step * step), v, 1e-4 * (1 + v)) << name_of(kind) << " at " << a;
+        EXPECT_NEAR((high - 2 * middle + low) / (step * step), v, 1e-4 * (1 + v))
+            << name_of(kind) << " at " << a;
       }
     }
 }
@@ -171,7 +175,8 @@ TEST(Units, RectifiedSamplesApproachManySteppedCopies) {
     const Tensor rows = at::full({200000, 1}, a);
     Tensor noisy = at::empty_like(rows);
     layer.activate(rows, {at::zeros({1}), {}, {}}, 1, rng, {.sample = noisy}, true);
-    const double gap = steps_mean(at::full({1, 1}, a, at::kDouble), 0).item<double>() - noisy.mean().item<double>();
+    const double gap =
+        steps_mean(at::full({1, 1}, a, at::kDouble), 0).item<double>() - noisy.mean().item<double>();
     worst = std::max(worst, std::abs(gap));
     if (std::abs(a) >= 5) {
       EXPECT_LT(std::abs(gap), 0.02) << a;
@@ -201,10 +206,10 @@ TEST(Units, RectifiedCodesAreEquivariantToScale) {
 }
 
 TEST(Units, RowsThatUnitsCannotTakeAreRefusedByRowAndColumn) {
-  const std::vector<std::pair<UnitKind, float>> bad = {{UnitKind::binary, 0.5F},     {UnitKind::mean_field, 1.5F},
-                                                       {UnitKind::stepped, 7.0F},    {UnitKind::stepped, 1.5F},
-                                                       {UnitKind::rectified, -1.0F}, {UnitKind::count, 2.5F},
-                                                       {UnitKind::gaussian, INFINITY}};
+  const std::vector<std::pair<UnitKind, float>> bad = {
+      {UnitKind::binary, 0.5F},      {UnitKind::mean_field, 1.5F}, {UnitKind::stepped, 7.0F},
+      {UnitKind::stepped, 1.5F},     {UnitKind::rectified, -1.0F}, {UnitKind::count, 2.5F},
+      {UnitKind::gaussian, INFINITY}};
   for (const auto& [kind, value] : bad) {
     const UnitLayer layer = UnitLayer::of(kind, 3, 2, copies);
     Tensor x = at::zeros({4, 3});
@@ -218,7 +223,8 @@ TEST(Units, RowsThatUnitsCannotTakeAreRefusedByRowAndColumn) {
   Tensor x = at::tensor({1.0F, 0.0F, 0.0F, 1.0F}).view({1, 4});
   EXPECT_NO_THROW(groups.check(x, "rbm", "file", 0));
   x[0][0] = 0;
-  expect_says(error_of(ErrorKind::data, [&] { groups.check(x, "rbm", "file", 5); }), {"one-hot", "columns 0 to 1", "row 5"});
+  expect_says(error_of(ErrorKind::data, [&] { groups.check(x, "rbm", "file", 5); }),
+              {"one-hot", "columns 0 to 1", "row 5"});
   x[0][0] = 1, x[0][1] = 1;
   expect_says(error_of(ErrorKind::data, [&] { groups.check(x, "rbm", "file", 5); }), {"one-hot", "row 5"});
 }
@@ -227,7 +233,8 @@ TEST(Units, MomentsAndNaturalParametersAgree) {
   for (const UnitKind kind : all_kinds()) {
     if (kind == UnitKind::softmax) continue;
     const UnitLayer layer = UnitLayer::of(kind, 3, 2, copies);
-    const Tensor mean = at::tensor({0.2, 0.5, 0.9}, at::kDouble), variance = at::tensor({0.5, 1.0, 2.0}, at::kDouble);
+    const Tensor mean = at::tensor({0.2, 0.5, 0.9}, at::kDouble),
+                 variance = at::tensor({0.5, 1.0, 2.0}, at::kDouble);
     const NaturalParameters p = layer.at_moments(mean, variance);
     expect_near(doubles(layer.mean(p.theta.unsqueeze(0), p.gamma)), doubles(mean), 1e-4, name_of(kind));
   }

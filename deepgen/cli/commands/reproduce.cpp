@@ -8,9 +8,9 @@
 #include "deepgen/cli/recipe.h"
 #include "deepgen/cli/results.h"
 #include "deepgen/core/error.h"
-#include "deepgen/evaluate/features.h"
 #include "deepgen/core/file_bytes.h"
 #include "deepgen/core/version.h"
+#include "deepgen/evaluate/features.h"
 #include "deepgen/kernels/kernels.h"
 
 namespace deepgen {
@@ -107,7 +107,8 @@ void reproduce_command(const Arguments& arguments) {
   Rng rng(plan.seed);
   const AnnealingPlan annealing{.schedule = recipe.ais, .chains = recipe.chains};
   std::vector<Score> scores;
-  if (asks_for_features(recipe)) scores = feature_scores(*run.model, data, recipe.split, {}, rng.fork({7}), observer);
+  if (asks_for_features(recipe))
+    scores = feature_scores(*run.model, data, recipe.split, {}, rng.fork({7}), observer);
   const std::vector<Score> more = evaluate_model(*run.model, data, recipe.split, annealing, rng, observer);
   scores.insert(scores.end(), more.begin(), more.end());
   const nlohmann::ordered_json result = record(recipe, data, scores, training, plan.seed);
