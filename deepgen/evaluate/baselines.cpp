@@ -35,7 +35,7 @@ std::function<Tensor(const Tensor&)> full_gaussian(const Split& train, const Rng
   const double constant = factor.diagonal().log().sum().item<double>() +
                           0.5 * static_cast<double>(mean.size(0)) * std::log(2 * std::numbers::pi);
   return [mean, factor, constant](const Tensor& x) {
-    const Tensor z = std::get<0>(at::triangular_solve((x - mean).t().contiguous(), factor, false));
+    const Tensor z = at::linalg_solve_triangular(factor, (x - mean).t().contiguous(), false);
     return -(z.square().sum(0) / 2 + constant);
   };
 }

@@ -383,7 +383,7 @@ double Rbm::rough_log_partition(Rng& rng) {
 std::string Rbm::lost(const Metrics& diagnosis) {
   const double base = workspace_->base_log_prob, margin = std::max(5.0, 0.05 * std::abs(base));
   const double rough = workspace_->rough_log_prob;
-  if (rough < base - std::max(2.0, 0.01 * std::abs(base)))
+  if (rough < base - margin)
     return fmt::format("a log-likelihood of at most about {:.5g} nats, below the base rate's {:.5g},", rough,
                        base);
   const double farthest = 50 * static_cast<double>(visible());
