@@ -78,6 +78,7 @@ void add_proxies(Model& model, const Split& split, bool binary, const Rng& rng, 
 
 Normaliser normaliser_of(Model& model, const AnnealingPlan& plan, const Tensor& data, Rng& rng,
                          Observer& observer) {
+  if (as<HasLogProb>(model)) return {.how = "computed"};
   auto* energy = as<HasFreeEnergy>(model);
   if (!energy) fail_usage("likelihood", "this model has no likelihood that can be computed or estimated");
   Normaliser result;
@@ -116,6 +117,7 @@ Normaliser split_normaliser(Model& model, const Split& split, const AnnealingPla
                             Observer& observer) {
   Rng own = rng.fork({2});
   Normaliser result = normaliser_of(model, plan, random_rows(split, plan.chains, rng), own, observer);
+  if (as<HasLogProb>(model)) return result;
   bool estimated = false;
   map_rows(split, rng, [&](const Tensor& x) {
     estimated = estimated || estimates_gaps(*as<HasFreeEnergy>(model), x);
@@ -130,9 +132,14 @@ Normaliser split_normaliser(Model& model, const Split& split, const AnnealingPla
 
 Tensor log_prob_rows(Model& model, const Dataset& data, const Split& split, const Normaliser& normaliser,
                      const Rng& rng) {
+  auto* exact = as<HasLogProb>(model);
   std::int64_t first = 0;
-  Tensor rows = map_rows(split, rng, [&](const Tensor& x) {
+  Tensor rows = map_rows(split, rng, [&](const Tensor& x) -> Tensor {
     model.check_data(x, split.name, first);
+    if (exact) {
+      first += x.size(0);
+      return exact->log_prob(x) + data.log_jacobian(x);
+    }
     Rng own = rng.fork({8, static_cast<std::uint64_t>(first)});
     first += x.size(0);
     return log_unnormalised(model, x, normaliser.log_z, {}, own) - normaliser.log_z + data.log_jacobian(x);
@@ -147,7 +154,7 @@ std::vector<Score> evaluate_model(Model& model, const Dataset& data, const std::
                                   const AnnealingPlan& plan, Rng& rng, Observer& observer) {
   const Split& split = data.split(split_name);
   std::vector<Score> scores;
-  if (as<HasFreeEnergy>(model)) {
+  if (as<HasLogProb>(model) || as<HasFreeEnergy>(model)) {
     const Normaliser normaliser = split_normaliser(model, split, plan, rng, observer);
     scores.push_back(
         log_prob_score(log_prob_rows(model, data, split, normaliser, rng.fork({3})), split, normaliser));
@@ -167,6 +174,10 @@ std::function<std::optional<ValidationScore>(Model&)> validation_score(const Dat
                                                                        std::uint64_t seed) {
   constexpr std::int64_t quick_units = 16, chains = 100;
   return [&data, seed](Model& model) -> std::optional<ValidationScore> {
+    if (auto* has = as<HasLogProb>(model); has && data.valid.rows() > 0) {
+      const Tensor rows = map_rows(data.valid, Rng(seed).fork({77}), [&](const Tensor& x) { return has->log_prob(x); });
+      return ValidationScore{"valid_log_prob", mean_over_rows(rows).mean};
+    }
     auto* energy = as<HasFreeEnergy>(model);
     auto* annealed = as<CanAnneal>(model);
     if (!energy || !annealed || data.valid.rows() == 0) return std::nullopt;
