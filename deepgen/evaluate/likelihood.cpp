@@ -78,7 +78,7 @@ void add_proxies(Model& model, const Split& split, bool binary, const Rng& rng, 
 
 Normaliser normaliser_of(Model& model, const AnnealingPlan& plan, const Tensor& data, Rng& rng,
                          Observer& observer) {
-  if (as<HasLogProb>(model)) return {.how = "computed"};
+  if (as<HasLogProb>(model)) return {.how = "computed exactly; missing cells summed out"};
   auto* energy = as<HasFreeEnergy>(model);
   if (!energy) fail_usage("likelihood", "this model has no likelihood that can be computed or estimated");
   Normaliser result;
@@ -125,8 +125,9 @@ Normaliser split_normaliser(Model& model, const Split& split, const AnnealingPla
   });
   if (!estimated) return result;
   result.kind = ScoreKind::estimate;
-  result.how += fmt::format("; missing cells summed out by annealing given the known ones, {} chains a row ({})",
-                            GapPlan{}.chains, GapPlan{}.schedule);
+  result.how +=
+      fmt::format("; missing cells summed out by annealing given the known ones, {} chains a row ({})",
+                  GapPlan{}.chains, GapPlan{}.schedule);
   return result;
 }
 
@@ -159,8 +160,8 @@ std::vector<Score> evaluate_model(Model& model, const Dataset& data, const std::
     scores.push_back(
         log_prob_score(log_prob_rows(model, data, split, normaliser, rng.fork({3})), split, normaliser));
     if (!data.one_matrix && split_name != "train")
-      scores.push_back(log_prob_score(log_prob_rows(model, data, data.train, normaliser, rng.fork({4})), data.train,
-                                      normaliser));
+      scores.push_back(log_prob_score(log_prob_rows(model, data, data.train, normaliser, rng.fork({4})),
+                                      data.train, normaliser));
   }
   if (!scores.empty())
     if (const auto baseline = baseline_score(data, split, rng.fork({6}))) scores.push_back(*baseline);
@@ -175,7 +176,8 @@ std::function<std::optional<ValidationScore>(Model&)> validation_score(const Dat
   constexpr std::int64_t quick_units = 16, chains = 100;
   return [&data, seed](Model& model) -> std::optional<ValidationScore> {
     if (auto* has = as<HasLogProb>(model); has && data.valid.rows() > 0) {
-      const Tensor rows = map_rows(data.valid, Rng(seed).fork({77}), [&](const Tensor& x) { return has->log_prob(x); });
+      const Tensor rows =
+          map_rows(data.valid, Rng(seed).fork({77}), [&](const Tensor& x) { return has->log_prob(x); });
       return ValidationScore{"valid_log_prob", mean_over_rows(rows).mean};
     }
     auto* energy = as<HasFreeEnergy>(model);

@@ -2,8 +2,8 @@
 //
 //   p(x) = sum_k pi_k prod_i p_ki^x_i (1 - p_ki)^(1 - x_i),   p = sigmoid(logits)
 //
-// Objective: mean log-probability plus the log prior, a Beta(1 + a, 1 + a) on each p_ki and a Dirichlet(1 + a)
-// on pi, a = training.pseudo_count. EM (mixture.h): r_nk = p(k | x_n),
+// Objective: mean log-probability plus the log prior, a Beta(1 + a, 1 + a) on each p_ki and a Dirichlet(1 +
+// a) on pi, a = training.pseudo_count. EM (mixture.h): r_nk = p(k | x_n),
 //   p_ki = (sum_n r_nk x_ni + a) / (sum_n r_nk + 2 a),   pi_k = (sum_n r_nk + a) / (N + K a),
 // the sums for p_ki over the rows in which cell i is known. p is kept between 1e-7 and 1 - 1e-7.
 //

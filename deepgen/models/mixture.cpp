@@ -14,9 +14,9 @@ namespace {
 
 enum Total { log_prob_sum, weight_sum, objective, gain, passes, total_count };
 
-constexpr double shrinkage = 0.5;                             // of the first centres, towards the mean
+constexpr double shrinkage = 0.5;                              // of the first centres, towards the mean
 constexpr std::int64_t trial_passes = 10, trial_chunk = 1000;  // of a restart
-constexpr double least_share = 1e-12;                         // of a component without rows and prior
+constexpr double least_share = 1e-12;                          // of a component without rows and prior
 
 // Row by row p(k | x) [B, K] float32 from log_joint, and log p(x) [B] float64.
 Tensor normalise_rows(const Tensor& log_joint, Tensor& log_prob) {
@@ -83,8 +83,8 @@ Tensor Mixture::centres(const Tensor& rows, const ColumnMoments& moments, Rng& r
   const std::int64_t enough = std::max<std::int64_t>(2000, 10 * count());
   std::vector<std::int64_t> some = rng.permutation(rows.size(0));
   some.resize(static_cast<std::size_t>(std::min(enough, rows.size(0))));
-  const Tensor scale = components_->standardised() ? moments.variance.rsqrt().to(at::kFloat)
-                                                   : at::ones({rows.size(1)});
+  const Tensor scale =
+      components_->standardised() ? moments.variance.rsqrt().to(at::kFloat) : at::ones({rows.size(1)});
   const Tensor drawn = spread_rows(rows.index_select(0, at::tensor(some, at::kLong)), count(), scale, rng);
   const Tensor mean = moments.mean.to(at::kFloat);
   return mean + (drawn - mean) * (1 - shrinkage);
@@ -101,7 +101,8 @@ double Mixture::run_trial(const Batch& sample) {
   for (std::int64_t pass = 0; pass < trial_passes; ++pass) {
     for (std::int64_t first = 0; first < sample.x.size(0); first += trial_chunk) {
       const std::int64_t rows = std::min(trial_chunk, sample.x.size(0) - first);
-      gather({sample.x.narrow(0, first, rows), sample.y.defined() ? sample.y.narrow(0, first, rows) : sample.y,
+      gather({sample.x.narrow(0, first, rows),
+              sample.y.defined() ? sample.y.narrow(0, first, rows) : sample.y,
               {}});
     }
     finish_pass();

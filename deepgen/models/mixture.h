@@ -45,11 +45,11 @@ class Mixture : public Model,
   void check_data(const Tensor& x, const std::string& what, std::int64_t first_row = 0) const override;
 
   // Scores and draws; missing cells are NaN.
-  Tensor log_joint(const Tensor& x) const;                  // log pi_k p(x | k), [B, K] float64
-  Tensor log_prob(const Tensor& x) override;                // [B] float64
-  Tensor encode(const Tensor& x) override;                  // p(k | x), [B, K]
-  Tensor sample(std::int64_t count, Rng& rng) override;     // [count, D]
-  Tensor complete(const Tensor& x, Rng& rng) override;      // [B, D]
+  Tensor log_joint(const Tensor& x) const;               // log pi_k p(x | k), [B, K] float64
+  Tensor log_prob(const Tensor& x) override;             // [B] float64
+  Tensor encode(const Tensor& x) override;               // p(k | x), [B, K]
+  Tensor sample(std::int64_t count, Rng& rng) override;  // [count, D]
+  Tensor complete(const Tensor& x, Rng& rng) override;   // [B, D]
 
   std::int64_t count() const { return mixing.size(0); }
   const Components& components() const { return *components_; }
@@ -71,8 +71,9 @@ class Mixture : public Model,
   double run_trial(const Batch& sample);
   void forget_passes();
   std::shared_ptr<Components> components_;
-  Tensor mass_;    // [K] float64: sum of responsibilities in this pass
-  Tensor totals_;  // float64: log-probability and weight of the rows of this pass; last objective, gain, passes
+  Tensor mass_;  // [K] float64: sum of responsibilities in this pass
+  Tensor
+      totals_;  // float64: log-probability and weight of the rows of this pass; last objective, gain, passes
 };
 
 }  // namespace deepgen

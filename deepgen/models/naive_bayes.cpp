@@ -9,8 +9,9 @@ namespace {
 
 std::int64_t known_classes(std::int64_t classes) {
   if (classes < 1)
-    fail_data("naive_bayes", "expected data with labels, got none; give train_labels in an .npz, or use "
-                             "bernoulli_mixture or gaussian_mixture");
+    fail_data("naive_bayes",
+              "expected data with labels, got none; give train_labels in an .npz, or use "
+              "bernoulli_mixture or gaussian_mixture");
   return classes;
 }
 
@@ -27,14 +28,17 @@ std::shared_ptr<Components> components_of(const NaiveBayesLearning& learning, st
     for (std::int64_t j = 0; j < group.size; ++j) (binary ? bits : reals).push_back(group.first + j);
   }
   std::vector<JoinedComponents::Block> blocks;
-  const auto size = [](const std::vector<std::int64_t>& list) { return static_cast<std::int64_t>(list.size()); };
+  const auto size = [](const std::vector<std::int64_t>& list) {
+    return static_cast<std::int64_t>(list.size());
+  };
   if (!bits.empty())
-    blocks.push_back({std::make_shared<BernoulliComponents>(classes, size(bits), learning.pseudo_count), bits});
+    blocks.push_back(
+        {std::make_shared<BernoulliComponents>(classes, size(bits), learning.pseudo_count), bits});
   if (!reals.empty())
-    blocks.push_back({std::make_shared<DiagonalComponents>(
-                          classes, size(reals),
-                          GaussianPrior{learning.pseudo_count, learning.smallest_deviation}),
-                      reals});
+    blocks.push_back(
+        {std::make_shared<DiagonalComponents>(
+             classes, size(reals), GaussianPrior{learning.pseudo_count, learning.smallest_deviation}),
+         reals});
   return std::make_shared<JoinedComponents>(columns, std::move(blocks));
 }
 

@@ -50,13 +50,11 @@ const std::map<std::string, Factory>& factories() {
       {"rbm",
        [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
           const DataShape& data) {
-         return build<RbmOptions, RbmLearning>(options, learning,
-                                               [&](const RbmOptions& o, const RbmLearning& l) {
-                                                 return std::make_shared<Rbm>(
-                                                     o, l,
-                                                     visible_layer_of(o, data.columns, data.values,
-                                                                      unit_groups(data.groups)));
-                                               });
+         return build<RbmOptions, RbmLearning>(
+             options, learning, [&](const RbmOptions& o, const RbmLearning& l) {
+               return std::make_shared<Rbm>(
+                   o, l, visible_layer_of(o, data.columns, data.values, unit_groups(data.groups)));
+             });
        }},
       {"bernoulli_mixture",
        [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
@@ -81,7 +79,8 @@ const std::map<std::string, Factory>& factories() {
           const DataShape& data) {
          return build<NoOptions, NaiveBayesLearning>(
              options, learning, [&](const NoOptions& o, const NaiveBayesLearning& l) {
-               return std::make_shared<NaiveBayes>(o, l, data.columns, data.classes, data.values, data.groups);
+               return std::make_shared<NaiveBayes>(o, l, data.columns, data.classes, data.values,
+                                                   data.groups);
              });
        }},
   };

@@ -38,8 +38,7 @@ Tensor spread_rows(const Tensor& x, std::int64_t count, const Tensor& scale, Rng
   const Tensor scaled = (x * scale).contiguous();
   const float* values = scaled.data_ptr<float>();
   std::vector<double> nearest(static_cast<std::size_t>(n), std::numeric_limits<double>::infinity());
-  std::vector<std::int64_t> chosen = {
-      static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(n)))};
+  std::vector<std::int64_t> chosen = {static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(n)))};
   while (static_cast<std::int64_t>(chosen.size()) < count) {
     const float* from = values + chosen.back() * d;
     parallel_ranges(n, 0.5 * static_cast<double>(d), 1, [&](std::int64_t begin, std::int64_t end) {
@@ -60,8 +59,7 @@ Tensor spread_rows(const Tensor& x, std::int64_t count, const Tensor& scale, Rng
     while (next + 1 < n && left >= nearest[static_cast<std::size_t>(next)])
       left -= nearest[static_cast<std::size_t>(next++)];
     // Fewer different rows than components: any row will do.
-    chosen.push_back(total > 0 ? next
-                               : static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(n))));
+    chosen.push_back(total > 0 ? next : static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(n))));
   }
   return x.index_select(0, at::tensor(chosen, at::kLong));
 }
@@ -71,8 +69,7 @@ Tensor column_totals(const Tensor& rows) {
   const Tensor dense = rows.contiguous();
   Tensor totals = at::zeros({k}, at::kDouble);
   for (std::int64_t i = 0; i < n; ++i)
-    for (std::int64_t j = 0; j < k; ++j)
-      totals.data_ptr<double>()[j] += dense.data_ptr<float>()[i * k + j];
+    for (std::int64_t j = 0; j < k; ++j) totals.data_ptr<double>()[j] += dense.data_ptr<float>()[i * k + j];
   return totals;
 }
 
@@ -176,8 +173,7 @@ Tensor JoinedComponents::take(const Tensor& x, std::size_t block) const {
 
 void JoinedComponents::check(const Tensor& x, const std::string& what, std::int64_t first_row) const {
   if (x.size(1) != columns_) return blocks_[0].components->check(x, what, first_row);  // says so
-  for (std::size_t b = 0; b < blocks_.size(); ++b)
-    blocks_[b].components->check(take(x, b), what, first_row);
+  for (std::size_t b = 0; b < blocks_.size(); ++b) blocks_[b].components->check(take(x, b), what, first_row);
 }
 
 void JoinedComponents::start(const ColumnMoments& data, const Tensor& centres) {

@@ -46,7 +46,7 @@ class Components : public torch::nn::Module {
   virtual double log_prior() const = 0;  // of the present parameters, up to a constant
   // x [B, D] with its missing cells drawn given the known ones and component which [B] int64.
   virtual Tensor draw(const Tensor& x, const Tensor& which, Rng& rng) const = 0;
-  virtual Tensor means() const = 0;                 // [K, D]
+  virtual Tensor means() const = 0;                    // [K, D]
   virtual bool standardised() const { return false; }  // distances count in deviations of the columns
 
  protected:

@@ -55,7 +55,8 @@ void DiagonalComponents::start(const ColumnMoments& moments, const Tensor& centr
 
 Tensor DiagonalComponents::log_densities(const Tensor& x) const {
   const std::int64_t n = x.size(0), d = x.size(1), k = mean.size(0);
-  const Tensor rows = wide(x), centre = wide(mean), deviation = wide(log_deviation), scale = (-deviation).exp();
+  const Tensor rows = wide(x), centre = wide(mean), deviation = wide(log_deviation),
+               scale = (-deviation).exp();
   Tensor out = at::empty({n, k}, at::kDouble);
   auto density = [&](const double* row, std::int64_t component) {
     const std::int64_t at = component * d;
@@ -175,8 +176,9 @@ View view_of(const Tensor& lower, const Tensor& mean, const std::vector<std::int
       view.factor[static_cast<std::size_t>(i * n + j)] = sum;
     }
   if (!cholesky(view.factor.data(), n))
-    fail_numerical("gaussian components", "a covariance is not positive definite; raise "
-                                          "training.smallest_deviation or training.pseudo_count");
+    fail_numerical("gaussian components",
+                   "a covariance is not positive definite; raise "
+                   "training.smallest_deviation or training.pseudo_count");
   return view;
 }
 
@@ -192,7 +194,8 @@ std::vector<Pattern> patterns_of(const Tensor& rows) {
   std::map<std::vector<bool>, Pattern> found;
   std::vector<bool> gaps(static_cast<std::size_t>(d));
   for (std::int64_t i = 0; i < n; ++i) {
-    for (std::int64_t j = 0; j < d; ++j) gaps[static_cast<std::size_t>(j)] = std::isnan(data(rows)[i * d + j]);
+    for (std::int64_t j = 0; j < d; ++j)
+      gaps[static_cast<std::size_t>(j)] = std::isnan(data(rows)[i * d + j]);
     found[gaps].rows.push_back(i);
   }
   std::vector<Pattern> all;
@@ -235,7 +238,8 @@ void add_conditional(const View& view, double weight, double* sums) {
     for (std::int64_t j = view.known; j <= i; ++j) {
       double sum = 0;
       for (std::int64_t c = view.known; c <= j; ++c) sum += view.row(i)[c] * view.row(j)[c];
-      const std::int64_t a = view.order[static_cast<std::size_t>(i)], b = view.order[static_cast<std::size_t>(j)];
+      const std::int64_t a = view.order[static_cast<std::size_t>(i)],
+                         b = view.order[static_cast<std::size_t>(j)];
       sums[std::max(a, b) * view.size + std::min(a, b)] += weight * sum;
     }
 }
@@ -310,7 +314,8 @@ void FullComponents::gather(const Tensor& x, const Tensor& r) {
         for (std::int64_t i = 0; i < d; ++i) {
           const double weighted = part * step[static_cast<std::size_t>(i)];
           first[i] += weighted;
-          for (std::int64_t j = 0; j <= i; ++j) second[i * d + j] += weighted * step[static_cast<std::size_t>(j)];
+          for (std::int64_t j = 0; j <= i; ++j)
+            second[i * d + j] += weighted * step[static_cast<std::size_t>(j)];
         }
       }
       mass_.data_ptr<double>()[c] += mass;
@@ -332,8 +337,9 @@ void FullComponents::set_covariance(std::int64_t k, const Tensor& covariance) {
   }
   Tensor lower = (scaled * scale).contiguous();
   if (!cholesky(lower.data_ptr<double>(), d))
-    fail_numerical("gaussian components", "a covariance is not positive definite; raise "
-                                          "training.smallest_deviation or training.pseudo_count");
+    fail_numerical("gaussian components",
+                   "a covariance is not positive definite; raise "
+                   "training.smallest_deviation or training.pseudo_count");
   factor[k].copy_(at::tril(lower, -1));
   log_diagonal[k].copy_(lower.diagonal().log());
 }

@@ -153,9 +153,10 @@ void refuse_gaps(const Tensor& x, const std::string& what, std::int64_t first_ro
   const Tensor gaps = x.isnan();
   if (!gaps.any().item<bool>()) return;
   const Tensor first = gaps.nonzero()[0];
-  fail_data(what, fmt::format("expected complete rows, got a missing cell at row {}, column {}; fill the gaps "
-                              "first with `deepgen complete`",
-                              first_row + first[0].item<std::int64_t>(), first[1].item<std::int64_t>()));
+  fail_data(what,
+            fmt::format("expected complete rows, got a missing cell at row {}, column {}; fill the gaps "
+                        "first with `deepgen complete`",
+                        first_row + first[0].item<std::int64_t>(), first[1].item<std::int64_t>()));
 }
 
 }  // namespace

@@ -67,7 +67,8 @@ namespace {
 
 // Settings that may differ when a run goes on: how long it is and what is kept of it.
 bool may_change(const std::string& name) {
-  return name == "epochs" || name == "checkpoint_every" || name == "patience" || name == "rollbacks";
+  return name == "epochs" || name == "checkpoint_every" || name == "patience" || name == "rollbacks" ||
+         name == "tolerance";
 }
 
 // What of the options and the data a checkpoint was made under differs from this run's.
@@ -87,8 +88,7 @@ std::vector<std::string> differences(const Checkpoint& theirs, const Checkpoint&
   for (const char* name : {"shape", "values", "binarize", "train_rows", "transform", "table", "groups"}) {
     const nlohmann::ordered_json was =
         theirs.data.contains(name) ? theirs.data[name] : nlohmann::ordered_json();
-    const nlohmann::ordered_json is =
-        ours.data.contains(name) ? ours.data[name] : nlohmann::ordered_json();
+    const nlohmann::ordered_json is = ours.data.contains(name) ? ours.data[name] : nlohmann::ordered_json();
     if (was != is) found.push_back(fmt::format("the data's {} differs", name));
   }
   return found;

@@ -67,8 +67,9 @@ TEST(Mixture, ARowWithGapsHasItsMarginal) {
 
 TEST(Mixture, ResumesToTheSameBytes) {
   const Workplace place;
-  const std::string rest = std::string(" --threads 1 --seed 5 --data ") + bars +
-                           " --set model.components=4 training.batch=200 training.tolerance=0 training.epochs=";
+  const std::string rest =
+      std::string(" --threads 1 --seed 5 --data ") + bars +
+      " --set model.components=4 training.batch=200 training.tolerance=0 training.epochs=";
   place.must("train bernoulli_mixture --out whole" + rest + "6");
   place.must("train bernoulli_mixture --out parts" + rest + "2");
   place.must("train bernoulli_mixture --out parts --resume" + rest + "6");
@@ -88,11 +89,13 @@ TEST(Mixture, IsSearchedByItsExactScore) {
 
 TEST(Mixture, NaiveBayesWantsLabels) {
   const Workplace place;
-  expect_refused(place.run(std::string("train naive_bayes --threads 1 --out run --data ") + bars), 3,
+  place.write("bits.csv", "a,b\n0,1\n1,1\n1,0\n");
+  expect_refused(place.run("train naive_bayes --threads 1 --out none --data bits.csv"), 3,
                  {"naive_bayes", "labels"});
-  place.must(std::string("train naive_bayes --threads 1 --out run --data ") + glyphs);
-  place.must(std::string("encode run --threads 1 --out codes.csv --data ") + glyphs);
-  place.must("sample run -n 5 --threads 1 --out x.csv");
+  place.must(std::string("train naive_bayes --threads 1 --out run --data ") + bars);
+  place.must(std::string("encode run --threads 1 --out codes.csv --data ") + bars);
+  EXPECT_EQ(read_csv_table(place.read("codes.csv")).columns(), 2U);  // bars, stripes
+  place.must("sample run -n 5 --threads 1 --out samples.csv");
 }
 
 }  // namespace

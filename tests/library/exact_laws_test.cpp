@@ -60,19 +60,19 @@ class ExactLaws : public ::testing::TestWithParam<Case> {
     for (const double each : logs) p.push_back(std::exp(each));
   }
 
-  // Rows that agree with `value` where `mask` is set and lack the rest.
-  Tensor with_gaps(std::int64_t rows, std::int64_t mask, std::int64_t value) const {
+  // Rows that agree with `bits` where `mask` is set and lack the rest.
+  Tensor with_gaps(std::int64_t rows, std::int64_t mask, std::int64_t bits) const {
     Tensor x = at::full({rows, columns}, std::nanf(""));
     for (std::int64_t i = 0; i < columns; ++i)
-      if (mask >> i & 1) x.select(1, i).fill_(static_cast<double>(value >> i & 1));
+      if (mask >> i & 1) x.select(1, i).fill_(static_cast<double>(bits >> i & 1));
     return x;
   }
-  // Probabilities of the states that agree with `value` where `mask` is set, and their sum.
-  Doubles agreeing(std::int64_t mask, std::int64_t value, double& sum) const {
+  // Probabilities of the states that agree with `bits` where `mask` is set, and their sum.
+  Doubles agreeing(std::int64_t mask, std::int64_t bits, double& sum) const {
     Doubles some(p.size());
     sum = 0;
     for (std::size_t s = 0; s < p.size(); ++s)
-      if ((static_cast<std::int64_t>(s) & mask) == (value & mask)) sum += some[s] = p[s];
+      if ((static_cast<std::int64_t>(s) & mask) == (bits & mask)) sum += some[s] = p[s];
     return some;
   }
 
@@ -210,8 +210,7 @@ TEST_P(ExactRuns, AreTheSameInSittings) {
 
 TEST_P(ExactRuns, ComeBackFromTheirFile) {
   const Dataset data = labelled_set();
-  const auto trainer =
-      runs::trainer_for({"training.epochs=2", "training.batch=20"}, data, 7, GetParam());
+  const auto trainer = runs::trainer_for({"training.epochs=2", "training.batch=20"}, data, 7, GetParam());
   Observer silent;
   trainer->run(silent);
   const fixtures::Folder folder;

@@ -70,7 +70,8 @@ TEST(MixtureDensity, OfBitsIsThatOfPlainDoublePrecision) {
   Rng rng(1);
   const auto model = mixture("bernoulli", 3, 6, 0);
   randomise(*model, 1.5, rng);
-  const Doubles mixing = doubles(model->mixing), logits = doubles(model->named_parameters()["components.logits"]);
+  const Doubles mixing = doubles(model->mixing),
+                logits = doubles(model->named_parameters()["components.logits"]);
   const Tensor states = all_states(6);
   const Doubles ours = doubles(model->log_prob(states));
   for (std::int64_t s = 0; s < 64; ++s) {
@@ -131,7 +132,8 @@ TEST_P(GaussianDensity, OfAPartIsTheIntegralOverTheRest) {
 
 TEST_P(GaussianDensity, SamplesHaveItsMoments) {
   const Tensor p = log_prob.exp() * (cell * cell), wide = grid.to(at::kDouble);
-  const Tensor mean = (wide * p.unsqueeze(1)).sum(0), cross = (wide.select(1, 0) * wide.select(1, 1) * p).sum();
+  const Tensor mean = (wide * p.unsqueeze(1)).sum(0),
+               cross = (wide.select(1, 0) * wide.select(1, 1) * p).sum();
   const Tensor squares = (wide.square() * p.unsqueeze(1)).sum(0);
   Doubles wanted = doubles(mean);
   for (const double each : doubles(squares)) wanted.push_back(each);
@@ -153,7 +155,8 @@ TEST_P(GaussianDensity, CompletionsHaveTheMomentsOfTheConditional) {
   Tensor p = model->log_prob(line).exp();
   p = p / p.sum();
   const Tensor missing = line.select(1, 1).to(at::kDouble);
-  const double mean = (missing * p).sum().item<double>(), square = (missing.square() * p).sum().item<double>();
+  const double mean = (missing * p).sum().item<double>(),
+               square = (missing.square() * p).sum().item<double>();
   Tensor x = at::full({40000, 2}, std::nanf(""));
   x.select(1, 0).fill_(value);
   Rng rng(7);
@@ -178,7 +181,8 @@ TEST(MixtureFit, ObjectiveNeverFalls) {
         for (int i = 0; i < 40; ++i) {
           const double now = pass(*model, x);
           // Parameters are float32: an objective at its maximum moves by the rounding of its logarithms.
-          ASSERT_GE(now, before - 1e-6) << kind << ", gaps " << share << ", prior " << prior << ", pass " << i;
+          ASSERT_GE(now, before - 1e-6)
+              << kind << ", gaps " << share << ", prior " << prior << ", pass " << i;
           before = now;
         }
         EXPECT_GT(before, first + 0.01) << kind;
@@ -255,7 +259,8 @@ TEST(MixtureFit, NoDeviationFallsBelowTheFloor) {
     const Tensor spread = model->named_buffers()["components.spread"].sqrt() * 0.1;
     const auto name = kind == "full" ? "components.log_diagonal" : "components.log_deviation";
     const Tensor smallest = model->named_parameters()[name].detach().exp().to(at::kDouble);
-    // Of a full covariance the diagonal of L is at least the root of the least eigenvalue, which has the floor.
+    // Of a full covariance the diagonal of L is at least the root of the least eigenvalue, which has the
+    // floor.
     EXPECT_TRUE((smallest >= spread * 0.999).all().item<bool>()) << kind;
     EXPECT_TRUE((smallest <= spread * 1.01).any().item<bool>()) << kind << ": the floor was never reached";
     EXPECT_TRUE(model->log_prob(x).isfinite().all().item<bool>()) << kind;
@@ -370,7 +375,9 @@ TEST(NaiveBayesFit, NeedsLabels) {
   expect_says(error_of(ErrorKind::data, [&] { model.initialise({x, y}, rng); }), {"from 0 to 1", "got 2"});
   expect_says(error_of(ErrorKind::data, [&] { NaiveBayes({}, {}, 3, 0, "binary", {}); }), {"labels"});
   expect_says(error_of(ErrorKind::data,
-                       [&] { NaiveBayes({}, {}, 3, 2, "mixed", {{"softmax", 0, 3}}); }),
+                       [&] {
+                         NaiveBayes({}, {}, 3, 2, "mixed", {{"softmax", 0, 3}});
+                       }),
               {"softmax"});
 }
 
@@ -387,7 +394,8 @@ TEST(MixtureTraining, StopsWhenNothingIsGained) {
   EXPECT_LT(result.epochs, 200);
   ASSERT_EQ(static_cast<std::int64_t>(never.curve.size()), result.epochs);
   for (std::size_t i = 1; i < never.curve.size(); ++i) {
-    EXPECT_GE(runs::metric(never.curve[i], "objective"), runs::metric(never.curve[i - 1], "objective") - 1e-6);
+    EXPECT_GE(runs::metric(never.curve[i], "objective"),
+              runs::metric(never.curve[i - 1], "objective") - 1e-6);
     EXPECT_EQ(runs::metric(never.curve[i], "gain") <= 1e-4, i + 1 == never.curve.size()) << i;
   }
 }

@@ -72,8 +72,9 @@ void sample_command(const Arguments& arguments) {
                              : arguments.rows > 1  ? arguments.count
                                                    : 0};
   write_cases(run, arguments.out, samples, grid);
-  observer.message(fmt::format("{} samples in {}{}", samples.size(0), arguments.out,
-                               picture && !samples_directly(*run.model) ? " (means of the last Gibbs step)" : ""));
+  observer.message(
+      fmt::format("{} samples in {}{}", samples.size(0), arguments.out,
+                  picture && !samples_directly(*run.model) ? " (means of the last Gibbs step)" : ""));
 }
 
 void score_command(const Arguments& arguments) {
@@ -85,7 +86,8 @@ void score_command(const Arguments& arguments) {
   check_rows(*run.model, split, arguments.data);
   Rng rng(arguments.seed);
   const Normaliser normaliser = split_normaliser(*run.model, split, plan, rng, observer);
-  const Tensor scores = log_prob_rows(*run.model, data, split, normaliser, rng.fork({3}));  // as in evaluate_model
+  const Tensor scores =
+      log_prob_rows(*run.model, data, split, normaliser, rng.fork({3}));  // as in evaluate_model
   write_rows(arguments.out, scores, {"log_prob"}, {}, {});
   observer.message(fmt::format("{} log-probabilities ({}, nats) in {}; {}", scores.size(0),
                                kind_name(normaliser.kind), arguments.out, normaliser.how));
