@@ -78,10 +78,13 @@ void add_proxies(Model& model, const Split& split, bool binary, const Rng& rng, 
 
 Normaliser normaliser_of(Model& model, const AnnealingPlan& plan, const Tensor& data, Rng& rng,
                          Observer& observer) {
-  if (as<HasLogProb>(model)) return {.how = "computed exactly; missing cells summed out"};
+  Normaliser result;
+  if (as<HasLogProb>(model)) {
+    result.how = "computed exactly; missing cells summed out";
+    return result;
+  }
   auto* energy = as<HasFreeEnergy>(model);
   if (!energy) fail_usage("likelihood", "this model has no likelihood that can be computed or estimated");
-  Normaliser result;
   if (const auto exact = energy->exact_log_partition()) {
     if (*exact == std::numeric_limits<double>::infinity())
       fail_numerical("likelihood",

@@ -90,7 +90,7 @@ TEST(Mixture, IsSearchedByItsExactScore) {
 TEST(Mixture, NaiveBayesWantsLabels) {
   const Workplace place;
   place.write("bits.csv", "a,b\n0,1\n1,1\n1,0\n");
-  expect_refused(place.run("train naive_bayes --threads 1 --out none --data bits.csv"), 3,
+  expect_refused(place.run("train naive_bayes --quiet --threads 1 --out none --data bits.csv"), 3,
                  {"naive_bayes", "labels"});
   place.must(std::string("train naive_bayes --threads 1 --out run --data ") + bars);
   place.must(std::string("encode run --threads 1 --out codes.csv --data ") + bars);
