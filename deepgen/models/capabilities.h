@@ -33,8 +33,8 @@ class HasFreeEnergy {
 class HasLogProb {
  public:
   virtual ~HasLogProb() = default;
-  // log p(x), exact, x [B, D] -> [B] float64, nats. Missing cells (NaN) are summed out; a model that cannot do
-  // so refuses them in check_data.
+  // log p(x), exact, x [B, D] -> [B] float64, nats. Missing cells (NaN) are summed out; a model that cannot
+  // do so refuses them in check_data.
   virtual Tensor log_prob(const Tensor& x) = 0;
 };
 

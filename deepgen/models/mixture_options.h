@@ -18,7 +18,10 @@ struct GaussianMixtureOptions : MixtureOptions {
 
   void visit(OptionVisitor& v) override {
     MixtureOptions::visit(v);
-    v.field({"covariance", "of each component: diagonal, or full (memory and time grow with its square)", 0, 0,
+    v.field({"covariance",
+             "of each component: diagonal, or full (memory and time grow with its square)",
+             0,
+             0,
              {"diagonal", "full"}},
             covariance);
   }

@@ -23,8 +23,8 @@ bool samples_directly(Model& model);
 // Whether missing cells can be filled in, directly or by a chain.
 bool can_complete(Model& model);
 
-// [rows * count, D]: `count` independent chains, and below them the same chains later. Where the model samples
-// directly all rows are independent, steps and means have no part.
+// [rows * count, D]: `count` independent chains, and below them the same chains later. Where the model
+// samples directly all rows are independent, steps and means have no part.
 Tensor sample_model(Model& model, const SamplingPlan& plan, Rng& rng, Observer& observer);
 
 // x [N, D] with cells made NaN: `what` is bottom, top, left or right (half of each picture of this shape; of
