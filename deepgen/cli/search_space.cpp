@@ -30,6 +30,12 @@ const std::vector<DefaultList>& default_lists() {
       {"rbm", "training.rate", {"0.2", "0.05", "0.02", "0.005"}},
       {"rbm", "training.gibbs_steps", {"1", "5"}},
       {"rbm", "training.decay", {"0", "1e-4", "1e-3"}},
+      {"bernoulli_mixture", "model.components", {"10", "30", "100", "300"}},
+      {"bernoulli_mixture", "training.pseudo_count", {"0.05", "0.2", "0.5"}},
+      {"gaussian_mixture", "model.components", {"5", "10", "20", "50"}},
+      {"gaussian_mixture", "model.covariance", {"diagonal", "full"}},
+      {"gaussian_mixture", "training.pseudo_count", {"0.1", "1", "10"}},
+      {"naive_bayes", "training.pseudo_count", {"0.01", "0.1", "0.5", "1", "5"}},
       {"", "training.rate", {"x0.3", "x1", "x3"}},
       {"", "training.decay", {"0", "1e-4", "1e-3"}},
   };

@@ -78,9 +78,13 @@ void add_proxies(Model& model, const Split& split, bool binary, const Rng& rng, 
 
 Normaliser normaliser_of(Model& model, const AnnealingPlan& plan, const Tensor& data, Rng& rng,
                          Observer& observer) {
+  Normaliser result;
+  if (as<HasLogProb>(model)) {
+    result.how = "computed exactly; missing cells summed out";
+    return result;
+  }
   auto* energy = as<HasFreeEnergy>(model);
   if (!energy) fail_usage("likelihood", "this model has no likelihood that can be computed or estimated");
-  Normaliser result;
   if (const auto exact = energy->exact_log_partition()) {
     if (std::isnan(*exact))
       fail_numerical("likelihood", "log Z is not finite: the weights of the model are too large or broken");
@@ -116,6 +120,7 @@ Normaliser split_normaliser(Model& model, const Split& split, const AnnealingPla
                             Observer& observer) {
   Rng own = rng.fork({2});
   Normaliser result = normaliser_of(model, plan, random_rows(split, plan.chains, rng), own, observer);
+  if (as<HasLogProb>(model)) return result;
   bool estimated = false;
   map_rows(split, rng, [&](const Tensor& x) {
     estimated = estimated || estimates_gaps(*as<HasFreeEnergy>(model), x);
@@ -132,9 +137,14 @@ Normaliser split_normaliser(Model& model, const Split& split, const AnnealingPla
 Tensor log_prob_rows(Model& model, const Dataset& data, const Split& split, const Normaliser& normaliser,
                      const Rng& rng) {
   if (!std::isfinite(normaliser.log_z)) fail_numerical("likelihood", normaliser.warning);
+  auto* exact = as<HasLogProb>(model);
   std::int64_t first = 0;
-  Tensor rows = map_rows(split, rng, [&](const Tensor& x) {
+  Tensor rows = map_rows(split, rng, [&](const Tensor& x) -> Tensor {
     model.check_data(x, split.name, first);
+    if (exact) {
+      first += x.size(0);
+      return exact->log_prob(x) + data.log_jacobian(x);
+    }
     Rng own = rng.fork({8, static_cast<std::uint64_t>(first)});
     first += x.size(0);
     return log_unnormalised(model, x, normaliser.log_z, {}, own) - normaliser.log_z + data.log_jacobian(x);
@@ -149,7 +159,7 @@ std::vector<Score> evaluate_model(Model& model, const Dataset& data, const std::
                                   const AnnealingPlan& plan, Rng& rng, Observer& observer) {
   const Split& split = data.split(split_name);
   std::vector<Score> scores;
-  if (as<HasFreeEnergy>(model)) {
+  if (as<HasLogProb>(model) || as<HasFreeEnergy>(model)) {
     const Normaliser normaliser = split_normaliser(model, split, plan, rng, observer);
     const bool normalised = std::isfinite(normaliser.log_z);
     if (normalised)
@@ -173,6 +183,11 @@ std::function<std::optional<ValidationScore>(Model&)> validation_score(const Dat
                                                                        std::uint64_t seed) {
   constexpr std::int64_t quick_units = 16, chains = 100;
   return [&data, seed](Model& model) -> std::optional<ValidationScore> {
+    if (auto* has = as<HasLogProb>(model); has && data.valid.rows() > 0) {
+      const Tensor rows =
+          map_rows(data.valid, Rng(seed).fork({77}), [&](const Tensor& x) { return has->log_prob(x); });
+      return ValidationScore{"valid_log_prob", mean_over_rows(rows).mean};
+    }
     auto* energy = as<HasFreeEnergy>(model);
     auto* annealed = as<CanAnneal>(model);
     if (!energy || !annealed || data.valid.rows() == 0) return std::nullopt;

@@ -13,7 +13,7 @@
 namespace deepgen {
 
 // The normaliser of an unnormalised model: exact where it can be enumerated, bracketed by annealing
-// otherwise.
+// otherwise. Of a model that computes its log-probability (HasLogProb): log Z = 0, exact.
 struct Normaliser {
   double log_z = 0, standard_error = 0;
   ScoreKind kind = ScoreKind::exact;
@@ -39,7 +39,7 @@ std::vector<Score> evaluate_model(Model& model, const Dataset& data, const std::
                                   const AnnealingPlan& plan, Rng& rng, Observer& observer);
 
 // A cheap score for early stopping and for choosing among settings, on the validation rows only: the exact
-// mean log-probability for machines of at most 2^16 states, a quick annealed estimate otherwise. Nothing when
+// mean log-probability where the model has one or a machine has at most 2^16 states, a quick annealed estimate otherwise. Nothing when
 // there are no validation rows.
 std::function<std::optional<ValidationScore>(Model&)> validation_score(const Dataset& data,
                                                                        std::uint64_t seed);

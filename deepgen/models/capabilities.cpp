@@ -8,6 +8,10 @@ std::vector<std::string> capability_names(Model& model) {
     if (has) names.emplace_back(name);
   };
   add(as<HasFreeEnergy>(model), "HasFreeEnergy");
+  add(as<HasLogProb>(model), "HasLogProb");
+  add(as<CanSample>(model), "CanSample");
+  add(as<CanComplete>(model), "CanComplete");
+  add(as<CanFit>(model), "CanFit");
   add(as<HasChain>(model), "HasChain");
   add(as<CanAnneal>(model), "CanAnneal");
   add(as<CanEncode>(model), "CanEncode");

@@ -29,6 +29,44 @@ class HasFreeEnergy {
   virtual std::optional<Tensor> marginal_free_energy(const Tensor& x) = 0;
 };
 
+// A normalised density or distribution.
+class HasLogProb {
+ public:
+  virtual ~HasLogProb() = default;
+  // log p(x), exact, x [B, D] -> [B] float64, nats. Missing cells (NaN) are summed out; a model that cannot
+  // do so refuses them in check_data.
+  virtual Tensor log_prob(const Tensor& x) = 0;
+};
+
+// Independent draws from the model, no chain.
+class CanSample {
+ public:
+  virtual ~CanSample() = default;
+  virtual Tensor sample(std::int64_t count, Rng& rng) = 0;  // [count, D]
+};
+
+// Draws from p(missing | known), no chain.
+class CanComplete {
+ public:
+  virtual ~CanComplete() = default;
+  // x [B, D] with its missing (NaN) cells drawn together, row by row; known cells come back bit for bit.
+  virtual Tensor complete(const Tensor& x, Rng& rng) = 0;
+};
+
+// Fitted in closed form or by passes over all rows (expectation-maximisation), in place of gradients. The
+// trainer hands every row once to `gather`, then calls finish_pass; an epoch is a pass. What is gathered lies
+// in buffers, so a pass can be stopped and resumed within.
+class CanFit {
+ public:
+  virtual ~CanFit() = default;
+  // Adds these rows, counted by their weights, to the sums of the pass; returns numbers worth showing.
+  virtual Metrics gather(const Batch& rows) = 0;
+  // New parameters from the sums, which begin anew. Returns numbers of the pass, "objective" among them: that
+  // of the parameters under which the rows were seen; it never falls from pass to pass.
+  virtual Metrics finish_pass() = 0;
+  virtual bool converged() = 0;  // the last pass gained no more than the tolerance
+};
+
 // A Markov chain that leaves the model's distribution of the visible units unchanged.
 class HasChain {
  public:

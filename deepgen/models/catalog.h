@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "deepgen/models/mixture_options.h"
 #include "deepgen/models/rbm_options.h"
 
 namespace deepgen {
@@ -27,6 +28,14 @@ inline const std::vector<ModelCard>& model_catalog() {
        "Smolensky 1986; Hinton 2002; Welling, Rosen-Zvi, Hinton 2005; Tieleman 2008; Nair and Hinton 2010; "
        "Melchior, Fischer, Wiskott 2016",
        make_options<RbmOptions>, make_options<RbmLearning>},
+      {"bernoulli_mixture", "Mixture of products of Bernoulli variables, fitted by EM",
+       "Dempster, Laird, Rubin 1977; Salakhutdinov and Murray 2008; Bishop 2006",
+       make_options<MixtureOptions>, make_options<MixtureLearning>},
+      {"gaussian_mixture", "Mixture of Gaussians with diagonal or full covariances, fitted by EM",
+       "Dempster, Laird, Rubin 1977; Ghahramani and Jordan 1994; Bishop 2006",
+       make_options<GaussianMixtureOptions>, make_options<GaussianMixtureLearning>},
+      {"naive_bayes", "Naive Bayes: columns independent within a class, from labelled rows",
+       "Duda and Hart 1973; Bishop 2006", make_options<NoOptions>, make_options<NaiveBayesLearning>},
   };
   return cards;
 }

@@ -19,8 +19,10 @@ namespace deepgen {
 
 // Cases and, where there are any, their labels.
 struct Batch {
-  Tensor x;  // [B, D] float32
-  Tensor y;  // [B] int64, or undefined
+  Tensor x;             // [B, D] float32
+  Tensor y;             // [B] int64, or undefined
+  Tensor weights = {};  // [B], 0 or more, or undefined: every row counts once. For CanFit::gather alone: the
+                        // batches of gradients are drawn by weight
 };
 
 // Parameters that are updated together; `repeats` updates are made before the next phase's turn.

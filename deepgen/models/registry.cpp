@@ -1,8 +1,15 @@
 #include "deepgen/models/registry.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <map>
 
 #include "deepgen/core/error.h"
+#include "deepgen/models/bernoulli_mixture.h"
+#include "deepgen/models/gaussian_mixture.h"
+#include "deepgen/models/naive_bayes.h"
 #include "deepgen/models/rbm.h"
 
 namespace deepgen {
@@ -28,6 +35,15 @@ std::vector<UnitGroup> unit_groups(const std::vector<ColumnGroup>& groups) {
   return units;
 }
 
+// A table of mixed kinds has columns that some densities do not fit.
+void refuse_groups(const std::string& model, const std::vector<ColumnGroup>& groups,
+                   const std::vector<std::string>& kinds) {
+  for (const ColumnGroup& group : groups)
+    if (std::find(kinds.begin(), kinds.end(), group.kind) == kinds.end())
+      fail_data(model, fmt::format("expected {} columns, got {} columns from column {} of the encoded table",
+                                   fmt::join(kinds, " or "), group.kind, group.first));
+}
+
 // One line a model.
 const std::map<std::string, Factory>& factories() {
   static const std::map<std::string, Factory> all = {
@@ -38,6 +54,33 @@ const std::map<std::string, Factory>& factories() {
              options, learning, [&](const RbmOptions& o, const RbmLearning& l) {
                return std::make_shared<Rbm>(
                    o, l, visible_layer_of(o, data.columns, data.values, unit_groups(data.groups)));
+             });
+       }},
+      {"bernoulli_mixture",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         refuse_groups("bernoulli_mixture", data.groups, {"binary"});
+         return build<MixtureOptions, MixtureLearning>(
+             options, learning, [&](const MixtureOptions& o, const MixtureLearning& l) {
+               return std::make_shared<BernoulliMixture>(o, l, data.columns);
+             });
+       }},
+      {"gaussian_mixture",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         refuse_groups("gaussian_mixture", data.groups, {"gaussian", "mean_field"});
+         return build<GaussianMixtureOptions, GaussianMixtureLearning>(
+             options, learning, [&](const GaussianMixtureOptions& o, const GaussianMixtureLearning& l) {
+               return std::make_shared<GaussianMixture>(o, l, data.columns);
+             });
+       }},
+      {"naive_bayes",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         return build<NoOptions, NaiveBayesLearning>(
+             options, learning, [&](const NoOptions& o, const NaiveBayesLearning& l) {
+               return std::make_shared<NaiveBayes>(o, l, data.columns, data.classes, data.values,
+                                                   data.groups);
              });
        }},
   };

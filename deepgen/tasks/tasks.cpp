@@ -12,7 +12,7 @@
 namespace deepgen {
 namespace {
 
-constexpr std::int64_t slice = 50, block = 10000;
+constexpr std::int64_t slice = 50, block = 10000, direct_block = 2000;
 
 struct PictureShape {
   std::int64_t channels, height, width;
@@ -50,9 +50,29 @@ Tensor run_chain(HasChain& chain, Tensor x, std::int64_t steps, const Tensor& kn
   return x;
 }
 
+// Blocks of rows, so that memory stays bounded, progress shows and Ctrl-C is heard.
+template <class F>
+Tensor in_blocks(std::int64_t rows, Observer& observer, const char* what, F draw) {
+  std::vector<Tensor> parts;
+  for (std::int64_t first = 0; first < rows; first += direct_block) {
+    parts.push_back(draw(first, std::min(direct_block, rows - first)));
+    observer.progress({what, std::min(first + direct_block, rows), rows, 0, -1}, {});
+    if (observer.stop_requested())
+      throw Error(ErrorKind::interrupted, what, "stopped by request; nothing was written");
+  }
+  return at::cat(parts);
+}
+
 }  // namespace
 
+bool samples_directly(Model& model) { return as<CanSample>(model) != nullptr; }
+
+bool can_complete(Model& model) { return as<CanComplete>(model) || as<HasChain>(model); }
+
 Tensor sample_model(Model& model, const SamplingPlan& plan, Rng& rng, Observer& observer) {
+  if (auto* direct = as<CanSample>(model))
+    return in_blocks(plan.rows * plan.count, observer, "sampling",
+                     [&](std::int64_t, std::int64_t count) { return direct->sample(count, rng); });
   auto* chain = as<HasChain>(model);
   if (!chain) fail_usage("sample", "this model has neither ancestral samples nor a chain");
   // Blocks of chains keep the working memory small; the result itself is count * rows * D floats.
@@ -111,11 +131,17 @@ Tensor fill_missing(const Tensor& x, const std::vector<ColumnGroup>& groups) {
 
 Tensor complete_rows(Model& model, const Tensor& x, std::int64_t steps, Rng& rng, Observer& observer,
                      const std::vector<ColumnGroup>& groups) {
+  auto* direct = as<CanComplete>(model);
   auto* chain = as<HasChain>(model);
-  if (!chain) fail_usage("complete", "this model cannot complete: it has no chain to clamp");
+  if (!direct && !chain)
+    fail_usage("complete", "this model cannot complete: it has no conditional draws and no chain to clamp");
   const Tensor known = x.isnan().logical_not();
   if (known.all().item<bool>()) return x;
   model.check_data(fill_missing(x, groups), "complete");
+  if (direct)
+    return in_blocks(x.size(0), observer, "completing", [&](std::int64_t first, std::int64_t count) {
+      return direct->complete(x.narrow(0, first, count), rng);
+    });
   const Tensor start = at::where(known, x, chain->chain_start(x.size(0), rng));
   return run_chain(*chain, start, steps, known, rng, observer, "completing");
 }

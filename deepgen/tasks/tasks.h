@@ -18,7 +18,13 @@ struct SamplingPlan {
   bool means = false;           // the last transition's means: smoother pictures
 };
 
-// [rows * count, D]: `count` independent chains, and below them the same chains later.
+// Whether samples are drawn directly (CanSample) and not by chains, which need steps.
+bool samples_directly(Model& model);
+// Whether missing cells can be filled in, directly or by a chain.
+bool can_complete(Model& model);
+
+// [rows * count, D]: `count` independent chains, and below them the same chains later. Where the model
+// samples directly all rows are independent, steps and means have no part.
 Tensor sample_model(Model& model, const SamplingPlan& plan, Rng& rng, Observer& observer);
 
 // x [N, D] with cells made NaN: `what` is bottom, top, left or right (half of each picture of this shape; of
@@ -33,7 +39,8 @@ Tensor hide_groups(const Tensor& x, const std::vector<std::int64_t>& sizes, cons
 // x [N, D] with values in its missing cells that any model of such groups takes: 0, or the first category.
 Tensor fill_missing(const Tensor& x, const std::vector<ColumnGroup>& groups);
 
-// NaN cells of x [N, D] replaced by draws given the others; known cells come back unchanged, bit for bit.
+// NaN cells of x [N, D] replaced by draws given the others; known cells come back unchanged, bit for bit. By
+// `steps` of a chain where the model does not draw them directly.
 // `groups` as of the data set the model was trained on.
 Tensor complete_rows(Model& model, const Tensor& x, std::int64_t steps, Rng& rng, Observer& observer,
                      const std::vector<ColumnGroup>& groups = {});

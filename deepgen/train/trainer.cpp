@@ -67,7 +67,8 @@ namespace {
 
 // Settings that may differ when a run goes on: how long it is and what is kept of it.
 bool may_change(const std::string& name) {
-  return name == "epochs" || name == "checkpoint_every" || name == "patience" || name == "rollbacks";
+  return name == "epochs" || name == "checkpoint_every" || name == "patience" || name == "rollbacks" ||
+         name == "tolerance";
 }
 
 // What of the options and the data a checkpoint was made under differs from this run's.
@@ -162,7 +163,7 @@ void Trainer::end_epoch(Observer& observer) {
     s.epochs_without_better = best ? 0 : s.epochs_without_better + 1;
     s.stopped_early = s.epochs_without_better >= s.options.patience;
   }
-  s.finished = s.is_last_step() || s.stopped_early;
+  s.finished = s.is_last_step() || s.stopped_early || s.converged();
   if (s.is_sensible()) s.keep_good();
   // Before the checkpoint: a line too many is forgotten on resume, a lost one is lost.
   observer.metrics(metrics);
@@ -196,6 +197,7 @@ TrainingResult Trainer::run(Observer& observer) {
                               .seconds = s.seconds(),
                               .interrupted = interrupted,
                               .stopped_early = s.stopped_early,
+                              .converged = s.finished && s.converged(),
                               .best_score = s.best.value_or(0),
                               .rollbacks = static_cast<std::int64_t>(s.rollbacks.size())};
   s.stop_clock();

@@ -3,7 +3,9 @@
 // A step is one batch: each phase of the stage has `repeats` turns, in each of which the model fills its
 // gradients and the optimiser makes one pass. All randomness is forked from (seed, stage, step, phase,
 // repeat) and the order of rows from (seed, stage, epoch), so a run that was stopped at any step goes on bit
-// for bit as if it had not been. (docs/training.md says what happens when the numbers go wrong.)
+// for bit as if it had not been. Of a model that is fitted in passes (CanFit) an epoch is one pass over the
+// rows, a batch at a time, and training ends when a pass gains next to nothing. (docs/training.md says what
+// happens when the numbers go wrong.)
 #pragma once
 
 #include <functional>
@@ -30,6 +32,7 @@ struct TrainingResult {
   double seconds = 0;                  // of training, over all sittings
   bool interrupted = false;            // stopped by request; a checkpoint was written
   bool stopped_early = false;
+  bool converged = false;      // a model fitted by passes: the last one gained next to nothing
   double best_score = 0;       // with patience: of the checkpoint kept as best
   std::int64_t rollbacks = 0;  // over all sittings
 };

@@ -86,6 +86,9 @@ void Trainer::State::prepare() {
   check_split(*model, data.valid, data.name, rng);
   check_split(*model, data.test, data.name, rng);  // bad test rows should not cost a training
   model->check_optimiser(options.optimiser);
+  if (fit && options.average > 0)
+    fail_usage("training.average",
+               "expected 0: this model is fitted by passes over the rows, which have no updates to average");
   Rng own = rng.fork({Purpose::start, 2});
   model->initialise(probe_of(data.train, initial_rows, rng.fork({Purpose::start})), own);
   flat = std::make_unique<FlatParameters>(*model);
@@ -169,7 +172,33 @@ void Trainer::State::one_turn(const Batch& batch, int phase, int repeat, double 
   model->project();
 }
 
+// A set that is binarised anew for each batch is binarised once here, the same way in every pass: the passes
+// must see the same rows for their objective to rise.
+Batch Trainer::State::next_rows() {
+  const auto s = static_cast<std::uint64_t>(stage), place = static_cast<std::uint64_t>(step % batches());
+  const std::int64_t first = static_cast<std::int64_t>(place) * options.batch;
+  const std::int64_t count = std::min(options.batch, data.train.rows() - first);
+  const Split& from = data.train;
+  return {Dataset::rows(from, first, count, rng.fork({Purpose::batch_noise, s, place})),
+          from.y.defined() ? from.y.narrow(0, first, count) : from.y,
+          from.weights.defined() ? from.weights.narrow(0, first, count) : from.weights};
+}
+
+void Trainer::State::one_fit_step() {
+  const std::string& name = stages[static_cast<std::size_t>(stage)].phases.back().name;
+  try {
+    turn_metrics = fit->gather(next_rows());
+    if ((step + 1) % batches() == 0) turn_metrics = fit->finish_pass();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::numerical) throw;
+    lose(error.what(), name);
+  }
+  for (const auto& [metric, value] : turn_metrics) check_finite(metric, value, name);
+  ++step;
+}
+
 void Trainer::State::one_step() {
+  if (fit) return one_fit_step();
   const Batch batch = next_batch();
   const Stage& now = stages[static_cast<std::size_t>(stage)];
   const double rate = rate_at(stage, step);
@@ -188,8 +217,8 @@ Metrics Trainer::State::epoch_metrics(std::int64_t epoch) {
   Metrics metrics = {{"stage", static_cast<double>(stage)},
                      {"epoch", static_cast<double>(epoch)},
                      {"step", static_cast<double>(step)},
-                     {"seconds", seconds()},
-                     {"rate", rate_at(stage, step - 1)}};
+                     {"seconds", seconds()}};
+  if (!fit) metrics.emplace_back("rate", rate_at(stage, step - 1));
   metrics.insert(metrics.end(), turn_metrics.begin(), turn_metrics.end());
   Rng own =
       rng.fork({Purpose::probes, 2, static_cast<std::uint64_t>(stage), static_cast<std::uint64_t>(epoch)});
@@ -201,7 +230,8 @@ Metrics Trainer::State::epoch_metrics(std::int64_t epoch) {
 // ---------------------------------------------------------------- what is lost
 
 void Trainer::State::lose(const std::string& seen, const std::string& phase) const {
-  throw Lost(fmt::format("stage {}, phase {}, step {}", stage_name(stage), phase, step), seen);
+  throw Lost(fmt::format("stage {}, phase {}, step {}", stage_name(stage), phase, step), seen,
+             fit ? "look for extreme values in the data" : "try a smaller training.rate");
 }
 
 void Trainer::State::check_finite(const std::string& name, double value, const std::string& phase) const {
@@ -307,7 +337,7 @@ void Trainer::State::restore_state(const nlohmann::ordered_json& state, const st
     seconds_before = state.at("seconds").get<double>();
     epochs_without_better = state.at("epochs_without_better").get<std::int64_t>();
     const bool enough = options.patience > 0 && epochs_without_better >= options.patience;
-    finished = state.at("finished").get<bool>() && (is_last_step() || enough);
+    finished = state.at("finished").get<bool>() && (is_last_step() || enough || converged());
     optimiser->counts() = state.at("updates").get<std::map<std::string, std::int64_t>>();
     if (state.contains("best")) best = state["best"].get<double>();
     rollbacks.clear();

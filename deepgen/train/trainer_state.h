@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "deepgen/core/error.h"
+#include "deepgen/models/capabilities.h"
 #include "deepgen/train/trainer.h"
 
 namespace deepgen {
@@ -16,10 +17,9 @@ namespace deepgen {
 // Training has left the numbers that it can go on from.
 class Lost : public Error {
  public:
-  Lost(const std::string& place, const std::string& what_was_seen)
+  Lost(const std::string& place, const std::string& what_was_seen, const std::string& hint)
       : Error(ErrorKind::numerical, "training",
-              what_was_seen + " in " + place +
-                  "; the last good checkpoint is kept; try a smaller training.rate"),
+              what_was_seen + " in " + place + "; the last good checkpoint is kept; " + hint),
         seen(what_was_seen + " in " + place) {}
   std::string seen;
 };
@@ -39,7 +39,8 @@ struct Trainer::State {
         settings(std::move(s)),
         options(settings.training),
         seed(seed_),
-        rng(seed_) {}
+        rng(seed_),
+        fit(as<CanFit>(*model)) {}
 
   std::shared_ptr<Model> model;
   const Dataset& data;
@@ -47,6 +48,7 @@ struct Trainer::State {
   TrainingOptions options;
   std::uint64_t seed;
   Rng rng;
+  CanFit* fit;  // null where the model is trained by gradients
   std::unique_ptr<FlatParameters> flat;
   std::unique_ptr<Optimiser> optimiser;
   std::vector<Stage> stages;
@@ -89,7 +91,10 @@ struct Trainer::State {
   std::map<std::string, Tensor> tensors() const;  // all that a checkpoint holds, as views
 
   Batch next_batch();
+  Batch next_rows();  // of a pass of CanFit: rows in their own order, with their weights
+  bool converged() const { return fit && fit->converged(); }
   void one_step();
+  void one_fit_step();
   void one_turn(const Batch& batch, int phase, int repeat, double rate);
   Metrics epoch_metrics(std::int64_t epoch);
 
@@ -104,8 +109,9 @@ struct Trainer::State {
   void copy_present(GoodState& into) const;
   bool good_is_doomed() const;  // it was returned to before, and training was lost again no later
   bool good_is_present() const { return good.stage == stage && good.step == step; }
+  // A pass of CanFit would end in the same place again: it has no rate to halve and no other numbers to draw.
   bool may_roll_back() const {
-    return good.stage >= 0 && static_cast<std::int64_t>(rollbacks.size()) < options.rollbacks;
+    return !fit && good.stage >= 0 && static_cast<std::int64_t>(rollbacks.size()) < options.rollbacks;
   }
   void return_to(const GoodState& to);
   // What is written must be finite. Losses are looked for at fixed steps, so a stop between two of them is no

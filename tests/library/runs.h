@@ -14,8 +14,8 @@ namespace deepgen::runs {
 
 using Assignments = std::vector<std::string>;
 
-inline Settings settings_of(const Assignments& assignments) {
-  Settings settings("rbm");
+inline Settings settings_of(const Assignments& assignments, const std::string& model = "rbm") {
+  Settings settings(model);
   for (const std::string& each : assignments) settings.set(each);
   return settings;
 }
@@ -51,9 +51,9 @@ inline std::shared_ptr<Model> model_for(const Settings& settings, const Dataset&
 }
 
 inline std::unique_ptr<Trainer> trainer_for(const Assignments& assignments, const Dataset& data,
-                                            std::uint64_t seed) {
-  const Settings settings = settings_of(assignments);
-  return std::make_unique<Trainer>(model_for(settings, data), data, settings_of(assignments), seed);
+                                            std::uint64_t seed, const std::string& model = "rbm") {
+  const Settings settings = settings_of(assignments, model);
+  return std::make_unique<Trainer>(model_for(settings, data), data, settings_of(assignments, model), seed);
 }
 
 // Asks for a stop after `steps` steps; never when negative.
@@ -73,8 +73,9 @@ inline Checkpoint frozen(Checkpoint checkpoint) {
   return checkpoint;
 }
 
-inline Checkpoint straight(const Assignments& assignments, const Dataset& data, std::uint64_t seed = 7) {
-  const auto trainer = trainer_for(assignments, data, seed);
+inline Checkpoint straight(const Assignments& assignments, const Dataset& data, std::uint64_t seed = 7,
+                           const std::string& model = "rbm") {
+  const auto trainer = trainer_for(assignments, data, seed, model);
   StopAfter never;
   EXPECT_FALSE(trainer->run(never).interrupted);
   return frozen(trainer->checkpoint());
@@ -83,12 +84,13 @@ inline Checkpoint straight(const Assignments& assignments, const Dataset& data, 
 // Through the file, as a user would; `stops`: how many steps each sitting takes, the last one going to the
 // end.
 inline Checkpoint in_sittings(const Assignments& assignments, const Dataset& data,
-                              const std::vector<std::int64_t>& stops, std::uint64_t seed = 7) {
+                              const std::vector<std::int64_t>& stops, std::uint64_t seed = 7,
+                              const std::string& model = "rbm") {
   const fixtures::Folder folder;
   const std::string path = folder.path("model.safetensors");
   bool begun = false;
   for (std::size_t sitting = 0;; ++sitting) {
-    const auto trainer = trainer_for(assignments, data, seed);
+    const auto trainer = trainer_for(assignments, data, seed, model);
     if (begun) trainer->resume(load_checkpoint(path), path);
     trainer->save = [&](const Checkpoint& c, bool) { save_checkpoint(path, c); };
     StopAfter observer(sitting < stops.size() ? stops[sitting] : -1);

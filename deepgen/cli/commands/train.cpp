@@ -35,7 +35,7 @@ void draw_pictures(const RunFolder& folder, Model& model, const Dataset& data,
 
 // Rows with their lower half hidden, beside what the model makes of them.
 void draw_completions(const RunFolder& folder, Model& model, const Dataset& data, std::uint64_t seed) {
-  if (!is_picture(data.shape) || !as<HasChain>(model)) return;
+  if (!is_picture(data.shape) || !can_complete(model)) return;
   constexpr std::int64_t cases = 20, steps = 500;
   Observer silent;
   Rng rng = Rng(seed).fork({12});
@@ -157,6 +157,7 @@ void finish_run(const RunFolder& folder, nlohmann::ordered_json run, const Datas
   }
   run["status"] = result.interrupted ? "interrupted" : "done";
   if (result.stopped_early) run["stopped_early"] = "no better validation score for training.patience epochs";
+  if (result.converged) run["stopped_early"] = "a pass over the rows gained no more than training.tolerance";
   run["training_seconds"] = result.seconds;
   run["peak_memory_bytes"] = peak_memory_bytes();
   add_findings(folder, run);

@@ -72,8 +72,9 @@ void sample_command(const Arguments& arguments) {
                              : arguments.rows > 1  ? arguments.count
                                                    : 0};
   write_cases(run, arguments.out, samples, grid);
-  observer.message(fmt::format("{} samples in {}{}", samples.size(0), arguments.out,
-                               picture ? " (means of the last Gibbs step)" : ""));
+  observer.message(
+      fmt::format("{} samples in {}{}", samples.size(0), arguments.out,
+                  picture && !samples_directly(*run.model) ? " (means of the last Gibbs step)" : ""));
 }
 
 void score_command(const Arguments& arguments) {

@@ -1,0 +1,83 @@
+// Options of the mixtures (bernoulli_mixture.h, gaussian_mixture.h) and of naive Bayes. Torch-free.
+#pragma once
+
+#include "deepgen/core/options.h"
+
+namespace deepgen {
+
+struct MixtureOptions : Options {
+  std::int64_t components = 10;
+
+  void visit(OptionVisitor& v) override {
+    v.field({"components", "components of the mixture", 1, 100000}, components);
+  }
+};
+
+struct GaussianMixtureOptions : MixtureOptions {
+  std::string covariance = "diagonal";
+
+  void visit(OptionVisitor& v) override {
+    MixtureOptions::visit(v);
+    v.field({"covariance",
+             "of each component: diagonal, or full (memory and time grow with its square)",
+             0,
+             0,
+             {"diagonal", "full"}},
+            covariance);
+  }
+};
+
+struct NoOptions : Options {
+  void visit(OptionVisitor&) override {}
+};
+
+// How a mixture is fitted.
+struct FitOptions : Options {
+  double tolerance = 1e-4;
+  double pseudo_count = 0.1;
+
+  void visit(OptionVisitor& v) override {
+    v.field({"tolerance", "stop when a pass over the rows gains no more than this, in nats a row", 0, 1e3},
+            tolerance);
+    v.field({"pseudo_count",
+             "cases of each outcome (of Gaussian columns: rows with the spread of the whole data) counted "
+             "beside the data, for components and their weights: a prior; 0: none",
+             0, 1e6},
+            pseudo_count);
+  }
+};
+
+struct MixtureLearning : FitOptions {
+  std::int64_t restarts = 1;
+
+  void visit(OptionVisitor& v) override {
+    FitOptions::visit(v);
+    v.field({"restarts", "beginnings, the best of which after some passes over a part of the rows is used", 1,
+             1000},
+            restarts);
+  }
+};
+
+struct GaussianMixtureLearning : MixtureLearning {
+  double smallest_deviation = 0.01;
+
+  void visit(OptionVisitor& v) override {
+    MixtureLearning::visit(v);
+    v.field({"smallest_deviation",
+             "floor of the standard deviations, as a share of each column's own deviation", 1e-4, 1},
+            smallest_deviation);
+  }
+};
+
+struct NaiveBayesLearning : FitOptions {
+  double smallest_deviation = 0.01;
+
+  void visit(OptionVisitor& v) override {
+    FitOptions::visit(v);
+    v.field({"smallest_deviation",
+             "floor of the standard deviations, as a share of each column's own deviation", 1e-4, 1},
+            smallest_deviation);
+  }
+};
+
+}  // namespace deepgen

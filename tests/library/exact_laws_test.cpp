@@ -1,0 +1,245 @@
+// Laws that every model of the registry owes that computes its log-probability, over all states of ten bits.
+//
+// Each statistical check fails by chance once in a million runs of a fresh seed; the seeds are fixed.
+#include "deepgen/core/observer.h"
+#include "deepgen/tasks/tasks.h"
+#include "tests/library/machines.h"
+#include "tests/library/runs.h"
+
+namespace deepgen {
+namespace {
+
+using namespace machines;
+
+constexpr std::int64_t columns = 10, classes = 3;
+
+// Models whose cases are no bits even where the data are: their sums are integrals (mixtures_test.cpp).
+bool continuous(const std::string& name) { return name == "gaussian_mixture"; }
+
+std::shared_ptr<Model> small_model(const ModelCard& card) {
+  nlohmann::ordered_json options = nlohmann::ordered_json::object();
+  if (options_to_json(*card.options()).contains("components")) options["components"] = 4;
+  if (options_to_json(*card.options()).contains("hidden")) options["hidden"] = 5;
+  return make_model(card.name, options, nlohmann::ordered_json::object(), {columns, {columns}, classes});
+}
+
+struct Case {
+  std::string model;
+  double scale;  // of every parameter
+};
+
+std::ostream& operator<<(std::ostream& out, const Case& c) {
+  return out << c.model << " at scale " << c.scale;
+}
+
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  for (const ModelCard& card : model_catalog()) {
+    if (continuous(card.name) || !as<HasLogProb>(*small_model(card))) continue;
+    for (const double scale : {0.0, 0.5, 2.0, 6.0}) all.push_back({card.name, scale});
+  }
+  return all;
+}
+
+Batch labelled_bits(std::int64_t rows, Rng& rng) {
+  Tensor y = at::empty({rows}, at::kLong);
+  for (std::int64_t i = 0; i < rows; ++i) y[i] = static_cast<std::int64_t>(rng.below(classes));
+  return {bits_tensor(rows, columns, rng, 0.3), y};
+}
+
+class ExactLaws : public ::testing::TestWithParam<Case> {
+ protected:
+  void SetUp() override {
+    Rng rng(17);
+    model = small_model(model_card(GetParam().model));
+    model->initialise(labelled_bits(60, rng), rng);
+    randomise(*model, GetParam().scale, rng);
+    exact = as<HasLogProb>(*model);
+    states = all_states(columns);
+    logs = doubles(exact->log_prob(states));
+    for (const double each : logs) p.push_back(std::exp(each));
+  }
+
+  // Rows that agree with `bits` where `mask` is set and lack the rest.
+  Tensor with_gaps(std::int64_t rows, std::int64_t mask, std::int64_t bits) const {
+    Tensor x = at::full({rows, columns}, std::nanf(""));
+    for (std::int64_t i = 0; i < columns; ++i)
+      if (mask >> i & 1) x.select(1, i).fill_(static_cast<double>(bits >> i & 1));
+    return x;
+  }
+  // Probabilities of the states that agree with `bits` where `mask` is set, and their sum.
+  Doubles agreeing(std::int64_t mask, std::int64_t bits, double& sum) const {
+    Doubles some(p.size());
+    sum = 0;
+    for (std::size_t s = 0; s < p.size(); ++s)
+      if ((static_cast<std::int64_t>(s) & mask) == (bits & mask)) sum += some[s] = p[s];
+    return some;
+  }
+
+  std::shared_ptr<Model> model;
+  HasLogProb* exact = nullptr;
+  Doubles logs, p;
+  Tensor states;
+  const std::vector<std::int64_t> masks = {0b0000011111, 0b1000000001, 0b1111111110, 0b0100100100};
+  const std::int64_t value = 0b0110100101;
+};
+
+INSTANTIATE_TEST_SUITE_P(Registry, ExactLaws, ::testing::ValuesIn(cases()), [](const auto& about) {
+  return about.param.model + "_" + std::to_string(static_cast<int>(about.param.scale * 10));
+});
+
+TEST_P(ExactLaws, ProbabilitiesOfAllStatesSumToOne) {
+  const Tensor log_prob = exact->log_prob(states);
+  ASSERT_EQ(log_prob.scalar_type(), at::kDouble);
+  ASSERT_EQ(log_prob.sizes(), at::IntArrayRef({states.size(0)}));
+  double sum = 0;
+  for (const double each : p) sum += each;
+  EXPECT_NEAR(sum, 1, 1e-5);
+}
+
+TEST_P(ExactLaws, LogProbOfARowIsThatOfTheRowAlone) {
+  const Tensor before = states.clone();
+  for (const std::int64_t s : {0, 1, 37, 1023}) {
+    const double alone = exact->log_prob(states.narrow(0, s, 1)).item<double>();
+    EXPECT_NEAR(logs[size(s)], alone, 1e-5 * std::max(1.0, std::abs(alone))) << "state " << s;
+  }
+  expect_bit_equal(states, before, "the argument");
+}
+
+TEST_P(ExactLaws, MissingCellsAreSummedOut) {
+  for (const std::int64_t mask : masks) {
+    double sum = 0;
+    agreeing(mask, value, sum);
+    const double ours = exact->log_prob(with_gaps(1, mask, value)).item<double>();
+    EXPECT_NEAR(ours, std::log(sum), 2e-5 * std::max(1.0, std::abs(ours))) << "mask " << mask;
+  }
+  EXPECT_NEAR(exact->log_prob(with_gaps(1, 0, 0)).item<double>(), 0, 1e-5) << "nothing known";
+}
+
+TEST_P(ExactLaws, SamplesFollowTheProbabilities) {
+  auto* direct = as<CanSample>(*model);
+  if (!direct) GTEST_SKIP() << "no direct samples";
+  Rng a(5), b(5);
+  const Tensor first = direct->sample(40000, a), again = direct->sample(40000, b);
+  ASSERT_EQ(first.sizes(), at::IntArrayRef({40000, columns}));
+  expect_bit_equal(first, again, "equal seed");
+  EXPECT_FALSE(at::equal(first, direct->sample(40000, a))) << "the generator stood still";
+  EXPECT_TRUE(at::logical_or(first == 0, first == 1).all().item<bool>());
+  expect_drawn_from(first, p, "samples");
+}
+
+TEST_P(ExactLaws, CompletionsFollowTheConditional) {
+  auto* completes = as<CanComplete>(*model);
+  if (!completes) GTEST_SKIP() << "no completion";
+  Rng rng(7);
+  for (const std::int64_t mask : masks) {
+    double sum = 0;
+    Doubles conditional = agreeing(mask, value, sum);
+    for (double& each : conditional) each /= sum;
+    const Tensor x = with_gaps(20000, mask, value), done = completes->complete(x, rng);
+    EXPECT_TRUE(x.isnan().any().item<bool>()) << "the argument was changed";
+    expect_drawn_from(done, conditional, "mask " + std::to_string(mask));
+  }
+}
+
+TEST_P(ExactLaws, KnownCellsComeBackBitForBit) {
+  auto* completes = as<CanComplete>(*model);
+  if (!completes) GTEST_SKIP() << "no completion";
+  Rng rng(11);
+  const Tensor whole = bits_tensor(500, columns, rng), gaps = bits_tensor(500, columns, rng) > 0.5;
+  const Tensor x = whole.masked_fill(gaps, std::nanf("")), known = gaps.logical_not();
+  const Tensor done = completes->complete(x, rng);
+  expect_bit_equal(done.masked_select(known), whole.masked_select(known), "known cells");
+  EXPECT_TRUE(at::logical_or(done == 0, done == 1).all().item<bool>());
+  expect_bit_equal(completes->complete(whole, rng), whole, "nothing missing");
+}
+
+TEST_P(ExactLaws, TheTasksTakeTheDirectRoute) {
+  Rng rng(13);
+  Observer silent;
+  if (as<CanSample>(*model)) {
+    SamplingPlan plan;
+    plan.count = 30, plan.rows = 2;
+    EXPECT_EQ(sample_model(*model, plan, rng, silent).sizes(), at::IntArrayRef({60, columns}));
+  }
+  if (as<CanComplete>(*model)) {
+    const Tensor done = complete_rows(*model, with_gaps(30, 0b11, 0b01), 10, rng, silent);
+    EXPECT_FALSE(done.isnan().any().item<bool>());
+  }
+}
+
+TEST_P(ExactLaws, CodesHaveTheirShape) {
+  auto* encoder = as<CanEncode>(*model);
+  if (!encoder) GTEST_SKIP() << "no code";
+  const Tensor code = encoder->encode(states);
+  ASSERT_EQ(code.dim(), 2);
+  ASSERT_EQ(code.size(0), states.size(0));
+  EXPECT_TRUE(code.isfinite().all().item<bool>());
+}
+
+// What is trained by this name comes back from its file with the same bits, also when it was stopped within
+// an epoch.
+class ExactRuns : public ::testing::TestWithParam<std::string> {};
+
+std::vector<std::string> exact_models() {
+  std::vector<std::string> names;
+  for (const Case& each : cases())
+    if (each.scale == 0) names.push_back(each.model);
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Registry, ExactRuns, ::testing::ValuesIn(exact_models()),
+                         [](const auto& about) { return about.param; });
+
+Dataset labelled_set() {
+  Array labels = make_array(DType::u8, {70}), valid_labels = make_array(DType::u8, {9});
+  for (std::size_t i = 0; i < 70; ++i) labels.bytes[i] = static_cast<std::uint8_t>(i % classes);
+  return runs::dataset_of({{"train", runs::random_bytes(70, columns, 1, 3)},
+                           {"valid", runs::random_bytes(9, columns, 1, 4)},
+                           {"train_labels", labels},
+                           {"valid_labels", valid_labels}});
+}
+
+TEST_P(ExactRuns, AreTheSameInSittings) {
+  const Dataset data = labelled_set();
+  const runs::Assignments settings = {"training.epochs=4", "training.batch=20"};
+  const Checkpoint whole = runs::straight(settings, data, 7, GetParam());
+  for (const std::vector<std::int64_t>& stops : {std::vector<std::int64_t>{1}, {6}, {3, 2, 5}})
+    runs::expect_equal_runs(whole, runs::in_sittings(settings, data, stops, 7, GetParam()), "in sittings");
+}
+
+TEST_P(ExactRuns, ComeBackFromTheirFile) {
+  const Dataset data = labelled_set();
+  const auto trainer = runs::trainer_for({"training.epochs=2", "training.batch=20"}, data, 7, GetParam());
+  Observer silent;
+  trainer->run(silent);
+  const fixtures::Folder folder;
+  const std::string path = folder.path("model.safetensors");
+  save_checkpoint(path, trainer->checkpoint());
+  const auto loaded = load_model(load_checkpoint(path), path);
+  const auto again = load_model(load_checkpoint(path), path);
+  const Tensor states = all_states(columns), log_prob = as<HasLogProb>(*loaded)->log_prob(states);
+  expect_bit_equal(log_prob, as<HasLogProb>(*again)->log_prob(states), "loaded twice");
+  std::map<std::string, Tensor> theirs;
+  collect_tensors(*loaded, "model.", theirs);
+  const Checkpoint ours = trainer->checkpoint();
+  for (const auto& [name, tensor] : theirs) expect_bit_equal(tensor, ours.tensors.at(name), name);
+}
+
+TEST_P(ExactRuns, DoNotDependOnTheNumberOfThreads) {
+  const Dataset data = labelled_set();
+  const runs::Assignments settings = {"training.epochs=3", "training.batch=35"};
+  Checkpoint one, four;
+  {
+    const Threads threads(1);
+    one = runs::straight(settings, data, 7, GetParam());
+  }
+  {
+    const Threads threads(4);
+    four = runs::straight(settings, data, 7, GetParam());
+  }
+  runs::expect_equal_runs(one, four, "threads");
+}
+
+}  // namespace
+}  // namespace deepgen
