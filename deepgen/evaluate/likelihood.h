@@ -39,8 +39,8 @@ std::vector<Score> evaluate_model(Model& model, const Dataset& data, const std::
                                   const AnnealingPlan& plan, Rng& rng, Observer& observer);
 
 // A cheap score for early stopping and for choosing among settings, on the validation rows only: the exact
-// mean log-probability where the model has one or a machine has at most 2^16 states, a quick annealed estimate otherwise. Nothing when
-// there are no validation rows.
+// mean log-probability where the model has one or a machine has at most 2^16 states, a quick annealed
+// estimate otherwise. Nothing when there are no validation rows.
 std::function<std::optional<ValidationScore>(Model&)> validation_score(const Dataset& data,
                                                                        std::uint64_t seed);
 

@@ -192,7 +192,8 @@ TEST(Search, NothingThatSucceedsIsAnError) {
   const Workplace place;
   expect_refused(
       place.run("search rbm --out found --threads 1 --quiet --trials 2 --data " + std::string(bars) +
-                " --set training.rate=1 training.decay=1000 training.batch=20 training.rollbacks=0 --try model.hidden=6|7"),
+                " --set training.rate=1 training.decay=1000 training.batch=20 training.rollbacks=0 --try "
+                "model.hidden=6|7"),
       4, {"smaller training.rate"});
 }
 

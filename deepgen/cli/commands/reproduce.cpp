@@ -107,9 +107,8 @@ void reproduce_command(const Arguments& arguments) {
   Rng rng(plan.seed);
   const AnnealingPlan annealing{.schedule = recipe.ais, .chains = recipe.chains};
   const std::vector<Score> scores =
-      asks_for_features(recipe)
-          ? feature_scores(*run.model, data, recipe.split, {}, rng.fork({7}), observer)
-          : evaluate_model(*run.model, data, recipe.split, annealing, rng, observer);
+      asks_for_features(recipe) ? feature_scores(*run.model, data, recipe.split, {}, rng.fork({7}), observer)
+                                : evaluate_model(*run.model, data, recipe.split, annealing, rng, observer);
   const nlohmann::ordered_json result = record(recipe, data, scores, training, plan.seed);
   write_result(results, recipe.name, result);
   nlohmann::ordered_json described = folder.read_run();
