@@ -35,7 +35,7 @@
 // Existence: Z is finite for every pair of layers but counts with Gaussian or rectified hidden units
 // (refused) and, where Gaussian or rectified units stand on both sides, only while no direction v, h of these
 // units has y W h >= (y^2 + h^2) / 2. After updates the largest such gain is found by power iteration and
-// held below 0.99 by a rank-one correction.
+// pulled to 0.99 by a rank-one correction: a search over directions, not a proof.
 //
 // Gauge: adding a number to the weights of a softmax group from one unit of the other layer, and taking it
 // from that unit's bias, leaves the energy as it is; the mean weight of each group is held at zero.
