@@ -100,6 +100,11 @@ class CommandLine {
     sub->add_option("--chains", a_.chains, "annealing chains in each direction")
         ->default_val(100)
         ->check(CLI::Range(2, 100000));
+    sub->add_option("--samples", a_.samples,
+                    "draws of the latent variables of each row, for models with a bound; more are closer to "
+                    "the truth")
+        ->default_val(100)
+        ->check(CLI::Range(1, 1000000));
   }
 
   void training() {
@@ -173,6 +178,11 @@ class CommandLine {
     CLI::App* evaluate = verb("evaluate", "what can honestly be said of a model on data");
     run_argument(evaluate), data_option(evaluate), annealing_options(evaluate);
     evaluate->add_flag("--json", a_.json, "print one JSON object on stdout");
+    evaluate
+        ->add_option("--orders", a_.orders,
+                     "members of an ensemble over orders of the variables, for models that have many")
+        ->default_val(1)
+        ->check(CLI::Range(1, 100000));
     CLI::Option* features =
         evaluate->add_flag("--features", a_.features,
                            "also how well plain classifiers tell the classes from the code, and from the raw "

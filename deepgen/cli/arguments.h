@@ -29,6 +29,8 @@ struct Arguments {
   std::string spread;                 // complete: file of how much they differ
   std::string ais = "standard";       // schedule of annealed importance sampling
   std::int64_t chains = 100;          // of annealed importance sampling
+  std::int64_t samples = 100;         // of latent variables, a row (bounds)
+  std::int64_t orders = 1;            // of an ensemble over orders
   bool features = false;              // evaluate: also what encode is worth
   std::int64_t feature_rows = 10000;  // training rows of these classifiers at most
   std::int64_t columns = 0;           // pictures in a row of a grid

@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t largest_recipe = 1 << 20;
-constexpr std::int64_t most_chains = 100000;
+constexpr std::int64_t most_chains = 100000, most_samples = 1000000, most_orders = 100000;
 
 // Folders that hold recipes: the working folder's, then those of the source tree the program was built in.
 std::vector<fs::path> recipe_folders() {
@@ -86,13 +86,24 @@ void check_evaluation(const Recipe& recipe) {
     fail_usage(where, unknown_name("split", recipe.split, splits));
   if (recipe.chains < 2 || recipe.chains > most_chains)
     fail_usage(where, fmt::format("expected 2 to {} chains, got {}", most_chains, recipe.chains));
+  if (recipe.samples < 1 || recipe.samples > most_samples)
+    fail_usage(where, fmt::format("expected 1 to {} samples, got {}", most_samples, recipe.samples));
+  if (recipe.orders < 1 || recipe.orders > most_orders)
+    fail_usage(where, fmt::format("expected 1 to {} orders, got {}", most_orders, recipe.orders));
   try {
     annealing_schedule(recipe.ais);
   } catch (const Error& error) {
     fail_usage(where, error.what());
   }
-  const std::vector<std::string> metrics = {"log_prob", "pseudo_log_likelihood", "reconstruction_error",
-                                            "linear_error_code", "nearest_neighbour_error_code"};
+  const std::vector<std::string> metrics = {"log_prob",
+                                            "pseudo_log_likelihood",
+                                            "reconstruction_error",
+                                            "linear_error_code",
+                                            "nearest_neighbour_error_code",
+                                            "elbo",
+                                            "conditional_log_prob",
+                                            "conditional_elbo",
+                                            "log_prob_ensemble"};
   if (std::find(metrics.begin(), metrics.end(), recipe.metric) == metrics.end())
     fail_usage(recipe.path + " [published]", unknown_name("metric", recipe.metric, metrics));
 }
@@ -128,6 +139,7 @@ Recipe parse_recipe(const std::string& path, const std::string& text) {
   if (const toml::table* table = reader.table("evaluate")) {
     TableReader own(path + " [evaluate]", *table);
     own.read("split", recipe.split), own.read("ais", recipe.ais), own.read("chains", recipe.chains);
+    own.read("samples", recipe.samples), own.read("orders", recipe.orders);
     own.read("metric", recipe.metric);
     own.refuse_unknown();
   }

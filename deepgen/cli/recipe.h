@@ -2,7 +2,7 @@
 //
 //   title = "..."           model = "rbm"          data = "binarized_mnist"      seed = 1
 //   [model_options] hidden = 500     [training] epochs = 100 ...
-//   [evaluate] split = "test"   ais = "salakhutdinov_murray"   chains = 100   metric = "linear_error_code"
+//   [evaluate] split = "test"   ais = "salakhutdinov_murray"   chains = 100   samples = 5000   orders = 16
 //   [published] value = -86.34   metric = "log_prob"   source = "..."   aim = -85.0   aim_note = "..."
 #pragma once
 
@@ -18,7 +18,7 @@ struct Recipe {
   std::uint64_t seed = 1;
   nlohmann::ordered_json settings;  // {"model": {...}, "training": {...}}
   std::string split = "test", ais = "standard";
-  std::int64_t chains = 100;
+  std::int64_t chains = 100, samples = 100, orders = 1;
   std::optional<double> published, aim,
       bracket;  // the figure to reach, the one hoped for, the widest bracket allowed
   std::string metric = "log_prob", source, note;

@@ -12,21 +12,8 @@
 namespace deepgen {
 namespace {
 
-// `count` rows drawn at random: files are often sorted.
 Tensor random_rows(const Split& split, std::int64_t count, const Rng& rng) {
-  std::vector<std::int64_t> index = rng.fork({0}).permutation(split.rows());
-  index.resize(static_cast<std::size_t>(std::min(count, split.rows())));
-  return Dataset::rows(split, index, rng.fork({1}));
-}
-
-Score row_score(const char* metric, const Split& split, ScoreKind kind, const Tensor& values,
-                std::string how) {
-  const RowMean mean = mean_over_rows(values);
-  Score score;
-  score.metric = metric, score.split = split.name, score.kind = kind;
-  score.value = mean.mean, score.standard_error = mean.standard_error, score.rows = mean.rows;
-  score.how = std::move(how);
-  return score;
+  return Dataset::rows(split, random_index(split, count, rng.fork({0})), rng.fork({1}));
 }
 
 Score log_prob_score(const Tensor& log_probs, const Split& split, const Normaliser& normaliser) {
@@ -156,9 +143,10 @@ Tensor log_prob_rows(Model& model, const Dataset& data, const Split& split, cons
 }
 
 std::vector<Score> evaluate_model(Model& model, const Dataset& data, const std::string& split_name,
-                                  const AnnealingPlan& plan, Rng& rng, Observer& observer) {
+                                  const EvaluationPlan& plan, Rng& rng, Observer& observer) {
   const Split& split = data.split(split_name);
   std::vector<Score> scores;
+  if (is_bounded(model)) scores = bound_scores(model, data, split, plan, rng.fork({9}), observer);
   if (as<HasLogProb>(model) || as<HasFreeEnergy>(model)) {
     const Normaliser normaliser = split_normaliser(model, split, plan, rng, observer);
     const bool normalised = std::isfinite(normaliser.log_z);
@@ -171,7 +159,9 @@ std::vector<Score> evaluate_model(Model& model, const Dataset& data, const std::
       scores.push_back(log_prob_score(log_prob_rows(model, data, data.train, normaliser, rng.fork({4})),
                                       data.train, normaliser));
   }
-  if (!scores.empty())
+  for (const Score& each : ensemble_scores(model, data, split, plan, rng.fork({10}), observer))
+    scores.push_back(each);
+  if (!scores.empty() && !as<HasConditionalBound>(model))
     if (const auto baseline = baseline_score(data, split, rng.fork({6}))) scores.push_back(*baseline);
   add_proxies(model, split, data.values == "binary", rng.fork({5}), scores);
   if (data.one_matrix)
@@ -181,12 +171,17 @@ std::vector<Score> evaluate_model(Model& model, const Dataset& data, const std::
 
 std::function<std::optional<ValidationScore>(Model&)> validation_score(const Dataset& data,
                                                                        std::uint64_t seed) {
-  constexpr std::int64_t quick_units = 16, chains = 100;
+  constexpr std::int64_t quick_units = 16, chains = 100, quick_samples = 5;
   return [&data, seed](Model& model) -> std::optional<ValidationScore> {
     if (auto* has = as<HasLogProb>(model); has && data.valid.rows() > 0) {
       const Tensor rows =
           map_rows(data.valid, Rng(seed).fork({77}), [&](const Tensor& x) { return has->log_prob(x); });
       return ValidationScore{"valid_log_prob", mean_over_rows(rows).mean};
+    }
+    if (is_bounded(model) && data.valid.rows() > 0) {
+      Observer silent;
+      const Tensor rows = bound_rows(model, data, data.valid, quick_samples, Rng(seed).fork({77}), silent);
+      return ValidationScore{"valid_log_prob_bound", mean_over_rows(rows).mean};
     }
     auto* energy = as<HasFreeEnergy>(model);
     auto* annealed = as<CanAnneal>(model);

@@ -7,6 +7,7 @@
 
 #include "deepgen/data/dataset.h"
 #include "deepgen/evaluate/annealing.h"
+#include "deepgen/evaluate/bounds.h"
 #include "deepgen/evaluate/score.h"
 #include "deepgen/train/trainer.h"
 
@@ -36,11 +37,11 @@ Tensor log_prob_rows(Model& model, const Dataset& data, const Split& split, cons
 // with its bracket, pseudo-likelihood and reconstruction as proxies. Rows are taken in chunks, so memory
 // stays bounded.
 std::vector<Score> evaluate_model(Model& model, const Dataset& data, const std::string& split,
-                                  const AnnealingPlan& plan, Rng& rng, Observer& observer);
+                                  const EvaluationPlan& plan, Rng& rng, Observer& observer);
 
 // A cheap score for early stopping and for choosing among settings, on the validation rows only: the exact
-// mean log-probability where the model has one or a machine has at most 2^16 states, a quick annealed
-// estimate otherwise. Nothing when there are no validation rows.
+// mean log-probability where the model has one or a machine has at most 2^16 states, a bound from five draws
+// a row where it has a bound, a quick annealed estimate otherwise. Nothing when there are no validation rows.
 std::function<std::optional<ValidationScore>(Model&)> validation_score(const Dataset& data,
                                                                        std::uint64_t seed);
 

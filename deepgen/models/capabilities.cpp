@@ -9,6 +9,10 @@ std::vector<std::string> capability_names(Model& model) {
   };
   add(as<HasFreeEnergy>(model), "HasFreeEnergy");
   add(as<HasLogProb>(model), "HasLogProb");
+  add(as<HasBound>(model), "HasBound");
+  add(as<IsConditional>(model), "IsConditional");
+  add(as<HasConditionalBound>(model), "HasConditionalBound");
+  add(as<HasOrders>(model), "HasOrders");
   add(as<CanSample>(model), "CanSample");
   add(as<CanComplete>(model), "CanComplete");
   add(as<CanFit>(model), "CanFit");

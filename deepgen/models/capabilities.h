@@ -38,6 +38,46 @@ class HasLogProb {
   virtual Tensor log_prob(const Tensor& x) = 0;
 };
 
+// A log-probability that is bounded from below by sampling the latent variables.
+class HasBound {
+ public:
+  virtual ~HasBound() = default;
+  // Row by row an estimate from `samples` (1 or more) draws of q(z | x) whose mean over the draws is at most
+  // log p(x) and rises to it with their number (Burda, Grosse, Salakhutdinov 2016, theorem 1): [B] float64,
+  // nats. One sample: the evidence lower bound. Memory stays bounded whatever `samples` is.
+  virtual Tensor log_prob_bound(const Tensor& x, std::int64_t samples, Rng& rng) = 0;
+};
+
+// A model of cases x given a condition: the label of a case, or a part of the case itself.
+class IsConditional {
+ public:
+  virtual ~IsConditional() = default;
+  // Labels are 0 .. classes - 1; 0: the condition is a part of x.
+  virtual std::int64_t condition_classes() const = 0;
+  virtual std::string condition() const = 0;  // in words: "the label", "the lower left quarter"
+  // The columns of x that are the condition, [D] bool, or undefined where it is the label.
+  virtual Tensor condition_mask() const = 0;
+  // One draw of p(x | label) for each y [B] int64; of a model whose condition is a part of x a usage error.
+  virtual Tensor sample_given(const Tensor& y, Rng& rng) = 0;  // [B, D]
+};
+
+// As HasBound, of log p(x | condition): labels y [B] int64, undefined where the condition is a part of x.
+class HasConditionalBound {
+ public:
+  virtual ~HasConditionalBound() = default;
+  virtual Tensor conditional_bound(const Tensor& x, const Tensor& y, std::int64_t samples, Rng& rng) = 0;
+};
+
+// A model with one set of weights and many orders of its variables (or masks), each of which gives an exact
+// distribution of its own. HasLogProb::log_prob is that of order 0; the mean of the probabilities under
+// several orders is again an exact distribution, an ensemble, and reported as one.
+class HasOrders {
+ public:
+  virtual ~HasOrders() = default;
+  virtual std::int64_t orders() const = 0;  // how many there are; 0: as many as one likes
+  virtual Tensor log_prob_under(const Tensor& x, std::int64_t order) = 0;  // [B] float64, nats
+};
+
 // Independent draws from the model, no chain.
 class CanSample {
  public:

@@ -8,6 +8,7 @@
 
 #include "deepgen/models/mixture_options.h"
 #include "deepgen/models/rbm_options.h"
+#include "deepgen/models/training_options.h"
 
 namespace deepgen {
 
@@ -15,7 +16,17 @@ struct ModelCard {
   std::string name, title, source;
   std::unique_ptr<Options> (*options)();
   std::unique_ptr<Options> (*learning)();
+  // The trainer's options that suit the model when nothing is said.
+  TrainingOptions (*training)() = [] { return TrainingOptions{}; };
 };
+
+// Networks trained by automatic differentiation.
+inline TrainingOptions adam_training(double rate = 1e-3) {
+  TrainingOptions training;
+  training.optimiser = "adam";
+  training.rate = rate;
+  return training;
+}
 
 template <class T>
 std::unique_ptr<Options> make_options() {

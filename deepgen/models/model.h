@@ -25,11 +25,13 @@ struct Batch {
                         // batches of gradients are drawn by weight
 };
 
-// Parameters that are updated together; `repeats` updates are made before the next phase's turn.
+// Parameters that are updated together; `repeats` updates are made before the next phase's turn, with `rate`
+// times the learning rate.
 struct Phase {
   std::string name;
   std::vector<Tensor> parameters;
   int repeats = 1;
+  double rate = 1;
 };
 
 // A part of training with its own phases (layers of a stack, for one); `share` of the epochs falls to it.

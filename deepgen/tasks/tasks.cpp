@@ -65,16 +65,39 @@ Tensor in_blocks(std::int64_t rows, Observer& observer, const char* what, F draw
 
 }  // namespace
 
-bool samples_directly(Model& model) { return as<CanSample>(model) != nullptr; }
+namespace {
+
+// A model that draws given labels.
+IsConditional* labelled(Model& model) {
+  auto* conditional = as<IsConditional>(model);
+  return conditional && conditional->condition_classes() > 0 ? conditional : nullptr;
+}
+
+}  // namespace
+
+bool samples_directly(Model& model) { return as<CanSample>(model) || labelled(model); }
+
+bool can_sample(Model& model) { return samples_directly(model) || as<HasChain>(model); }
 
 bool can_complete(Model& model) { return as<CanComplete>(model) || as<HasChain>(model); }
 
 Tensor sample_model(Model& model, const SamplingPlan& plan, Rng& rng, Observer& observer) {
+  if (auto* conditional = labelled(model); conditional && (plan.label >= 0 || !as<CanSample>(model)))
+    return in_blocks(
+        plan.rows * plan.count, observer, "sampling", [&](std::int64_t first, std::int64_t count) {
+          const Tensor turn =
+              at::arange(first, first + count, at::kLong).remainder(conditional->condition_classes());
+          return conditional->sample_given(plan.label >= 0 ? at::full_like(turn, plan.label) : turn, rng);
+        });
   if (auto* direct = as<CanSample>(model))
     return in_blocks(plan.rows * plan.count, observer, "sampling",
                      [&](std::int64_t, std::int64_t count) { return direct->sample(count, rng); });
   auto* chain = as<HasChain>(model);
-  if (!chain) fail_usage("sample", "this model has neither ancestral samples nor a chain");
+  if (!chain)
+    fail_usage("sample", as<IsConditional>(model)
+                             ? "this model draws only given " + as<IsConditional>(model)->condition() +
+                                   ": use `deepgen complete`"
+                             : "this model has neither ancestral samples nor a chain");
   // Blocks of chains keep the working memory small; the result itself is count * rows * D floats.
   std::vector<std::vector<Tensor>> rows(static_cast<std::size_t>(plan.rows));
   for (std::int64_t first = 0; first < plan.count; first += block) {

@@ -16,15 +16,19 @@ struct SamplingPlan {
   std::int64_t rows = 1;        // samples taken of each chain
   std::int64_t between = 1000;  // steps between them
   bool means = false;           // the last transition's means: smoother pictures
+  std::int64_t label = -1;      // of a conditional model: all of this class; -1: the classes in turn
 };
 
 // Whether samples are drawn directly (CanSample) and not by chains, which need steps.
 bool samples_directly(Model& model);
+// Whether whole cases can be drawn, directly, by class or by a chain.
+bool can_sample(Model& model);
 // Whether missing cells can be filled in, directly or by a chain.
 bool can_complete(Model& model);
 
 // [rows * count, D]: `count` independent chains, and below them the same chains later. Where the model
-// samples directly all rows are independent, steps and means have no part.
+// samples directly all rows are independent, steps and means have no part; of a conditional model row i is of
+// class i modulo their number.
 Tensor sample_model(Model& model, const SamplingPlan& plan, Rng& rng, Observer& observer);
 
 // x [N, D] with cells made NaN: `what` is bottom, top, left or right (half of each picture of this shape; of

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "deepgen/models/training_options.h"
 #include "deepgen/train/flat.h"
-#include "deepgen/train/training_options.h"
 
 namespace deepgen {
 

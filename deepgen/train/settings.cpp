@@ -24,6 +24,7 @@ Settings::Settings(const std::string& name) : model(name) {
     if (card.name != name) continue;
     model_options = card.options();
     learning = card.learning();
+    training = card.training();
   }
   if (!model_options) fail_usage("model", unknown_name("model", name, names));
 }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "deepgen/models/catalog.h"
-#include "deepgen/train/training_options.h"
+#include "deepgen/models/training_options.h"
 
 namespace deepgen {
 

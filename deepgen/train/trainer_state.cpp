@@ -204,7 +204,7 @@ void Trainer::State::one_step() {
   const double rate = rate_at(stage, step);
   for (std::size_t p = 0; p < now.phases.size(); ++p)
     for (int repeat = 0; repeat < now.phases[p].repeats; ++repeat)
-      one_turn(batch, static_cast<int>(p), repeat, rate);
+      one_turn(batch, static_cast<int>(p), repeat, rate * now.phases[p].rate);
   ++step;
   const bool ends_epoch = step % batches() == 0;
   if (step % check_steps == 0 || ends_epoch) check_parameters();

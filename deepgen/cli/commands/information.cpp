@@ -31,7 +31,7 @@ nlohmann::ordered_json option_list(const ModelCard& card) {
                       {"range", f.range},
                       {"help", f.help}});
   };
-  TrainingOptions training;
+  TrainingOptions training = card.training();
   add(*card.options(), "model"), add(*card.learning(), "training"), add(training, "training");
   return list;
 }

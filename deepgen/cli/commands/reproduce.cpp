@@ -43,7 +43,8 @@ nlohmann::ordered_json record(const Recipe& recipe, const Dataset& data, const s
       r["train_value"] = each.value;
   for (const Score& each : scores)  // what the score has to be compared with
     if (each.split == score.split && each.metric != score.metric &&
-        (each.metric == "baseline_log_prob" || each.metric.find("_error_") != std::string::npos))
+        (each.metric == "baseline_log_prob" || each.metric == "log_prob" ||
+         each.metric.find("elbo") != std::string::npos || each.metric.find("_error_") != std::string::npos))
       r["beside"][each.metric] = each.value;
   if (recipe.published) r["published"] = *recipe.published;
   if (recipe.aim) r["aim"] = *recipe.aim;
@@ -105,10 +106,12 @@ void reproduce_command(const Arguments& arguments) {
                 "interrupted; a checkpoint was written; go on with --resume");
   OpenRun run = open_run(out);
   Rng rng(plan.seed);
-  const AnnealingPlan annealing{.schedule = recipe.ais, .chains = recipe.chains};
+  EvaluationPlan evaluation;
+  evaluation.schedule = recipe.ais, evaluation.chains = recipe.chains;
+  evaluation.samples = recipe.samples, evaluation.orders = recipe.orders;
   const std::vector<Score> scores =
       asks_for_features(recipe) ? feature_scores(*run.model, data, recipe.split, {}, rng.fork({7}), observer)
-                                : evaluate_model(*run.model, data, recipe.split, annealing, rng, observer);
+                                : evaluate_model(*run.model, data, recipe.split, evaluation, rng, observer);
   const nlohmann::ordered_json result = record(recipe, data, scores, training, plan.seed);
   write_result(results, recipe.name, result);
   nlohmann::ordered_json described = folder.read_run();

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cmath>
 
 #include "deepgen/cli/commands/commands.h"
 #include "deepgen/cli/commands/console.h"
@@ -25,7 +26,8 @@ void draw_pictures(const RunFolder& folder, Model& model, const Dataset& data,
   Rng rng = Rng(seed).fork({11});
   const SamplingPlan plan{
       .count = pictured_samples, .steps = picture_steps, .rows = 1, .between = 1, .means = true};
-  folder.write_picture(samples_name, picture_of(sample_model(model, plan, rng, silent), data.shape, {}));
+  if (can_sample(model))
+    folder.write_picture(samples_name, picture_of(sample_model(model, plan, rng, silent), data.shape, {}));
   const Tensor filters = model.filters();
   if (filters.defined())
     folder.write_picture("filters",
@@ -43,7 +45,10 @@ void draw_completions(const RunFolder& folder, Model& model, const Dataset& data
   std::vector<std::int64_t> index = rng.fork({1}).permutation(split.rows());
   index.resize(static_cast<std::size_t>(std::min(cases, split.rows())));
   const Tensor truth = Dataset::rows(split, index, rng.fork({2}));
-  const Tensor given = hide_cells(truth, data.shape, "bottom", rng);
+  auto* conditional = as<IsConditional>(model);
+  const Tensor mask = conditional ? conditional->condition_mask() : Tensor();
+  const Tensor given = mask.defined() ? truth.masked_fill(mask.logical_not(), std::nanf(""))
+                                      : hide_cells(truth, data.shape, "bottom", rng);
   const Tensor completed = complete_rows(model, given, steps, rng, silent);
   folder.write_picture("completions",
                        picture_of(at::cat({truth, given, completed}), data.shape, {.columns = cases}));

@@ -1,6 +1,8 @@
 // sample, score, evaluate, encode, reconstruct: what is done with a trained run.
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "deepgen/cli/commands/commands.h"
 #include "deepgen/cli/commands/console.h"
 #include "deepgen/core/error.h"
@@ -10,11 +12,30 @@
 namespace deepgen {
 namespace {
 
-AnnealingPlan annealing_plan(const Arguments& arguments) {
-  AnnealingPlan plan;
-  plan.schedule = arguments.ais;
-  plan.chains = arguments.chains;
+EvaluationPlan evaluation_plan(const Arguments& arguments) {
+  EvaluationPlan plan;
+  plan.schedule = arguments.ais, plan.chains = arguments.chains;
+  plan.samples = arguments.samples, plan.orders = arguments.orders;
   return plan;
+}
+
+// "y=3" for a conditional model; -1 when nothing is given.
+std::int64_t given_label(const Arguments& arguments, const OpenRun& run) {
+  if (arguments.given.empty()) return -1;
+  auto* conditional = as<IsConditional>(*run.model);
+  if (!conditional || conditional->condition_classes() == 0)
+    fail_usage("--given", conditional ? fmt::format("the condition of {} is {}: use `deepgen complete`",
+                                                    run.checkpoint.model, conditional->condition())
+                                      : fmt::format("the model {} is not conditional: it learnt no labels",
+                                                    run.checkpoint.model));
+  const std::int64_t classes = conditional->condition_classes();
+  const std::string text = arguments.given.starts_with("y=") ? arguments.given.substr(2) : "";
+  std::int64_t label = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), label);
+  if (text.empty() || code != std::errc() || end != text.data() + text.size() || label < 0 ||
+      label >= classes)
+    fail_usage("--given", fmt::format("expected y=0 to y={}, got '{}'", classes - 1, arguments.given));
+  return label;
 }
 
 constexpr std::int64_t check_chunk = 10000;  // rows that are checked at a time
@@ -57,15 +78,14 @@ void record_evaluation(const RunFolder& folder, const nlohmann::ordered_json& re
 void sample_command(const Arguments& arguments) {
   ConsoleObserver observer(arguments.quiet);
   OpenRun run = open_run(arguments.subject);
-  if (!arguments.given.empty())
-    fail_usage("--given",
-               fmt::format("the model {} is not conditional: it learnt no labels", run.checkpoint.model));
+  const std::int64_t label = given_label(arguments, run);
   const bool picture = arguments.out.ends_with(".png");
   const SamplingPlan plan{.count = arguments.count,
                           .steps = arguments.steps,
                           .rows = arguments.rows,
                           .between = arguments.between,
-                          .means = picture};
+                          .means = picture,
+                          .label = label};
   Rng rng(arguments.seed);
   const Tensor samples = sample_model(*run.model, plan, rng, observer);
   const Grid grid{.columns = arguments.columns > 0 ? arguments.columns
@@ -79,12 +99,19 @@ void sample_command(const Arguments& arguments) {
 
 void score_command(const Arguments& arguments) {
   ConsoleObserver observer(arguments.quiet);
-  const AnnealingPlan plan = annealing_plan(arguments);
+  const EvaluationPlan plan = evaluation_plan(arguments);
   OpenRun run = open_run(arguments.subject);
   const Dataset data = load_data_for(run, arguments.data);
   const Split& split = data.split(arguments.split);
   check_rows(*run.model, split, arguments.data);
   Rng rng(arguments.seed);
+  if (is_bounded(*run.model)) {
+    const Tensor bounds = bound_rows(*run.model, data, split, plan.samples, rng.fork({9}), observer);
+    write_rows(arguments.out, bounds, {"log_prob_bound"}, {}, {});
+    observer.message(fmt::format("{} lower bounds of log-probabilities (nats) in {}; {}", bounds.size(0),
+                                 arguments.out, bound_method(*run.model, plan.samples)));
+    return;
+  }
   const Normaliser normaliser = split_normaliser(*run.model, split, plan, rng, observer);
   const Tensor scores =
       log_prob_rows(*run.model, data, split, normaliser, rng.fork({3}));  // as in evaluate_model
@@ -96,7 +123,7 @@ void score_command(const Arguments& arguments) {
 
 void evaluate_command(const Arguments& arguments) {
   ConsoleObserver observer(arguments.quiet);
-  const AnnealingPlan plan = annealing_plan(arguments);
+  const EvaluationPlan plan = evaluation_plan(arguments);
   OpenRun run = open_run(arguments.subject);
   const Dataset data = load_data_for(run, arguments.data);
   check_rows(*run.model, data.split(arguments.split), arguments.data);

@@ -336,6 +336,10 @@ RawSet read_set(const DataSpec& spec, const TableSchema* learnt) {
   return read_path(spec.name, options, learnt);
 }
 
+bool has_many_binarisations(const std::string& name) {
+  return name == "mnist" || name == "fashion_mnist" || name == "omniglot" || name == "glyphs";
+}
+
 DataOptions check_spec(const DataSpec& spec) {
   DataOptions options;
   const GeneratedInfo* info = find_generated(spec.name);

@@ -44,6 +44,9 @@ bool is_available(const KnownSet& set);
 // error that says where to get them and where to put them.
 RawSet read_set(const DataSpec& spec, const TableSchema* learnt = nullptr);
 
+// Whether the literature reads this set of grey pictures as bits in several ways, and as grey.
+bool has_many_binarisations(const std::string& name);
+
 // The options of `spec` that are not a generated set's own. Throws a usage error when it names neither a set
 // nor an existing file, or an option the set does not take. Cheap: reads nothing.
 DataOptions check_spec(const DataSpec& spec);

@@ -1,0 +1,70 @@
+#include "deepgen/parts/nets.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "deepgen/ops/binary_units.h"
+
+namespace deepgen {
+
+void fill_uniform(Tensor& parameter, double limit, Rng& rng) {
+  NoGradGuard no_graph;
+  const std::int64_t columns = parameter.size(-1);
+  const Tensor u = uniform(parameter.numel() / columns, columns, rng.next());
+  parameter.copy_(u.view(parameter.sizes()).mul_(2 * limit).sub_(limit));
+}
+
+DenseLayer::DenseLayer(std::int64_t in, std::int64_t out, Activation f)
+    : weight(register_parameter("weight", at::zeros({in, out}))),
+      bias(register_parameter("bias", at::zeros({out}))),
+      activation_(f) {}
+
+void DenseLayer::initialise(Rng& rng) {
+  const bool rectifies = activation_ == Activation::relu || activation_ == Activation::leaky;
+  const auto in = static_cast<double>(weight.size(0)), out = static_cast<double>(weight.size(1));
+  fill_uniform(weight, std::sqrt(3 * (rectifies ? 2 / in : 2 / (in + out))), rng);
+  NoGradGuard no_graph;
+  bias.zero_();
+}
+
+Mlp::Mlp(std::int64_t in, std::vector<std::int64_t> sizes, const std::string& activation) : out_(in) {
+  const bool gated = activation == "gated";
+  const Activation f = gated ? Activation::identity : activation_of(activation);
+  for (const std::int64_t size : sizes) {
+    const std::string number = fmt::format("{}", layers_.size());
+    layers_.push_back(register_module("layer" + number, std::make_shared<DenseLayer>(out_, size, f)));
+    if (gated)
+      gates_.push_back(
+          register_module("gate" + number, std::make_shared<DenseLayer>(out_, size, Activation::sigmoid)));
+    out_ = size;
+  }
+}
+
+void Mlp::initialise(Rng& rng) {
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    layers_[l]->initialise(rng);
+    if (!gates_.empty()) gates_[l]->initialise(rng);
+  }
+}
+
+Tensor Mlp::forward(Tensor x) const {
+  for (std::size_t l = 0; l < layers_.size(); ++l)
+    x = gates_.empty() ? layers_[l]->forward(x) : layers_[l]->forward(x) * gates_[l]->forward(x);
+  return x;
+}
+
+void fill_gradients(const Tensor& loss, const std::vector<Tensor>& parameters) {
+  const auto gradients = torch::autograd::grad({loss}, parameters, {}, false, false, /*allow_unused=*/true);
+  NoGradGuard no_graph;
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    Tensor parameter = parameters[i];
+    if (!parameter.grad().defined()) parameter.mutable_grad() = at::zeros_like(parameter);
+    if (gradients[i].defined())
+      parameter.mutable_grad().copy_(gradients[i]);
+    else
+      parameter.mutable_grad().zero_();
+  }
+}
+
+}  // namespace deepgen
