@@ -81,7 +81,8 @@ TEST(Archives, HaveTheirPartsAndLabels) {
 
 TEST(GeneratedSets, ThatAreReadInSeveralWaysWantTheirBinarisationSaid) {
   const std::string small = "glyphs:train=5,valid=2,test=2";
-  expect_says(error_of(ErrorKind::data, [&] { load_dataset(small); }), {"glyphs", "binarize=none", "dynamic"});
+  expect_says(error_of(ErrorKind::data, [&] { load_dataset(small); }),
+              {"glyphs", "binarize=none", "dynamic"});
   EXPECT_EQ(load_dataset(small + ",binarize=none").values, "grey");
   EXPECT_EQ(load_dataset(small + ",binarize=threshold").values, "binary");
   EXPECT_EQ(load_dataset(small + ",standardise=true").values, "real");
