@@ -8,7 +8,10 @@
 
 #include "deepgen/core/error.h"
 #include "deepgen/models/bernoulli_mixture.h"
+#include "deepgen/models/fvbn.h"
 #include "deepgen/models/gaussian_mixture.h"
+#include "deepgen/models/made.h"
+#include "deepgen/models/nade.h"
 #include "deepgen/models/naive_bayes.h"
 #include "deepgen/models/rbm.h"
 
@@ -82,6 +85,31 @@ const std::map<std::string, Factory>& factories() {
                return std::make_shared<NaiveBayes>(o, l, data.columns, data.classes, data.values,
                                                    data.groups);
              });
+       }},
+      {"fvbn",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         refuse_groups("fvbn", data.groups, {"binary"});
+         return build<NoOptions, NoOptions>(options, learning, [&](const NoOptions&, const NoOptions&) {
+           return std::make_shared<Fvbn>(data.columns);
+         });
+       }},
+      {"nade",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         refuse_groups("nade", data.groups, {"binary"});
+         return build<NadeOptions, NoOptions>(options, learning, [&](const NadeOptions& o, const NoOptions&) {
+           return std::make_shared<Nade>(o, data.columns);
+         });
+       }},
+      {"made",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         refuse_groups("made", data.groups, {"binary"});
+         return build<MadeOptions, MadeLearning>(options, learning,
+                                                 [&](const MadeOptions& o, const MadeLearning& l) {
+                                                   return std::make_shared<Made>(o, l, data.columns);
+                                                 });
        }},
   };
   return all;
