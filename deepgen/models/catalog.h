@@ -9,7 +9,9 @@
 #include "deepgen/models/made_options.h"
 #include "deepgen/models/mixture_options.h"
 #include "deepgen/models/nade_options.h"
+#include "deepgen/models/orderless_nade_options.h"
 #include "deepgen/models/rbm_options.h"
+#include "deepgen/models/rnade_options.h"
 #include "deepgen/models/training_options.h"
 
 namespace deepgen {
@@ -56,6 +58,12 @@ inline const std::vector<ModelCard>& model_catalog() {
        make_options<NadeOptions>, make_options<NoOptions>, [] { return adam_training(1e-3); }},
       {"made", "Masked autoencoder for distribution estimation, with one or many masks",
        "Germain, Gregor, Murray, Larochelle 2015", make_options<MadeOptions>, make_options<MadeLearning>,
+       [] { return adam_training(1e-3); }},
+      {"orderless_nade", "Deep NADE for every order of the columns", "Uria, Murray, Larochelle 2014",
+       make_options<OrderlessNadeOptions>, make_options<OrderlessNadeLearning>,
+       [] { return adam_training(1e-3); }},
+      {"rnade", "Real-valued NADE: each column a mixture of Gaussians given those before it",
+       "Uria, Murray, Larochelle 2013", make_options<RnadeOptions>, make_options<NoOptions>,
        [] { return adam_training(1e-3); }},
   };
   return cards;

@@ -13,7 +13,9 @@
 #include "deepgen/models/made.h"
 #include "deepgen/models/nade.h"
 #include "deepgen/models/naive_bayes.h"
+#include "deepgen/models/orderless_nade.h"
 #include "deepgen/models/rbm.h"
+#include "deepgen/models/rnade.h"
 
 namespace deepgen {
 namespace {
@@ -110,6 +112,24 @@ const std::map<std::string, Factory>& factories() {
                                                  [&](const MadeOptions& o, const MadeLearning& l) {
                                                    return std::make_shared<Made>(o, l, data.columns);
                                                  });
+       }},
+      {"orderless_nade",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         refuse_groups("orderless_nade", data.groups, {"binary"});
+         return build<OrderlessNadeOptions, OrderlessNadeLearning>(
+             options, learning, [&](const OrderlessNadeOptions& o, const OrderlessNadeLearning& l) {
+               return std::make_shared<OrderlessNade>(o, l, data.columns);
+             });
+       }},
+      {"rnade",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         refuse_groups("rnade", data.groups, {"gaussian", "mean_field"});
+         return build<RnadeOptions, NoOptions>(options, learning,
+                                               [&](const RnadeOptions& o, const NoOptions&) {
+                                                 return std::make_shared<Rnade>(o, data.columns);
+                                               });
        }},
   };
   return all;

@@ -1,5 +1,7 @@
 // What only autoregressive models can fail at: the order of what sees what, gradients by hand, and passes
 // that draw column by column. (exact_laws_test.cpp has what they owe as exact models.)
+#include <fmt/format.h>
+
 #include "deepgen/models/fvbn.h"
 #include "deepgen/models/made.h"
 #include "deepgen/models/nade.h"

@@ -148,6 +148,8 @@ TEST_P(ExactLaws, SamplesFollowTheProbabilities) {
 TEST_P(ExactLaws, CompletionsFollowTheConditional) {
   auto* completes = as<CanComplete>(*model);
   if (!completes) GTEST_SKIP() << "no completion";
+  if (auto* ordered = as<HasOrders>(*model); ordered && ordered->orders() == 0)
+    GTEST_SKIP() << "completes under orders that begin with what is known";
   Rng rng(7);
   for (const std::int64_t mask : masks) {
     double sum = 0;
