@@ -6,8 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "deepgen/models/made_options.h"
 #include "deepgen/models/mixture_options.h"
+#include "deepgen/models/nade_options.h"
+#include "deepgen/models/orderless_nade_options.h"
 #include "deepgen/models/rbm_options.h"
+#include "deepgen/models/rnade_options.h"
 #include "deepgen/models/training_options.h"
 
 namespace deepgen {
@@ -47,6 +51,20 @@ inline const std::vector<ModelCard>& model_catalog() {
        make_options<GaussianMixtureOptions>, make_options<GaussianMixtureLearning>},
       {"naive_bayes", "Naive Bayes: columns independent within a class, from labelled rows",
        "Duda and Hart 1973; Bishop 2006", make_options<NoOptions>, make_options<NaiveBayesLearning>},
+      {"fvbn", "Fully visible belief network: logistic autoregression",
+       "Frey, Hinton, Dayan 1996; Frey 1998; Larochelle and Murray 2011", make_options<NoOptions>,
+       make_options<NoOptions>, [] { return adam_training(1e-3); }},
+      {"nade", "Neural autoregressive distribution estimator of bits", "Larochelle and Murray 2011",
+       make_options<NadeOptions>, make_options<NoOptions>, [] { return adam_training(1e-3); }},
+      {"made", "Masked autoencoder for distribution estimation, with one or many masks",
+       "Germain, Gregor, Murray, Larochelle 2015", make_options<MadeOptions>, make_options<MadeLearning>,
+       [] { return adam_training(1e-3); }},
+      {"orderless_nade", "Deep NADE for every order of the columns", "Uria, Murray, Larochelle 2014",
+       make_options<OrderlessNadeOptions>, make_options<OrderlessNadeLearning>,
+       [] { return adam_training(1e-3); }},
+      {"rnade", "Real-valued NADE: each column a mixture of Gaussians given those before it",
+       "Uria, Murray, Larochelle 2013", make_options<RnadeOptions>, make_options<NoOptions>,
+       [] { return adam_training(1e-3); }},
   };
   return cards;
 }

@@ -8,9 +8,14 @@
 
 #include "deepgen/core/error.h"
 #include "deepgen/models/bernoulli_mixture.h"
+#include "deepgen/models/fvbn.h"
 #include "deepgen/models/gaussian_mixture.h"
+#include "deepgen/models/made.h"
+#include "deepgen/models/nade.h"
 #include "deepgen/models/naive_bayes.h"
+#include "deepgen/models/orderless_nade.h"
 #include "deepgen/models/rbm.h"
+#include "deepgen/models/rnade.h"
 
 namespace deepgen {
 namespace {
@@ -82,6 +87,49 @@ const std::map<std::string, Factory>& factories() {
                return std::make_shared<NaiveBayes>(o, l, data.columns, data.classes, data.values,
                                                    data.groups);
              });
+       }},
+      {"fvbn",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         refuse_groups("fvbn", data.groups, {"binary"});
+         return build<NoOptions, NoOptions>(options, learning, [&](const NoOptions&, const NoOptions&) {
+           return std::make_shared<Fvbn>(data.columns);
+         });
+       }},
+      {"nade",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         refuse_groups("nade", data.groups, {"binary"});
+         return build<NadeOptions, NoOptions>(options, learning, [&](const NadeOptions& o, const NoOptions&) {
+           return std::make_shared<Nade>(o, data.columns);
+         });
+       }},
+      {"made",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         refuse_groups("made", data.groups, {"binary"});
+         return build<MadeOptions, MadeLearning>(options, learning,
+                                                 [&](const MadeOptions& o, const MadeLearning& l) {
+                                                   return std::make_shared<Made>(o, l, data.columns);
+                                                 });
+       }},
+      {"orderless_nade",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         refuse_groups("orderless_nade", data.groups, {"binary"});
+         return build<OrderlessNadeOptions, OrderlessNadeLearning>(
+             options, learning, [&](const OrderlessNadeOptions& o, const OrderlessNadeLearning& l) {
+               return std::make_shared<OrderlessNade>(o, l, data.columns);
+             });
+       }},
+      {"rnade",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         refuse_groups("rnade", data.groups, {"gaussian", "mean_field"});
+         return build<RnadeOptions, NoOptions>(options, learning,
+                                               [&](const RnadeOptions& o, const NoOptions&) {
+                                                 return std::make_shared<Rnade>(o, data.columns);
+                                               });
        }},
   };
   return all;
