@@ -9,6 +9,7 @@
 #include "deepgen/models/mixture_options.h"
 #include "deepgen/models/rbm_options.h"
 #include "deepgen/models/training_options.h"
+#include "deepgen/models/vae_options.h"
 
 namespace deepgen {
 
@@ -47,6 +48,16 @@ inline const std::vector<ModelCard>& model_catalog() {
        make_options<GaussianMixtureOptions>, make_options<GaussianMixtureLearning>},
       {"naive_bayes", "Naive Bayes: columns independent within a class, from labelled rows",
        "Duda and Hart 1973; Bishop 2006", make_options<NoOptions>, make_options<NaiveBayesLearning>},
+      {"vae", "Variational autoencoder",
+       "Kingma and Welling 2014; Rezende, Mohamed, Wierstra 2014; Burda, Grosse, Salakhutdinov 2016; Tucker, "
+       "Lawson, Gu, Maddison 2019",
+       make_options<VaeOptions>, make_options<VaeLearning>, [] { return adam_training(1e-3); }},
+      {"cvae", "Variational autoencoder conditional on labels",
+       "Kingma, Rezende, Mohamed, Welling 2014; Sohn, Lee, Yan 2015", make_options<VaeOptions>,
+       make_options<VaeLearning>, [] { return adam_training(1e-3); }},
+      {"structured_vae", "Variational autoencoder of the rest of a case given a part of it",
+       "Sohn, Lee, Yan 2015", make_options<StructuredVaeOptions>, make_options<VaeLearning>,
+       [] { return adam_training(1e-3); }},
   };
   return cards;
 }

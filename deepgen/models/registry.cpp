@@ -8,9 +8,13 @@
 
 #include "deepgen/core/error.h"
 #include "deepgen/models/bernoulli_mixture.h"
+#include "deepgen/models/cvae.h"
 #include "deepgen/models/gaussian_mixture.h"
 #include "deepgen/models/naive_bayes.h"
 #include "deepgen/models/rbm.h"
+#include "deepgen/models/structured_vae.h"
+#include "deepgen/models/vae.h"
+#include "deepgen/parts/regions.h"
 
 namespace deepgen {
 namespace {
@@ -81,6 +85,31 @@ const std::map<std::string, Factory>& factories() {
              options, learning, [&](const NoOptions& o, const NaiveBayesLearning& l) {
                return std::make_shared<NaiveBayes>(o, l, data.columns, data.classes, data.values,
                                                    data.groups);
+             });
+       }},
+      {"vae",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         return build<VaeOptions, VaeLearning>(options, learning,
+                                               [&](const VaeOptions& o, const VaeLearning& l) {
+                                                 return std::make_shared<Vae>(o, l, data.columns);
+                                               });
+       }},
+      {"cvae",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         return build<VaeOptions, VaeLearning>(
+             options, learning, [&](const VaeOptions& o, const VaeLearning& l) {
+               return std::make_shared<Cvae>(o, l, data.columns, data.classes);
+             });
+       }},
+      {"structured_vae",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         return build<StructuredVaeOptions, VaeLearning>(
+             options, learning, [&](const StructuredVaeOptions& o, const VaeLearning& l) {
+               return std::make_shared<StructuredVae>(
+                   o, l, region_mask("model.given", o.given, data.shape, data.columns));
              });
        }},
   };
