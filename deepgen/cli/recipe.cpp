@@ -103,6 +103,7 @@ void check_evaluation(const Recipe& recipe) {
                                             "elbo",
                                             "conditional_log_prob",
                                             "conditional_elbo",
+                                            "conditional_log_prob_prior",
                                             "log_prob_ensemble"};
   if (std::find(metrics.begin(), metrics.end(), recipe.metric) == metrics.end())
     fail_usage(recipe.path + " [published]", unknown_name("metric", recipe.metric, metrics));

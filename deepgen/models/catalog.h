@@ -13,6 +13,7 @@
 #include "deepgen/models/rbm_options.h"
 #include "deepgen/models/rnade_options.h"
 #include "deepgen/models/training_options.h"
+#include "deepgen/models/vae_options.h"
 
 namespace deepgen {
 
@@ -64,6 +65,16 @@ inline const std::vector<ModelCard>& model_catalog() {
        [] { return adam_training(1e-3); }},
       {"rnade", "Real-valued NADE: each column a mixture of Gaussians given those before it",
        "Uria, Murray, Larochelle 2013", make_options<RnadeOptions>, make_options<NoOptions>,
+       [] { return adam_training(1e-3); }},
+      {"vae", "Variational autoencoder",
+       "Kingma and Welling 2014; Rezende, Mohamed, Wierstra 2014; Burda, Grosse, Salakhutdinov 2016; Tucker, "
+       "Lawson, Gu, Maddison 2019",
+       make_options<VaeOptions>, make_options<VaeLearning>, [] { return adam_training(1e-3); }},
+      {"cvae", "Variational autoencoder conditional on labels",
+       "Kingma, Rezende, Mohamed, Welling 2014; Sohn, Lee, Yan 2015", make_options<VaeOptions>,
+       make_options<VaeLearning>, [] { return adam_training(1e-3); }},
+      {"structured_vae", "Variational autoencoder of the rest of a case given a part of it",
+       "Sohn, Lee, Yan 2015", make_options<StructuredVaeOptions>, make_options<VaeLearning>,
        [] { return adam_training(1e-3); }},
   };
   return cards;

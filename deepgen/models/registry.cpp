@@ -8,6 +8,7 @@
 
 #include "deepgen/core/error.h"
 #include "deepgen/models/bernoulli_mixture.h"
+#include "deepgen/models/cvae.h"
 #include "deepgen/models/fvbn.h"
 #include "deepgen/models/gaussian_mixture.h"
 #include "deepgen/models/made.h"
@@ -16,6 +17,9 @@
 #include "deepgen/models/orderless_nade.h"
 #include "deepgen/models/rbm.h"
 #include "deepgen/models/rnade.h"
+#include "deepgen/models/structured_vae.h"
+#include "deepgen/models/vae.h"
+#include "deepgen/parts/regions.h"
 
 namespace deepgen {
 namespace {
@@ -130,6 +134,31 @@ const std::map<std::string, Factory>& factories() {
                                                [&](const RnadeOptions& o, const NoOptions&) {
                                                  return std::make_shared<Rnade>(o, data.columns);
                                                });
+       }},
+      {"vae",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         return build<VaeOptions, VaeLearning>(options, learning,
+                                               [&](const VaeOptions& o, const VaeLearning& l) {
+                                                 return std::make_shared<Vae>(o, l, data.columns);
+                                               });
+       }},
+      {"cvae",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         return build<VaeOptions, VaeLearning>(
+             options, learning, [&](const VaeOptions& o, const VaeLearning& l) {
+               return std::make_shared<Cvae>(o, l, data.columns, data.classes);
+             });
+       }},
+      {"structured_vae",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         return build<StructuredVaeOptions, VaeLearning>(
+             options, learning, [&](const StructuredVaeOptions& o, const VaeLearning& l) {
+               return std::make_shared<StructuredVae>(
+                   o, l, region_mask("model.given", o.given, data.shape, data.columns));
+             });
        }},
   };
   return all;
