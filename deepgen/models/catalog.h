@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "deepgen/models/gan_options.h"
 #include "deepgen/models/mixture_options.h"
 #include "deepgen/models/rbm_options.h"
 #include "deepgen/models/training_options.h"
@@ -28,6 +29,13 @@ inline TrainingOptions adam_training(double rate = 1e-3) {
   return training;
 }
 
+// Two adversaries: a short memory of the gradients (Radford, Metz, Chintala 2016, section 3).
+inline TrainingOptions adversary_training(double rate = 2e-4) {
+  TrainingOptions training = adam_training(rate);
+  training.momentum = 0.5;
+  return training;
+}
+
 template <class T>
 std::unique_ptr<Options> make_options() {
   return std::make_unique<T>();
@@ -47,6 +55,9 @@ inline const std::vector<ModelCard>& model_catalog() {
        make_options<GaussianMixtureOptions>, make_options<GaussianMixtureLearning>},
       {"naive_bayes", "Naive Bayes: columns independent within a class, from labelled rows",
        "Duda and Hart 1973; Bishop 2006", make_options<NoOptions>, make_options<NaiveBayesLearning>},
+      {"gan", "Generative adversarial network of dense layers",
+       "Goodfellow, Pouget-Abadie, Mirza, Xu, Warde-Farley, Ozair, Courville, Bengio 2014",
+       make_options<GanOptions>, make_options<GanLearning>, [] { return adversary_training(); }},
   };
   return cards;
 }

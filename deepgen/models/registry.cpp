@@ -8,6 +8,7 @@
 
 #include "deepgen/core/error.h"
 #include "deepgen/models/bernoulli_mixture.h"
+#include "deepgen/models/gan.h"
 #include "deepgen/models/gaussian_mixture.h"
 #include "deepgen/models/naive_bayes.h"
 #include "deepgen/models/rbm.h"
@@ -42,6 +43,16 @@ void refuse_groups(const std::string& model, const std::vector<ColumnGroup>& gro
     if (std::find(kinds.begin(), kinds.end(), group.kind) == kinds.end())
       fail_data(model, fmt::format("expected {} columns, got {} columns from column {} of the encoded table",
                                    fmt::join(kinds, " or "), group.kind, group.first));
+}
+
+// "binary", "grey" or "real", of a table too; one of several kinds is refused.
+std::string values_of(const std::string& model, const DataShape& data) {
+  if (data.groups.empty()) return data.values;
+  const bool binary = data.values == "binary";
+  refuse_groups(
+      model, data.groups,
+      binary ? std::vector<std::string>{"binary"} : std::vector<std::string>{"gaussian", "mean_field"});
+  return binary ? "binary" : "real";
 }
 
 // One line a model.
@@ -81,6 +92,14 @@ const std::map<std::string, Factory>& factories() {
              options, learning, [&](const NoOptions& o, const NaiveBayesLearning& l) {
                return std::make_shared<NaiveBayes>(o, l, data.columns, data.classes, data.values,
                                                    data.groups);
+             });
+       }},
+      {"gan",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         return build<GanOptions, GanLearning>(
+             options, learning, [&](const GanOptions& o, const GanLearning& l) {
+               return std::make_shared<Gan>(o, l, data.columns, values_of("gan", data));
              });
        }},
   };
