@@ -23,7 +23,23 @@ const std::vector<std::pair<std::string, Activation>>& table() {
   return all;
 }
 
-// y = f(y) in place.
+// torch's own sigmoid and softplus round what is left over at the end of each thread's share in another way,
+// so their bits depend on the number of threads. The kernel's do not, nor do exp and log1p.
+void sigmoid_in_place(Tensor& y) {
+  if (!y.device().is_cpu() || y.numel() == 0) {
+    y.sigmoid_();
+    return;
+  }
+  const Tensor rows = y.view({y.size(0), -1});
+  binary_layer(rows, {}, 1, {}, {.mean = rows});
+}
+
+void softplus_in_place(Tensor& y) {
+  const Tensor rest = y.abs().neg_().exp_().log1p_();
+  y.clamp_min_(0).add_(rest);
+}
+
+// y = f(y) in place, y dense.
 void act(Activation f, Tensor& y) {
   switch (f) {
     case Activation::identity:
@@ -38,10 +54,10 @@ void act(Activation f, Tensor& y) {
       y.tanh_();
       return;
     case Activation::sigmoid:
-      y.sigmoid_();
+      sigmoid_in_place(y);
       return;
     case Activation::softplus:
-      at::softplus_out(y, y.clone());
+      softplus_in_place(y);
       return;
   }
 }
@@ -109,6 +125,21 @@ class Dense : public torch::autograd::Function<Dense> {
   }
 };
 
+class Activate : public torch::autograd::Function<Activate> {
+ public:
+  static Tensor forward(AutogradContext* context, const Tensor& a, std::int64_t activation) {
+    Tensor y = a.clone(at::MemoryFormat::Contiguous);
+    act(static_cast<Activation>(activation), y);
+    context->save_for_backward({y});
+    context->saved_data["activation"] = activation;
+    return y;
+  }
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const auto f = static_cast<Activation>(context->saved_data["activation"].toInt());
+    return {through(f, gradients[0].contiguous(), context->get_saved_variables()[0]), Tensor()};
+  }
+};
+
 class BernoulliLogProb : public torch::autograd::Function<BernoulliLogProb> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& logits, const Tensor& x) {
@@ -117,7 +148,9 @@ class BernoulliLogProb : public torch::autograd::Function<BernoulliLogProb> {
   }
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const variable_list saved = context->get_saved_variables();
-    Tensor g = at::sigmoid(saved[0]).neg_().add_(saved[1]);
+    Tensor p = saved[0].clone(at::MemoryFormat::Contiguous);
+    sigmoid_in_place(p);
+    Tensor g = p.neg_().add_(saved[1]);
     return {g.mul_(gradients[0].to(at::kFloat).unsqueeze(1)), Tensor()};
   }
 };
@@ -143,6 +176,16 @@ Tensor dense(const Tensor& x, const Tensor& w, const Tensor& b, Activation f) {
 }
 
 Tensor activate(const Tensor& a, Activation f) {
+  return f == Activation::identity ? a : Activate::apply(a, static_cast<std::int64_t>(f));
+}
+
+Tensor bernoulli_log_prob(const Tensor& logits, const Tensor& x) {
+  return BernoulliLogProb::apply(logits, x);
+}
+
+namespace composed {
+
+Tensor activate(const Tensor& a, Activation f) {
   switch (f) {
     case Activation::identity:
       return a;
@@ -160,14 +203,8 @@ Tensor activate(const Tensor& a, Activation f) {
   return a;
 }
 
-Tensor bernoulli_log_prob(const Tensor& logits, const Tensor& x) {
-  return BernoulliLogProb::apply(logits, x);
-}
-
-namespace composed {
-
 Tensor dense(const Tensor& x, const Tensor& w, const Tensor& b, Activation f) {
-  return activate(b.defined() ? at::addmm(b, x, w) : at::mm(x, w), f);
+  return composed::activate(b.defined() ? at::addmm(b, x, w) : at::mm(x, w), f);
 }
 
 Tensor bernoulli_log_prob(const Tensor& logits, const Tensor& x) {

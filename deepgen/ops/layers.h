@@ -30,6 +30,7 @@ Tensor activate(const Tensor& a, Activation f);
 Tensor bernoulli_log_prob(const Tensor& logits, const Tensor& x);
 
 namespace composed {
+Tensor activate(const Tensor& a, Activation f);
 Tensor dense(const Tensor& x, const Tensor& w, const Tensor& b, Activation f = Activation::identity);
 Tensor bernoulli_log_prob(const Tensor& logits, const Tensor& x);
 }  // namespace composed
