@@ -45,7 +45,7 @@ double share(const Tensor& yes) { return yes.to(at::kDouble).mean().item<double>
 }  // namespace
 
 TestResult classifier_test(const Tensor& a, const Tensor& b, Rng& rng, Observer& observer) {
-  constexpr std::int64_t fewest = 10;
+  constexpr std::int64_t fewest = 10, rows_seen = 100000;  // so that few rows are learnt from too
   if (a.size(0) < fewest || b.size(0) < fewest)
     fail_data("two-sample test", "expected at least 10 rows on either side");
   const Tensor x = shuffled(a, rng), y = shuffled(b, rng);
@@ -53,7 +53,8 @@ TestResult classifier_test(const Tensor& a, const Tensor& b, Rng& rng, Observer&
   const Tensor rows = at::cat({x.narrow(0, 0, n), y.narrow(0, 0, m)});
   const Tensor labels = at::cat({at::zeros({n}, at::kLong), at::ones({m}, at::kLong)});
   NetworkPlan plan;
-  plan.hidden = {100}, plan.batch = 50, plan.epochs = 20, plan.input_dropout = 0, plan.hidden_dropout = 0.2;
+  plan.hidden = {100}, plan.batch = 50, plan.input_dropout = 0, plan.hidden_dropout = 0.2;
+  plan.epochs = std::clamp<std::int64_t>(rows_seen / (n + m), 10, 200);
   const NetworkClassifier network(rows, labels, 2, plan, rng, observer);
   const double of_a = share(network.predict(x.narrow(0, n, x.size(0) - n)) == 0);
   const double of_b = share(network.predict(y.narrow(0, m, y.size(0) - m)) == 1);

@@ -92,12 +92,12 @@ TEST_P(GanGradients, StagesOwnEveryParameterOnce) {
 TEST_P(GanGradients, AreThoseOfFiniteDifferences) {
   NoGradGuard no_graph;
   for (const int phase : {0, 1}) {
-    {
-      at::AutoGradMode graph(true);
-      cost(phase);
-    }
     for (const auto& item : gan->named_parameters()) {
       if (is_discriminators(item.key()) != (phase == 0)) continue;
+      {
+        at::AutoGradMode graph(true);
+        cost(phase);  // the last one was beside the point
+      }
       const Doubles ours = doubles(item.value().grad());
       float* p = item.value().data_ptr<float>();
       for (std::size_t i = 0; i < ours.size(); ++i) {
@@ -115,10 +115,14 @@ TEST_P(GanGradients, AreThoseOfFiniteDifferences) {
         const auto differs = [&](double other) {
           return std::abs(ours[i] - other) > 2e-3 + 1e-2 * std::abs(other);
         };
-        double difference = slope(2e-3F);
-        if (differs(difference)) difference = slope(2e-4F);  // a kink lay between
-        ASSERT_FALSE(differs(difference))
-            << item.key() << " [" << i << "] in phase " << phase << ": " << ours[i] << " and " << difference;
+        // Where a kink lies within one step, another one tells; float32 forbids much smaller ones.
+        Doubles slopes;
+        for (const float step : {2e-3F, 1e-3F, 8e-3F}) {
+          slopes.push_back(slope(step));
+          if (!differs(slopes.back())) break;
+        }
+        ASSERT_FALSE(differs(slopes.back())) << item.key() << " [" << i << "] in phase " << phase << ": "
+                                             << ours[i] << " and " << slopes[0] << ", " << slopes.back();
       }
     }
   }
@@ -162,7 +166,6 @@ TEST(Gan, TheDiscriminatorReachesItsOptimum) {
   // 5,000 draws give the share q with a deviation of 0.006, averaged over some twenty updates.
   EXPECT_NEAR(d[0], 0.6 / 0.85, 0.012);
   EXPECT_NEAR(d[1], 0.4 / 1.15, 0.012);
-  gan->gradients({x, {}}, turn_of(0), rng);
 }
 
 TEST(Gan, CostsAtKnownLogits) {
@@ -202,7 +205,7 @@ TEST(Gan, DiagnosesACollapse) {
   NoGradGuard no_graph;
   for (auto& item : gan->named_parameters())
     if (item.key() == "output.weight") item.value().zero_();
-  EXPECT_EQ(metric(gan->diagnose(train, {}, rng), "sample_spread"), 0);
+  EXPECT_LT(metric(gan->diagnose(train, {}, rng), "sample_spread"), 1e-6);
   EXPECT_EQ(relative_spread(at::ones({5, 2}), at::ones({5, 2})), 1);
 }
 
