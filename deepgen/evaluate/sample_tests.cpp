@@ -13,7 +13,7 @@
 namespace deepgen {
 namespace {
 
-constexpr std::int64_t draw_block = 500;
+constexpr std::int64_t draw_block = 2000;
 constexpr std::int64_t neighbour_rows = 60000;  // training rows that are looked at, at most
 
 IsConditional* labelled(Model& model) {
@@ -161,6 +161,14 @@ bool has_no_likelihood(Model& model) {
   return !as<HasLogProb>(model) && !as<HasFreeEnergy>(model) && !is_bounded(model);
 }
 
+void check_sample_tests(Model& model, const Dataset& data, const std::string& split) {
+  if (!can_draw(model)) fail_usage("sample tests", "this model cannot be sampled; see `deepgen models`");
+  if (data.one_matrix)
+    fail_data(data.spec, "samples are judged beside rows that were not learnt; hold some out with :test=0.2");
+  if (split == "train")
+    fail_usage("sample tests", "expected --split valid or test: the training rows are the control");
+}
+
 Draws draw_samples(Model& model, const Dataset& data, const SampleTestPlan& plan, Rng& rng,
                    Observer& observer) {
   if (auto* direct = as<CanSample>(model))
@@ -185,6 +193,7 @@ Draws draw_samples(Model& model, const Dataset& data, const SampleTestPlan& plan
 
 std::vector<Score> sample_scores(Model& model, const Dataset& data, const std::string& split_name,
                                  const SampleTestPlan& plan, const Rng& rng, Observer& observer) {
+  check_sample_tests(model, data, split_name);
   const Split& split = data.split(split_name);
   const Tensor rows = some_rows(data, split, plan.rows, rng.fork({1}));
   Rng own = rng.fork({2});

@@ -52,8 +52,10 @@ bool can_draw(Model& model);
 // Whether nothing but samples can judge the model: no log-probability, bound or free energy.
 bool has_no_likelihood(Model& model);
 
-// Everything above that the model allows. Needs complete rows and a training part; throws where there are
-// none.
+// Throws where the tests cannot be made: no draws, no rows beside the training rows.
+void check_sample_tests(Model& model, const Dataset& data, const std::string& split);
+
+// Everything above that the model allows, on complete rows of a part that is not the training part.
 std::vector<Score> sample_scores(Model& model, const Dataset& data, const std::string& split,
                                  const SampleTestPlan& plan, const Rng& rng, Observer& observer);
 

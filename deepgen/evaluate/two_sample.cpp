@@ -38,7 +38,8 @@ double median_square(const Tensor& distances) {
 }
 
 // Standard normal probability above z.
-double upper_tail(double z) { return 0.5 * std::erfc(z / std::sqrt(2.0)); }
+// No smaller than 1e-16: so far out the approximation means no more than that.
+double upper_tail(double z) { return std::max(1e-16, 0.5 * std::erfc(z / std::sqrt(2.0))); }
 
 double share(const Tensor& yes) { return yes.to(at::kDouble).mean().item<double>(); }
 

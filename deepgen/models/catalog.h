@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "deepgen/models/conditional_dcgan_options.h"
 #include "deepgen/models/gan_options.h"
 #include "deepgen/models/mixture_options.h"
 #include "deepgen/models/rbm_options.h"
@@ -58,6 +59,9 @@ inline const std::vector<ModelCard>& model_catalog() {
       {"gan", "Generative adversarial network of dense layers",
        "Goodfellow, Pouget-Abadie, Mirza, Xu, Warde-Farley, Ozair, Courville, Bengio 2014",
        make_options<GanOptions>, make_options<GanLearning>, [] { return adversary_training(); }},
+      {"conditional_dcgan", "Conditional convolutional adversarial network: pictures given their label",
+       "Radford, Metz, Chintala 2016; Mirza and Osindero 2014", make_options<ConditionalDcganOptions>,
+       make_options<ConditionalDcganLearning>, [] { return adversary_training(); }},
   };
   return cards;
 }

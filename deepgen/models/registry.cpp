@@ -8,6 +8,7 @@
 
 #include "deepgen/core/error.h"
 #include "deepgen/models/bernoulli_mixture.h"
+#include "deepgen/models/conditional_dcgan.h"
 #include "deepgen/models/gan.h"
 #include "deepgen/models/gaussian_mixture.h"
 #include "deepgen/models/naive_bayes.h"
@@ -100,6 +101,14 @@ const std::map<std::string, Factory>& factories() {
          return build<GanOptions, GanLearning>(
              options, learning, [&](const GanOptions& o, const GanLearning& l) {
                return std::make_shared<Gan>(o, l, data.columns, values_of("gan", data));
+             });
+       }},
+      {"conditional_dcgan",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         return build<ConditionalDcganOptions, ConditionalDcganLearning>(
+             options, learning, [&](const ConditionalDcganOptions& o, const ConditionalDcganLearning& l) {
+               return std::make_shared<ConditionalDcgan>(o, l, data.shape, data.classes, data.values);
              });
        }},
   };
