@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "deepgen/models/conditional_dcgan_options.h"
+#include "deepgen/models/gan_options.h"
 #include "deepgen/models/made_options.h"
 #include "deepgen/models/mixture_options.h"
 #include "deepgen/models/nade_options.h"
@@ -30,6 +32,13 @@ inline TrainingOptions adam_training(double rate = 1e-3) {
   TrainingOptions training;
   training.optimiser = "adam";
   training.rate = rate;
+  return training;
+}
+
+// Two adversaries: a short memory of the gradients (Radford, Metz, Chintala 2016, section 3).
+inline TrainingOptions adversary_training(double rate = 2e-4) {
+  TrainingOptions training = adam_training(rate);
+  training.momentum = 0.5;
   return training;
 }
 
@@ -76,6 +85,12 @@ inline const std::vector<ModelCard>& model_catalog() {
       {"structured_vae", "Variational autoencoder of the rest of a case given a part of it",
        "Sohn, Lee, Yan 2015", make_options<StructuredVaeOptions>, make_options<VaeLearning>,
        [] { return adam_training(1e-3); }},
+      {"gan", "Generative adversarial network of dense layers",
+       "Goodfellow, Pouget-Abadie, Mirza, Xu, Warde-Farley, Ozair, Courville, Bengio 2014",
+       make_options<GanOptions>, make_options<GanLearning>, [] { return adversary_training(); }},
+      {"conditional_dcgan", "Conditional convolutional adversarial network: pictures given their label",
+       "Radford, Metz, Chintala 2016; Mirza and Osindero 2014", make_options<ConditionalDcganOptions>,
+       make_options<ConditionalDcganLearning>, [] { return adversary_training(); }},
   };
   return cards;
 }

@@ -8,8 +8,10 @@
 
 #include "deepgen/core/error.h"
 #include "deepgen/models/bernoulli_mixture.h"
+#include "deepgen/models/conditional_dcgan.h"
 #include "deepgen/models/cvae.h"
 #include "deepgen/models/fvbn.h"
+#include "deepgen/models/gan.h"
 #include "deepgen/models/gaussian_mixture.h"
 #include "deepgen/models/made.h"
 #include "deepgen/models/nade.h"
@@ -51,6 +53,16 @@ void refuse_groups(const std::string& model, const std::vector<ColumnGroup>& gro
     if (std::find(kinds.begin(), kinds.end(), group.kind) == kinds.end())
       fail_data(model, fmt::format("expected {} columns, got {} columns from column {} of the encoded table",
                                    fmt::join(kinds, " or "), group.kind, group.first));
+}
+
+// "binary", "grey" or "real", of a table too; one of several kinds is refused.
+std::string values_of(const std::string& model, const DataShape& data) {
+  if (data.groups.empty()) return data.values;
+  const bool binary = data.values == "binary";
+  refuse_groups(
+      model, data.groups,
+      binary ? std::vector<std::string>{"binary"} : std::vector<std::string>{"gaussian", "mean_field"});
+  return binary ? "binary" : "real";
 }
 
 // One line a model.
@@ -158,6 +170,22 @@ const std::map<std::string, Factory>& factories() {
              options, learning, [&](const StructuredVaeOptions& o, const VaeLearning& l) {
                return std::make_shared<StructuredVae>(
                    o, l, region_mask("model.given", o.given, data.shape, data.columns));
+             });
+       }},
+      {"gan",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         return build<GanOptions, GanLearning>(
+             options, learning, [&](const GanOptions& o, const GanLearning& l) {
+               return std::make_shared<Gan>(o, l, data.columns, values_of("gan", data));
+             });
+       }},
+      {"conditional_dcgan",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         return build<ConditionalDcganOptions, ConditionalDcganLearning>(
+             options, learning, [&](const ConditionalDcganOptions& o, const ConditionalDcganLearning& l) {
+               return std::make_shared<ConditionalDcgan>(o, l, data.shape, data.classes, data.values);
              });
        }},
   };
