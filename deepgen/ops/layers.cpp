@@ -142,14 +142,7 @@ Tensor dense(const Tensor& x, const Tensor& w, const Tensor& b, Activation f) {
                       static_cast<std::int64_t>(f));
 }
 
-Tensor bernoulli_log_prob(const Tensor& logits, const Tensor& x) {
-  return BernoulliLogProb::apply(logits, x);
-}
-
-namespace composed {
-
-Tensor dense(const Tensor& x, const Tensor& w, const Tensor& b, Activation f) {
-  const Tensor a = b.defined() ? at::addmm(b, x, w) : at::mm(x, w);
+Tensor activate(const Tensor& a, Activation f) {
   switch (f) {
     case Activation::identity:
       return a;
@@ -165,6 +158,16 @@ Tensor dense(const Tensor& x, const Tensor& w, const Tensor& b, Activation f) {
       return at::softplus(a);
   }
   return a;
+}
+
+Tensor bernoulli_log_prob(const Tensor& logits, const Tensor& x) {
+  return BernoulliLogProb::apply(logits, x);
+}
+
+namespace composed {
+
+Tensor dense(const Tensor& x, const Tensor& w, const Tensor& b, Activation f) {
+  return activate(b.defined() ? at::addmm(b, x, w) : at::mm(x, w), f);
 }
 
 Tensor bernoulli_log_prob(const Tensor& logits, const Tensor& x) {

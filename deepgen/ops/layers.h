@@ -22,6 +22,9 @@ std::vector<std::string> activation_names();
 // f(x w + b): x [B, in], w [in, out], b [out] or undefined -> [B, out]. Gradients flow to all three.
 Tensor dense(const Tensor& x, const Tensor& w, const Tensor& b, Activation f = Activation::identity);
 
+// f(a), element by element.
+Tensor activate(const Tensor& a, Activation f);
+
 // sum_j x_j a_j - softplus(a_j), the log-probability of bits x [B, D] under logits a [B, D]: [B] float64.
 // Gradients flow to the logits alone.
 Tensor bernoulli_log_prob(const Tensor& logits, const Tensor& x);
