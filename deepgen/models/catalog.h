@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "deepgen/models/mixture_options.h"
+#include "deepgen/models/pixelcnn_options.h"
 #include "deepgen/models/rbm_options.h"
 #include "deepgen/models/training_options.h"
 
@@ -47,6 +48,9 @@ inline const std::vector<ModelCard>& model_catalog() {
        make_options<GaussianMixtureOptions>, make_options<GaussianMixtureLearning>},
       {"naive_bayes", "Naive Bayes: columns independent within a class, from labelled rows",
        "Duda and Hart 1973; Bishop 2006", make_options<NoOptions>, make_options<NaiveBayesLearning>},
+      {"pixelcnn", "Gated PixelCNN: each pixel given those before it, by masked convolutions",
+       "van den Oord, Kalchbrenner, Kavukcuoglu 2016; van den Oord and others 2016",
+       make_options<PixelCnnOptions>, make_options<PixelCnnLearning>, [] { return adam_training(2e-3); }},
   };
   return cards;
 }

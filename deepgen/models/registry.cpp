@@ -10,6 +10,7 @@
 #include "deepgen/models/bernoulli_mixture.h"
 #include "deepgen/models/gaussian_mixture.h"
 #include "deepgen/models/naive_bayes.h"
+#include "deepgen/models/pixelcnn.h"
 #include "deepgen/models/rbm.h"
 
 namespace deepgen {
@@ -81,6 +82,15 @@ const std::map<std::string, Factory>& factories() {
              options, learning, [&](const NoOptions& o, const NaiveBayesLearning& l) {
                return std::make_shared<NaiveBayes>(o, l, data.columns, data.classes, data.values,
                                                    data.groups);
+             });
+       }},
+      {"pixelcnn",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         refuse_groups("pixelcnn", data.groups, {"binary"});
+         return build<PixelCnnOptions, PixelCnnLearning>(
+             options, learning, [&](const PixelCnnOptions& o, const PixelCnnLearning& l) {
+               return std::make_shared<PixelCnn>(o, l, data.shape);
              });
        }},
   };

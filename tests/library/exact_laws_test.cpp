@@ -20,6 +20,7 @@ std::shared_ptr<Model> small_model(const ModelCard& card) {
   nlohmann::ordered_json options = nlohmann::ordered_json::object();
   if (options_to_json(*card.options()).contains("components")) options["components"] = 4;
   if (options_to_json(*card.options()).contains("hidden")) options["hidden"] = 5;
+  if (options_to_json(*card.options()).contains("blocks")) options["blocks"] = 3, options["channels"] = 4;
   return make_model(card.name, options, nlohmann::ordered_json::object(), {columns, {columns}, classes});
 }
 
@@ -106,7 +107,19 @@ TEST_P(ExactLaws, LogProbOfARowIsThatOfTheRowAlone) {
   expect_bit_equal(states, before, "the argument");
 }
 
+// A model that cannot sum them out says so before.
+bool refuses_gaps(const Model& model, const Tensor& x) {
+  try {
+    model.check_data(x, "gaps");
+    return false;
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::data);
+    return true;
+  }
+}
+
 TEST_P(ExactLaws, MissingCellsAreSummedOut) {
+  if (refuses_gaps(*model, with_gaps(1, masks[0], value))) GTEST_SKIP() << "refuses missing cells";
   for (const std::int64_t mask : masks) {
     double sum = 0;
     agreeing(mask, value, sum);
@@ -123,7 +136,8 @@ TEST_P(ExactLaws, SamplesFollowTheProbabilities) {
   const Tensor first = direct->sample(40000, a), again = direct->sample(40000, b);
   ASSERT_EQ(first.sizes(), at::IntArrayRef({40000, columns}));
   expect_bit_equal(first, again, "equal seed");
-  EXPECT_FALSE(at::equal(first, direct->sample(40000, a))) << "the generator stood still";
+  const bool varied = *std::max_element(p.begin(), p.end()) < 0.999;
+  EXPECT_FALSE(varied && at::equal(first, direct->sample(40000, a))) << "the generator stood still";
   EXPECT_TRUE(at::logical_or(first == 0, first == 1).all().item<bool>());
   expect_drawn_from(first, p, "samples");
 }
