@@ -43,6 +43,21 @@ Tensor through(Activation f, const Tensor& g, const Tensor& y) {
   return out;
 }
 
+class Activate : public torch::autograd::Function<Activate> {
+ public:
+  static Tensor forward(AutogradContext* context, const Tensor& a, std::int64_t activation) {
+    Tensor y = a.clone(at::MemoryFormat::Contiguous);
+    act(static_cast<Activation>(activation), y);
+    context->save_for_backward({y});
+    context->saved_data["activation"] = activation;
+    return y;
+  }
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const auto f = static_cast<Activation>(context->saved_data["activation"].toInt());
+    return {through(f, gradients[0].contiguous(), context->get_saved_variables()[0]), Tensor()};
+  }
+};
+
 class Dense : public torch::autograd::Function<Dense> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& w, const Tensor& b,
@@ -146,6 +161,10 @@ Tensor dense(const Tensor& x, const Tensor& w, const Tensor& b, Activation f) {
                       static_cast<std::int64_t>(f));
 }
 
+Tensor activate(const Tensor& a, Activation f) {
+  return f == Activation::identity ? a : Activate::apply(a, static_cast<std::int64_t>(f));
+}
+
 Tensor bernoulli_log_prob(const Tensor& logits, const Tensor& x) {
   return BernoulliLogProb::apply(logits, x);
 }
@@ -154,8 +173,7 @@ Tensor log_sum_exp_rows(const Tensor& a) { return LogSumExpRows::apply(a); }
 
 namespace composed {
 
-Tensor dense(const Tensor& x, const Tensor& w, const Tensor& b, Activation f) {
-  const Tensor a = b.defined() ? at::addmm(b, x, w) : at::mm(x, w);
+Tensor activate(const Tensor& a, Activation f) {
   switch (f) {
     case Activation::identity:
       return a;
@@ -171,6 +189,10 @@ Tensor dense(const Tensor& x, const Tensor& w, const Tensor& b, Activation f) {
       return at::softplus(a);
   }
   return a;
+}
+
+Tensor dense(const Tensor& x, const Tensor& w, const Tensor& b, Activation f) {
+  return activate(b.defined() ? at::addmm(b, x, w) : at::mm(x, w), f);
 }
 
 Tensor bernoulli_log_prob(const Tensor& logits, const Tensor& x) {
