@@ -53,6 +53,11 @@ std::vector<std::vector<std::int64_t>> missing_cells(const Tensor& known,
   return missing;
 }
 
+// Of each cell, [B, D] float64.
+Tensor bit_log_probs(const Tensor& logits, const Tensor& x) {
+  return x * logits - at::softplus(logits, 1, 40);
+}
+
 Tensor row_sums(const Tensor& terms) {  // [B, D] float64, row by row in their order
   const Tensor dense = terms.contiguous();
   Tensor sums = at::zeros({dense.size(0)}, at::kDouble);
@@ -66,6 +71,11 @@ Tensor row_sums(const Tensor& terms) {  // [B, D] float64, row by row in their o
 
 double mean_over_cases(const Tensor& values) {
   return row_sums(values.detach().unsqueeze(0)).item<double>() / static_cast<double>(values.size(0));
+}
+
+Tensor exact_log_prob(const Tensor& logits, const Tensor& x) {
+  NoGradGuard no_graph;
+  return row_sums(bit_log_probs(logits.detach().to(at::kDouble), x));
 }
 
 void refuse_missing(const Tensor& x, const std::string& model, const std::string& what,
@@ -150,7 +160,7 @@ Autoregressive::Draw BinaryAutoregressive::draw(const Tensor& x, const Tensor& h
   Draw done;
   done.x = x.clone().contiguous();
   const Tensor a = draw_bits({done.x, u, held.contiguous()}).to(at::kDouble);
-  done.log_prob = done.x * a - at::softplus(a, 1, 40);
+  done.log_prob = bit_log_probs(a, done.x);
   done.mean = at::sigmoid(a).to(at::kFloat);
   return done;
 }

@@ -64,6 +64,10 @@ class BinaryAutoregressive : public Autoregressive {
   UnitLayer units_;
 };
 
+// log p of bits x [B, D] under these logits, cell by cell in float64: so the probabilities of all states sum
+// to one however large the logits are. [B] float64, without a graph.
+Tensor exact_log_prob(const Tensor& logits, const Tensor& x);
+
 // The mean of values [B] float64, added in their order.
 double mean_over_cases(const Tensor& values);
 

@@ -32,7 +32,7 @@ Tensor Fvbn::draw_bits(const BitPass& pass) { return net_->draw(pass, ranks_); }
 
 Tensor Fvbn::log_prob(const Tensor& x) {
   NoGradGuard no_graph;
-  return bernoulli_log_prob(logits(x), x);
+  return exact_log_prob(logits(x), x);
 }
 
 }  // namespace deepgen

@@ -53,7 +53,7 @@ Tensor Made::draw_bits(const BitPass& pass) { return net_->draw(pass, ranks(0));
 
 Tensor Made::log_prob_under(const Tensor& x, std::int64_t mask) {
   NoGradGuard no_graph;
-  return bernoulli_log_prob(logits(x, mask), x);
+  return exact_log_prob(logits(x, mask), x);
 }
 
 }  // namespace deepgen

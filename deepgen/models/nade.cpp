@@ -52,7 +52,7 @@ Tensor Nade::draw_bits(const BitPass& pass) {
 
 Tensor Nade::log_prob(const Tensor& x) {
   NoGradGuard no_graph;
-  return bernoulli_log_prob(logits(x), x);
+  return exact_log_prob(logits(x), x);
 }
 
 }  // namespace deepgen

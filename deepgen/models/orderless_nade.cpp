@@ -252,8 +252,7 @@ Tensor OrderlessNade::log_prob_under(const Tensor& x, std::int64_t number) {
     for (std::int64_t r = 0; r < rows; ++r)
       given.columns.insert(given.columns.end(), columns.begin(), columns.end());
     const Tensor logits = walk(given);
-    log_prob.narrow(0, first, rows)
-        .copy_(bernoulli_log_prob(logits, given.x.index_select(1, index).contiguous()));
+    log_prob.narrow(0, first, rows).copy_(exact_log_prob(logits, given.x.index_select(1, index)));
   }
   return log_prob;
 }

@@ -65,7 +65,8 @@ class Dense : public torch::autograd::Function<Dense> {
     const auto f = static_cast<Activation>(activation);
     Tensor y;
     if (b.numel() > 0) {
-      y = b.unsqueeze(0).expand({x.size(0), w.size(1)}).contiguous();
+      y = at::empty({x.size(0), w.size(1)}, x.options());
+      y.copy_(b);  // not expand().contiguous(): of one row that would be the bias itself
       multiply(y, x, w, 1, 1);
     } else {
       y = at::empty({x.size(0), w.size(1)}, x.options());

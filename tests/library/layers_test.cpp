@@ -45,6 +45,14 @@ TEST(DenseLayers, EqualTheirComposedTwins) {
   }
 }
 
+TEST(DenseLayers, OneRowLeavesItsArgumentsAsTheyAre) {
+  const Inputs i = inputs(1, 5, 7, 9);
+  const Tensor bias = i.b.detach().clone();
+  const Tensor first = dense(i.x, i.w, i.b), again = dense(i.x, i.w, i.b);
+  expect_bit_equal(i.b, bias, "the bias");
+  expect_bit_equal(first, again, "twice");
+}
+
 TEST(DenseLayers, GradientsAreNotAskedForInVain) {
   const Inputs i = inputs(3, 4, 5, 2);
   const Tensor x = i.x.detach();
