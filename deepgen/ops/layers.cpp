@@ -48,14 +48,9 @@ class Dense : public torch::autograd::Function<Dense> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& w, const Tensor& b,
                         std::int64_t activation) {
     const auto f = static_cast<Activation>(activation);
-    Tensor y;
-    if (b.numel() > 0) {
-      y = b.unsqueeze(0).expand({x.size(0), w.size(1)}).contiguous();
-      multiply(y, x, w, 1, 1);
-    } else {
-      y = at::empty({x.size(0), w.size(1)}, x.options());
-      multiply(y, x, w);
-    }
+    Tensor y = at::empty({x.size(0), w.size(1)}, x.options());
+    if (b.numel() > 0) y.copy_(b);  // a copy: the expanded bias of a single row would be the bias itself
+    multiply(y, x, w, 1, b.numel() > 0 ? 1 : 0);
     act(f, y);
     context->save_for_backward({x, w, y});
     context->saved_data["activation"] = activation;
