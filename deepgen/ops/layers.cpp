@@ -106,6 +106,41 @@ class BernoulliLogProb : public torch::autograd::Function<BernoulliLogProb> {
   }
 };
 
+class Activate : public torch::autograd::Function<Activate> {
+ public:
+  static Tensor forward(AutogradContext* context, const Tensor& a, std::int64_t activation) {
+    Tensor y = a.contiguous().clone();
+    act(static_cast<Activation>(activation), y);
+    context->save_for_backward({y});
+    context->saved_data["activation"] = activation;
+    return y;
+  }
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const auto f = static_cast<Activation>(context->saved_data["activation"].toInt());
+    return {through(f, gradients[0].contiguous(), context->get_saved_variables()[0]), Tensor()};
+  }
+};
+
+class CategoricalLogProb : public torch::autograd::Function<CategoricalLogProb> {
+ public:
+  static Tensor forward(AutogradContext* context, const Tensor& given, const Tensor& x,
+                        const Tensor& offsets) {
+    const Tensor logits = given.contiguous(), cases = x.unsqueeze(1);
+    Tensor mean, sums = at::empty({logits.size(0)}, at::kDouble);
+    if (given.requires_grad()) mean = at::empty_like(logits);
+    softmax_layer(logits, {}, offsets, 1, {}, {.mean = mean}, sums);
+    const Tensor by_case = logits.view({x.size(0), -1, logits.size(1)});
+    const Tensor value = (by_case * cases).to(at::kDouble).sum(2).view({-1}) - sums;
+    if (mean.defined()) mean.view(by_case.sizes()).neg_().add_(cases);
+    context->save_for_backward({mean});
+    return value;
+  }
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const Tensor residual = context->get_saved_variables()[0];
+    return {residual * gradients[0].to(at::kFloat).unsqueeze(1), Tensor(), Tensor()};
+  }
+};
+
 class LogSumExpRows : public torch::autograd::Function<LogSumExpRows> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& given) {
@@ -147,10 +182,19 @@ Tensor bernoulli_log_prob(const Tensor& logits, const Tensor& x) {
 
 Tensor log_sum_exp_rows(const Tensor& a) { return LogSumExpRows::apply(a); }
 
+Tensor activate(const Tensor& a, Activation f) { return Activate::apply(a, static_cast<std::int64_t>(f)); }
+
+Tensor categorical_log_prob(const Tensor& logits, const Tensor& x, const Tensor& offsets) {
+  return CategoricalLogProb::apply(logits, x, offsets);
+}
+
 namespace composed {
 
 Tensor dense(const Tensor& x, const Tensor& w, const Tensor& b, Activation f) {
-  const Tensor a = b.defined() ? at::addmm(b, x, w) : at::mm(x, w);
+  return activate(b.defined() ? at::addmm(b, x, w) : at::mm(x, w), f);
+}
+
+Tensor activate(const Tensor& a, Activation f) {
   switch (f) {
     case Activation::identity:
       return a;
@@ -166,6 +210,16 @@ Tensor dense(const Tensor& x, const Tensor& w, const Tensor& b, Activation f) {
       return at::softplus(a);
   }
   return a;
+}
+
+Tensor categorical_log_prob(const Tensor& logits, const Tensor& x, const Tensor& offsets) {
+  const Tensor a = logits.to(at::kDouble), cases = x.repeat_interleave(logits.size(0) / x.size(0), 0);
+  Tensor sum = (cases * a).sum(1);
+  for (std::int64_t g = 0; g + 1 < offsets.size(0); ++g) {
+    const std::int64_t first = offsets[g].item<std::int64_t>(), next = offsets[g + 1].item<std::int64_t>();
+    sum = sum - at::logsumexp(a.narrow(1, first, next - first), 1);
+  }
+  return sum;
 }
 
 Tensor bernoulli_log_prob(const Tensor& logits, const Tensor& x) {

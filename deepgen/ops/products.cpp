@@ -57,6 +57,14 @@ void multiply(Tensor& out, const Tensor& a, const Tensor& b, double scale, doubl
   for (std::int64_t part = 0; part < parts; ++part) columns(border(part), border(part + 1));
 }
 
+void multiply_alone(const RawMatrix& a, const RawMatrix& b, float* out, bool add) {
+  const auto stride = [](const RawMatrix& x) { return static_cast<int>(x.transposed ? x.rows : x.columns); };
+  cblas_sgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
+              b.transposed ? CblasTrans : CblasNoTrans, static_cast<int>(a.rows), static_cast<int>(b.columns),
+              static_cast<int>(a.columns), 1, a.data, stride(a), b.data, stride(b), add ? 1.0F : 0.0F, out,
+              static_cast<int>(b.columns));
+}
+
 Tensor row_dots(const Tensor& a, const Tensor& b) {
   auto usable = [](const Tensor& x) {
     return x.device().is_cpu() && x.scalar_type() == at::kFloat && x.is_contiguous();

@@ -15,6 +15,17 @@ void multiply(Tensor& out, const Tensor& a, const Tensor& b, double scale = 1, d
 // sum_j a(i, j) b(i, j) for each row i, [M]; a [M, N] dense, b [M, N] dense or one row [1, N] for all.
 Tensor row_dots(const Tensor& a, const Tensor& b);
 
+// A matrix in memory, row by row; transposed: memory holds its transpose.
+struct RawMatrix {
+  const float* data;
+  std::int64_t rows, columns;
+  bool transposed = false;
+};
+
+// out [M, N] = (add ? out : 0) + a b on the calling thread, for code that shares out its own blocks of rows
+// within a parallel region; elsewhere OpenBLAS may use several threads and round differently.
+void multiply_alone(const RawMatrix& a, const RawMatrix& b, float* out, bool add);
+
 namespace composed {
 Tensor row_dots(const Tensor& a, const Tensor& b);
 void multiply(Tensor& out, const Tensor& a, const Tensor& b, double scale = 1, double keep = 0);
