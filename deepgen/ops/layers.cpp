@@ -43,35 +43,14 @@ Tensor through(Activation f, const Tensor& g, const Tensor& y) {
   return out;
 }
 
-class Activate : public torch::autograd::Function<Activate> {
- public:
-  static Tensor forward(AutogradContext* context, const Tensor& a, std::int64_t activation) {
-    Tensor y = a.clone(at::MemoryFormat::Contiguous);
-    act(static_cast<Activation>(activation), y);
-    context->save_for_backward({y});
-    context->saved_data["activation"] = activation;
-    return y;
-  }
-  static variable_list backward(AutogradContext* context, variable_list gradients) {
-    const auto f = static_cast<Activation>(context->saved_data["activation"].toInt());
-    return {through(f, gradients[0].contiguous(), context->get_saved_variables()[0]), Tensor()};
-  }
-};
-
 class Dense : public torch::autograd::Function<Dense> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& w, const Tensor& b,
                         std::int64_t activation) {
     const auto f = static_cast<Activation>(activation);
-    Tensor y;
-    if (b.numel() > 0) {
-      y = at::empty({x.size(0), w.size(1)}, x.options());
-      y.copy_(b);  // not expand().contiguous(): of one row that would be the bias itself
-      multiply(y, x, w, 1, 1);
-    } else {
-      y = at::empty({x.size(0), w.size(1)}, x.options());
-      multiply(y, x, w);
-    }
+    Tensor y = at::empty({x.size(0), w.size(1)}, x.options());
+    if (b.numel() > 0) y.copy_(b);  // a copy: the expanded bias of a single row would be the bias itself
+    multiply(y, x, w, 1, b.numel() > 0 ? 1 : 0);
     act(f, y);
     context->save_for_backward({x, w, y});
     context->saved_data["activation"] = activation;
@@ -127,6 +106,41 @@ class BernoulliLogProb : public torch::autograd::Function<BernoulliLogProb> {
   }
 };
 
+class Activate : public torch::autograd::Function<Activate> {
+ public:
+  static Tensor forward(AutogradContext* context, const Tensor& a, std::int64_t activation) {
+    Tensor y = a.contiguous().clone();
+    act(static_cast<Activation>(activation), y);
+    context->save_for_backward({y});
+    context->saved_data["activation"] = activation;
+    return y;
+  }
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const auto f = static_cast<Activation>(context->saved_data["activation"].toInt());
+    return {through(f, gradients[0].contiguous(), context->get_saved_variables()[0]), Tensor()};
+  }
+};
+
+class CategoricalLogProb : public torch::autograd::Function<CategoricalLogProb> {
+ public:
+  static Tensor forward(AutogradContext* context, const Tensor& given, const Tensor& x,
+                        const Tensor& offsets) {
+    const Tensor logits = given.contiguous(), cases = x.unsqueeze(1);
+    Tensor mean, sums = at::empty({logits.size(0)}, at::kDouble);
+    if (given.requires_grad()) mean = at::empty_like(logits);
+    softmax_layer(logits, {}, offsets, 1, {}, {.mean = mean}, sums);
+    const Tensor by_case = logits.view({x.size(0), -1, logits.size(1)});
+    const Tensor value = (by_case * cases).to(at::kDouble).sum(2).view({-1}) - sums;
+    if (mean.defined()) mean.view(by_case.sizes()).neg_().add_(cases);
+    context->save_for_backward({mean});
+    return value;
+  }
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const Tensor residual = context->get_saved_variables()[0];
+    return {residual * gradients[0].to(at::kFloat).unsqueeze(1), Tensor(), Tensor()};
+  }
+};
+
 class LogSumExpRows : public torch::autograd::Function<LogSumExpRows> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& given) {
@@ -162,17 +176,23 @@ Tensor dense(const Tensor& x, const Tensor& w, const Tensor& b, Activation f) {
                       static_cast<std::int64_t>(f));
 }
 
-Tensor activate(const Tensor& a, Activation f) {
-  return f == Activation::identity ? a : Activate::apply(a, static_cast<std::int64_t>(f));
-}
-
 Tensor bernoulli_log_prob(const Tensor& logits, const Tensor& x) {
   return BernoulliLogProb::apply(logits, x);
 }
 
 Tensor log_sum_exp_rows(const Tensor& a) { return LogSumExpRows::apply(a); }
 
+Tensor activate(const Tensor& a, Activation f) { return Activate::apply(a, static_cast<std::int64_t>(f)); }
+
+Tensor categorical_log_prob(const Tensor& logits, const Tensor& x, const Tensor& offsets) {
+  return CategoricalLogProb::apply(logits, x, offsets);
+}
+
 namespace composed {
+
+Tensor dense(const Tensor& x, const Tensor& w, const Tensor& b, Activation f) {
+  return activate(b.defined() ? at::addmm(b, x, w) : at::mm(x, w), f);
+}
 
 Tensor activate(const Tensor& a, Activation f) {
   switch (f) {
@@ -192,8 +212,14 @@ Tensor activate(const Tensor& a, Activation f) {
   return a;
 }
 
-Tensor dense(const Tensor& x, const Tensor& w, const Tensor& b, Activation f) {
-  return activate(b.defined() ? at::addmm(b, x, w) : at::mm(x, w), f);
+Tensor categorical_log_prob(const Tensor& logits, const Tensor& x, const Tensor& offsets) {
+  const Tensor a = logits.to(at::kDouble), cases = x.repeat_interleave(logits.size(0) / x.size(0), 0);
+  Tensor sum = (cases * a).sum(1);
+  for (std::int64_t g = 0; g + 1 < offsets.size(0); ++g) {
+    const std::int64_t first = offsets[g].item<std::int64_t>(), next = offsets[g + 1].item<std::int64_t>();
+    sum = sum - at::logsumexp(a.narrow(1, first, next - first), 1);
+  }
+  return sum;
 }
 
 Tensor bernoulli_log_prob(const Tensor& logits, const Tensor& x) {

@@ -61,6 +61,17 @@ TEST(DenseLayers, GradientsAreNotAskedForInVain) {
   for (std::size_t k = 0; k < 2; ++k) expect_near(doubles(g[k]), doubles(h[k]), 1e-5, "given the input");
 }
 
+TEST(DenseLayers, LeaveTheirArgumentsAsTheyAre) {
+  for (const std::int64_t rows : {1, 3}) {
+    const Inputs i = inputs(rows, 4, 5, 2);
+    const Tensor x = i.x.detach().clone(), w = i.w.detach().clone(), b = i.b.detach().clone();
+    dense(i.x, i.w, i.b, Activation::tanh);
+    expect_bit_equal(i.x, x, "x");
+    expect_bit_equal(i.w, w, "w");
+    expect_bit_equal(i.b, b, "b");
+  }
+}
+
 TEST(DenseLayers, DoNotDependOnTheNumberOfThreads) {
   const Inputs i = inputs(101, 700, 903, 3);
   std::vector<Tensor> one, four;
