@@ -69,6 +69,8 @@ void check_arguments(const Arguments& a) {
   if (a.verb == "score" || a.verb == "evaluate") annealing_schedule(a.ais);
   if (a.features && a.split == "train")
     fail_usage("--features", "expected --split valid or test: the classifiers learn from the train part");
+  if (a.sample_tests && a.split == "train")
+    fail_usage("--sample-tests", "expected --split valid or test: the training rows are the control");
   if (a.verb == "models" && !a.subject.empty()) Settings known(a.subject);
   if (a.verb == "train" && a.out.empty()) fail_usage("--out", "expected the folder of the run, got nothing");
   if (a.verb == "search" && a.out.empty())

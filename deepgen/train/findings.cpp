@@ -277,7 +277,7 @@ void find_adversaries(const Lines& lines, std::vector<std::string>& found) {
         spread));
   if (right > never_wrong)
     found.push_back(fmt::format(
-        "The discriminator tells all samples from data ({:.2g} % right): the generator learns next to "
+        "The discriminator tells all samples from data ({:.1f} % right): the generator learns next to "
         "nothing. Try a smaller training.discriminator_rate, dropout in the discriminator, or "
         "training.label_smoothing=0.1.",
         100 * right));

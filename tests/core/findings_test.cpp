@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <string>
@@ -155,6 +156,21 @@ TEST(Findings, CountRollbacks) {
   expect_one(lines, {"once", "x is nan in step 3)", "0.5"});
   lines.insert(lines.begin(), event);
   expect_one(lines, {"2 times", "0.25"});
+}
+
+// The costs of two adversaries say nothing: only a collapse and a discriminator that is never wrong do.
+TEST(Findings, SayWhatBecameOfTwoAdversaries) {
+  const auto game = [](double accuracy, double spread) {
+    return curve(30, [&](double e) {
+      return Json{{"discriminator_cost", 1.3 - 0.04 * e},
+                  {"generator_cost", 0.7 + 0.1 * e},
+                  {"discriminator_accuracy", std::min(1.0, accuracy + 1e-3 * jitter(e))},
+                  {"sample_spread", spread + 0.01 * jitter(e)}};
+    });
+  };
+  EXPECT_EQ(findings(game(0.8, 0.95)), std::vector<std::string>());
+  expect_one(game(0.8, 0.1), {"collapsed", "0.1", "sample_spread"});
+  expect_one(game(1, 0.9), {"tells all", "100.0 % right"});
 }
 
 TEST(Findings, LookAtEachStageByItself) {
