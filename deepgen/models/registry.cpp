@@ -8,6 +8,7 @@
 
 #include "deepgen/core/error.h"
 #include "deepgen/models/bernoulli_mixture.h"
+#include "deepgen/models/conditional_pixelcnn.h"
 #include "deepgen/models/gaussian_mixture.h"
 #include "deepgen/models/naive_bayes.h"
 #include "deepgen/models/pixelcnn.h"
@@ -90,7 +91,16 @@ const std::map<std::string, Factory>& factories() {
          refuse_groups("pixelcnn", data.groups, {"binary"});
          return build<PixelCnnOptions, PixelCnnLearning>(
              options, learning, [&](const PixelCnnOptions& o, const PixelCnnLearning& l) {
-               return std::make_shared<PixelCnn>(o, l, data.shape);
+               return std::make_shared<PixelCnn>(o, l, data.shape, data.values);
+             });
+       }},
+      {"conditional_pixelcnn",
+       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
+          const DataShape& data) {
+         refuse_groups("conditional_pixelcnn", data.groups, {"binary"});
+         return build<PixelCnnOptions, PixelCnnLearning>(
+             options, learning, [&](const PixelCnnOptions& o, const PixelCnnLearning& l) {
+               return std::make_shared<ConditionalPixelCnn>(o, l, data.shape, data.values, data.classes);
              });
        }},
   };
