@@ -192,6 +192,11 @@ class CommandLine {
         ->check(CLI::Range(10, 10000000))
         ->needs(features);
 
+    evaluate->add_flag(
+        "--sample-tests", a_.sample_tests,
+        "also tests on samples: Parzen windows with controls, two-sample tests, neighbours among "
+        "the training rows; always on for models without a likelihood");
+
     CLI::App* complete = verb("complete", "fill missing cells (NaN, or empty in CSV)");
     run_argument(complete), data_option(complete), out_option(complete, "FILE.npy, .csv or .png");
     complete->add_option("-n", a_.limit, "at most this many rows; all when not given")

@@ -32,6 +32,7 @@ struct Arguments {
   std::int64_t samples = 100;         // of latent variables, a row (bounds)
   std::int64_t orders = 1;            // of an ensemble over orders
   bool features = false;              // evaluate: also what encode is worth
+  bool sample_tests = false;          // evaluate: also what samples alone can say
   std::int64_t feature_rows = 10000;  // training rows of these classifiers at most
   std::int64_t columns = 0;           // pictures in a row of a grid
   double budget_seconds = 0;          // reproduce; 0: no limit

@@ -103,7 +103,13 @@ void check_evaluation(const Recipe& recipe) {
                                             "elbo",
                                             "conditional_log_prob",
                                             "conditional_elbo",
-                                            "log_prob_ensemble"};
+                                            "conditional_log_prob_prior",
+                                            "log_prob_ensemble",
+                                            "parzen_log_density",
+                                            "two_sample_accuracy",
+                                            "mmd2",
+                                            "nearest_training_distance",
+                                            "label_recognition"};
   if (std::find(metrics.begin(), metrics.end(), recipe.metric) == metrics.end())
     fail_usage(recipe.path + " [published]", unknown_name("metric", recipe.metric, metrics));
 }

@@ -45,9 +45,18 @@ RowMean mean_over_rows(const Tensor& values) {
   return result;
 }
 
+namespace {
+
+// Two decimals, and of small numbers (a p-value) two digits.
+std::string number_text(double value) {
+  return value != 0 && std::abs(value) < 0.1 ? fmt::format("{:.2g}", value) : fmt::format("{:.2f}", value);
+}
+
+}  // namespace
+
 std::string score_line(const Score& score) {
-  std::string line = fmt::format("{} ({}, {})  {:.2f} +- {:.2f} {}", score.metric, kind_name(score.kind),
-                                 score.split, score.value, score.standard_error, score.unit);
+  std::string line = fmt::format("{} ({}, {})  {} +- {} {}", score.metric, kind_name(score.kind), score.split,
+                                 number_text(score.value), number_text(score.standard_error), score.unit);
   if (score.lower && score.upper)
     line += fmt::format("  bracket [{:.2f}, {:.2f}]", *score.lower, *score.upper);
   line += "  " + score.how;

@@ -1,19 +1,17 @@
 #include "deepgen/ops/layers.h"
 
-#include <cmath>
+#include <algorithm>
 
 #include "deepgen/core/error.h"
 #include "deepgen/kernels/kernels.h"
-#include "deepgen/ops/binary_units.h"
 #include "deepgen/ops/products.h"
+#include "deepgen/ops/unit_layers.h"
 
 namespace deepgen {
 namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-constexpr double leak = 0.2;
 
 const std::vector<std::pair<std::string, Activation>>& table() {
   static const std::vector<std::pair<std::string, Activation>> all = {
@@ -23,47 +21,42 @@ const std::vector<std::pair<std::string, Activation>>& table() {
   return all;
 }
 
-// y = f(y) in place.
+constexpr std::int64_t grain = 1024;  // elements; a multiple of the widest register
+constexpr double element_ns = 0.6;
+
+// y = f(y) in place. Torch's own loops round the last elements of a thread's share differently.
 void act(Activation f, Tensor& y) {
-  switch (f) {
-    case Activation::identity:
-      return;
-    case Activation::relu:
-      y.relu_();
-      return;
-    case Activation::leaky:
-      at::leaky_relu_(y, leak);
-      return;
-    case Activation::tanh:
-      y.tanh_();
-      return;
-    case Activation::sigmoid:
-      y.sigmoid_();
-      return;
-    case Activation::softplus:
-      at::softplus_out(y, y.clone());
-      return;
-  }
+  if (f == Activation::identity) return;
+  const ActivationPass pass{f, y.data_ptr<float>()};
+  parallel_ranges(y.numel(), element_ns, grain,
+                  [&](std::int64_t begin, std::int64_t end) { kernels().activation(pass, begin, end); });
 }
 
 // g f'(a), told from y = f(a): a new tensor, or g itself where f is the identity.
 Tensor through(Activation f, const Tensor& g, const Tensor& y) {
-  switch (f) {
-    case Activation::identity:
-      return g;
-    case Activation::relu:
-      return at::threshold_backward(g, y, 0);
-    case Activation::leaky:
-      return at::leaky_relu_backward(g, y, leak, true);
-    case Activation::tanh:
-      return at::tanh_backward(g, y);
-    case Activation::sigmoid:
-      return at::sigmoid_backward(g, y);
-    case Activation::softplus:
-      return g * (1 - (-y).exp());
-  }
-  return g;
+  if (f == Activation::identity) return g;
+  Tensor out = at::empty_like(g);
+  const ActivationGradient pass{f, g.data_ptr<float>(), y.data_ptr<float>(), out.data_ptr<float>()};
+  parallel_ranges(g.numel(), element_ns, grain, [&](std::int64_t begin, std::int64_t end) {
+    kernels().activation_gradient(pass, begin, end);
+  });
+  return out;
 }
+
+class Activate : public torch::autograd::Function<Activate> {
+ public:
+  static Tensor forward(AutogradContext* context, const Tensor& a, std::int64_t activation) {
+    Tensor y = a.clone(at::MemoryFormat::Contiguous);
+    act(static_cast<Activation>(activation), y);
+    context->save_for_backward({y});
+    context->saved_data["activation"] = activation;
+    return y;
+  }
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const auto f = static_cast<Activation>(context->saved_data["activation"].toInt());
+    return {through(f, gradients[0].contiguous(), context->get_saved_variables()[0]), Tensor()};
+  }
+};
 
 class Dense : public torch::autograd::Function<Dense> {
  public:
@@ -111,14 +104,40 @@ class Dense : public torch::autograd::Function<Dense> {
 
 class BernoulliLogProb : public torch::autograd::Function<BernoulliLogProb> {
  public:
-  static Tensor forward(AutogradContext* context, const Tensor& logits, const Tensor& x) {
-    context->save_for_backward({logits, x});
-    return row_dots(x, logits).to(at::kDouble) - softplus_row_sum(logits, {});
+  static Tensor forward(AutogradContext* context, const Tensor& given, const Tensor& x) {
+    const Tensor logits = given.contiguous(), cases = x.contiguous();
+    Tensor residual, sums = at::empty({logits.size(0)}, at::kDouble);
+    if (given.requires_grad()) residual = at::empty_like(logits);
+    const BernoulliScore score{.logits = logits.data_ptr<float>(),
+                               .cases = cases.data_ptr<float>(),
+                               .draws = logits.size(0) / std::max<std::int64_t>(1, x.size(0)),
+                               .columns = logits.size(1),
+                               .row_sum = sums.data_ptr<double>(),
+                               .residual = residual.defined() ? residual.data_ptr<float>() : nullptr};
+    parallel_ranges(
+        logits.size(0), 1.2 * static_cast<double>(logits.size(1)), 1,
+        [&](std::int64_t begin, std::int64_t end) { kernels().bernoulli_score(score, begin, end); });
+    context->save_for_backward({residual});
+    return sums;
   }
   static variable_list backward(AutogradContext* context, variable_list gradients) {
-    const variable_list saved = context->get_saved_variables();
-    Tensor g = at::sigmoid(saved[0]).neg_().add_(saved[1]);
-    return {g.mul_(gradients[0].to(at::kFloat).unsqueeze(1)), Tensor()};
+    const Tensor residual = context->get_saved_variables()[0];
+    return {residual * gradients[0].to(at::kFloat).unsqueeze(1), Tensor()};
+  }
+};
+
+class LogSumExpRows : public torch::autograd::Function<LogSumExpRows> {
+ public:
+  static Tensor forward(AutogradContext* context, const Tensor& given) {
+    const Tensor a = given.contiguous(), all = at::tensor({std::int64_t{0}, a.size(1)}, at::kLong);
+    Tensor mean, sums = at::empty({a.size(0)}, at::kDouble);
+    if (given.requires_grad()) mean = at::empty_like(a);
+    softmax_layer(a, {}, all, 1, {}, {.mean = mean}, sums);
+    context->save_for_backward({mean});
+    return sums;
+  }
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    return {context->get_saved_variables()[0] * gradients[0].to(at::kFloat).unsqueeze(1)};
   }
 };
 
@@ -143,6 +162,18 @@ Tensor dense(const Tensor& x, const Tensor& w, const Tensor& b, Activation f) {
 }
 
 Tensor activate(const Tensor& a, Activation f) {
+  return f == Activation::identity ? a : Activate::apply(a, static_cast<std::int64_t>(f));
+}
+
+Tensor bernoulli_log_prob(const Tensor& logits, const Tensor& x) {
+  return BernoulliLogProb::apply(logits, x);
+}
+
+Tensor log_sum_exp_rows(const Tensor& a) { return LogSumExpRows::apply(a); }
+
+namespace composed {
+
+Tensor activate(const Tensor& a, Activation f) {
   switch (f) {
     case Activation::identity:
       return a;
@@ -160,20 +191,16 @@ Tensor activate(const Tensor& a, Activation f) {
   return a;
 }
 
-Tensor bernoulli_log_prob(const Tensor& logits, const Tensor& x) {
-  return BernoulliLogProb::apply(logits, x);
-}
-
-namespace composed {
-
 Tensor dense(const Tensor& x, const Tensor& w, const Tensor& b, Activation f) {
   return activate(b.defined() ? at::addmm(b, x, w) : at::mm(x, w), f);
 }
 
 Tensor bernoulli_log_prob(const Tensor& logits, const Tensor& x) {
-  const Tensor a = logits.to(at::kDouble);
-  return (x * a - at::softplus(a, 1, 40)).sum(1);
+  const Tensor a = logits.to(at::kDouble), cases = x.repeat_interleave(logits.size(0) / x.size(0), 0);
+  return (cases * a - at::softplus(a, 1, 40)).sum(1);
 }
+
+Tensor log_sum_exp_rows(const Tensor& a) { return at::logsumexp(a.to(at::kDouble), 1); }
 
 }  // namespace composed
 }  // namespace deepgen

@@ -264,6 +264,25 @@ void find_chains(const Lines& lines, std::vector<std::string>& found) {
         std::abs(gap), gap > 0 ? "higher" : "lower"));
 }
 
+// Two adversaries (adversaries.h): a generator that gives one case whatever the noise, or a discriminator
+// that is never wrong.
+void find_adversaries(const Lines& lines, std::vector<std::string>& found) {
+  constexpr double collapsed = 0.3, never_wrong = 0.995;
+  const double spread = latest(lines, "sample_spread"), right = latest(lines, "discriminator_accuracy");
+  if (spread < collapsed)
+    found.push_back(fmt::format(
+        "The generator has collapsed: two samples are {:.2g} times as far from each other as two rows "
+        "of data (sample_spread). Try a smaller training.generator_rate, training.label_smoothing=0.1 "
+        "or a discriminator with dropout.",
+        spread));
+  if (right > never_wrong)
+    found.push_back(fmt::format(
+        "The discriminator tells all samples from data ({:.2g} % right): the generator learns next to "
+        "nothing. Try a smaller training.discriminator_rate, dropout in the discriminator, or "
+        "training.label_smoothing=0.1.",
+        100 * right));
+}
+
 void find_early_end(const Judge& judge, std::vector<std::string>& found) {
   const Trace& score = judge.trace;
   if (score.size() < fewest_for_trend) return;
@@ -289,6 +308,7 @@ std::vector<std::string> findings_of_stage(const Lines& lines) {
   }
   find_units(lines, found);
   find_chains(lines, found);
+  find_adversaries(lines, found);
   if (found.empty()) find_early_end(judge, found);
   return found;
 }

@@ -68,6 +68,37 @@ TEST(DenseLayers, DoNotDependOnTheNumberOfThreads) {
   for (std::size_t k = 0; k < one.size(); ++k) expect_bit_equal(one[k], four[k], "threads");
 }
 
+// Sizes that no vector divides, so that every share of a thread has a remainder.
+TEST(Activations, EqualTheirComposedTwinsOnAnyNumberOfThreads) {
+  Rng rng(8);
+  for (const std::string& name : activation_names()) {
+    const Activation f = activation_of(name);
+    const Tensor a = normal_tensor({151, 7, 43}, 3, rng).requires_grad_(true);
+    const Tensor twin = composed::activate(a, f), slope = gradients(twin, {a})[0];
+    std::vector<Tensor> one;
+    for (const int count : {1, 2, 3, 4}) {
+      const Threads threads(count);
+      const Tensor y = activate(a, f);
+      const std::vector<Tensor> now = {y, gradients(y, {a})[0]};
+      if (count == 1) one = now;
+      for (std::size_t k = 0; k < 2; ++k) expect_bit_equal(now[k], one[k], name);
+    }
+    expect_near(doubles(one[0]), doubles(twin), 2e-6, name);
+    expect_near(doubles(one[1]), doubles(slope), 1e-5, name);
+  }
+}
+
+TEST(BernoulliLogProb, GradientsDoNotDependOnTheNumberOfThreads) {
+  Rng rng(9);
+  const Tensor x = bits_tensor(151, 301, rng), a = normal_tensor({151, 301}, 3, rng).requires_grad_(true);
+  std::vector<Tensor> all;
+  for (const int count : {1, 2, 3, 4}) {
+    const Threads threads(count);
+    all.push_back(gradients(bernoulli_log_prob(a, x), {a})[0]);
+    expect_bit_equal(all.back(), all.front(), "threads");
+  }
+}
+
 TEST(BernoulliLogProb, EqualsItsComposedTwin) {
   Rng rng(4);
   const Tensor x = bits_tensor(9, 70, rng), a = normal_tensor({9, 70}, 6, rng).requires_grad_(true);

@@ -14,11 +14,11 @@
 namespace deepgen {
 namespace {
 
-constexpr std::int64_t small_columns = 4;  // an instance to ask for capabilities
+constexpr std::int64_t small_columns = 16;  // an instance to ask for capabilities: a picture of 4 x 4
 
 std::shared_ptr<Model> small_instance(const ModelCard& card) {
   return make_model(card.name, options_to_json(*card.options()), options_to_json(*card.learning()),
-                    {small_columns, {small_columns}, 2});
+                    {small_columns, {1, 4, 4}, 2});
 }
 
 nlohmann::ordered_json option_list(const ModelCard& card) {

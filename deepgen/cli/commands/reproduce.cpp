@@ -11,6 +11,7 @@
 #include "deepgen/core/file_bytes.h"
 #include "deepgen/core/version.h"
 #include "deepgen/evaluate/features.h"
+#include "deepgen/evaluate/sample_tests.h"
 #include "deepgen/kernels/kernels.h"
 
 namespace deepgen {
@@ -29,6 +30,24 @@ const Score& find_score(const std::vector<Score>& scores, const std::string& met
 
 bool asks_for_features(const Recipe& recipe) { return recipe.metric.find("_error_") != std::string::npos; }
 
+bool is_of_samples(const std::string& metric) {
+  for (const char* start : {"parzen_", "two_sample_", "mmd2", "nearest_training_", "label_recognition"})
+    if (metric.starts_with(start)) return true;
+  return false;
+}
+
+std::vector<Score> scores_of(const Recipe& recipe, Model& model, const Dataset& data, Rng& rng,
+                             Observer& observer) {
+  if (asks_for_features(recipe))
+    return feature_scores(model, data, recipe.split, {}, rng.fork({7}), observer);
+  EvaluationPlan plan;
+  plan.schedule = recipe.ais, plan.chains = recipe.chains;
+  plan.samples = recipe.samples, plan.orders = recipe.orders;
+  if (is_of_samples(recipe.metric))
+    return sample_scores(model, data, recipe.split, {}, rng.fork({11}), observer);
+  return evaluate_model(model, data, recipe.split, plan, rng, observer);
+}
+
 nlohmann::ordered_json record(const Recipe& recipe, const Dataset& data, const std::vector<Score>& scores,
                               const TrainingResult& training, std::uint64_t seed) {
   const Score& score = find_score(scores, recipe.metric, split_label(data, recipe.split));
@@ -44,7 +63,8 @@ nlohmann::ordered_json record(const Recipe& recipe, const Dataset& data, const s
   for (const Score& each : scores)  // what the score has to be compared with
     if (each.split == score.split && each.metric != score.metric &&
         (each.metric == "baseline_log_prob" || each.metric == "log_prob" ||
-         each.metric.find("elbo") != std::string::npos || each.metric.find("_error_") != std::string::npos))
+         each.metric.starts_with("conditional_") || each.metric.find("elbo") != std::string::npos ||
+         is_of_samples(each.metric) || each.metric.find("_error_") != std::string::npos))
       r["beside"][each.metric] = each.value;
   if (recipe.published) r["published"] = *recipe.published;
   if (recipe.aim) r["aim"] = *recipe.aim;
@@ -106,12 +126,7 @@ void reproduce_command(const Arguments& arguments) {
                 "interrupted; a checkpoint was written; go on with --resume");
   OpenRun run = open_run(out);
   Rng rng(plan.seed);
-  EvaluationPlan evaluation;
-  evaluation.schedule = recipe.ais, evaluation.chains = recipe.chains;
-  evaluation.samples = recipe.samples, evaluation.orders = recipe.orders;
-  const std::vector<Score> scores =
-      asks_for_features(recipe) ? feature_scores(*run.model, data, recipe.split, {}, rng.fork({7}), observer)
-                                : evaluate_model(*run.model, data, recipe.split, evaluation, rng, observer);
+  const std::vector<Score> scores = scores_of(recipe, *run.model, data, rng, observer);
   const nlohmann::ordered_json result = record(recipe, data, scores, training, plan.seed);
   write_result(results, recipe.name, result);
   nlohmann::ordered_json described = folder.read_run();

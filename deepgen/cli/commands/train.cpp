@@ -24,10 +24,19 @@ void draw_pictures(const RunFolder& folder, Model& model, const Dataset& data,
   if (!is_picture(data.shape)) return;
   Observer silent;
   Rng rng = Rng(seed).fork({11});
-  const SamplingPlan plan{
-      .count = pictured_samples, .steps = picture_steps, .rows = 1, .between = 1, .means = true};
+  // Of a model that draws given labels each class has a column of its own.
+  auto* conditional = as<IsConditional>(model);
+  const std::int64_t classes = conditional && !as<CanSample>(model) ? conditional->condition_classes() : 0;
+  const SamplingPlan plan{.count = classes > 0
+                                       ? std::max(pictured_samples / classes, std::int64_t{1}) * classes
+                                       : pictured_samples,
+                          .steps = picture_steps,
+                          .rows = 1,
+                          .between = 1,
+                          .means = true};
   if (can_sample(model))
-    folder.write_picture(samples_name, picture_of(sample_model(model, plan, rng, silent), data.shape, {}));
+    folder.write_picture(
+        samples_name, picture_of(sample_model(model, plan, rng, silent), data.shape, {.columns = classes}));
   const Tensor filters = model.filters();
   if (filters.defined())
     folder.write_picture("filters",
@@ -182,9 +191,7 @@ TrainingResult train_into(const RunFolder& folder, const TrainingPlan& plan, boo
   Settings settings(plan.settings.model);
   settings.set_all(plan.settings.to_json());
   const std::int64_t epochs = settings.training.epochs;
-  const std::shared_ptr<Model> model =
-      make_model(settings.model, settings.model_json(), settings.learning_json(),
-                 {data.columns(), data.shape, data.classes, data.values, data.groups});
+  const std::shared_ptr<Model> model = make_model(settings, data);
   Trainer trainer(model, data, std::move(settings), plan.seed);
   Checkpoint checkpoint;
   const bool resumed = resume && resume_from(folder, trainer, observer, checkpoint);

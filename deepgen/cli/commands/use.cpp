@@ -7,6 +7,7 @@
 #include "deepgen/cli/commands/console.h"
 #include "deepgen/core/error.h"
 #include "deepgen/evaluate/features.h"
+#include "deepgen/evaluate/sample_tests.h"
 #include "deepgen/tasks/tasks.h"
 
 namespace deepgen {
@@ -135,8 +136,14 @@ void evaluate_command(const Arguments& arguments) {
   if (arguments.features)
     features =
         feature_scores(*run.model, data, arguments.split, {arguments.feature_rows}, rng.fork({7}), observer);
+  const bool tests =
+      arguments.sample_tests || (has_no_likelihood(*run.model) && can_draw(*run.model) && !data.one_matrix);
+  if (tests) check_sample_tests(*run.model, data, arguments.split);
   std::vector<Score> scores = evaluate_model(*run.model, data, arguments.split, plan, rng, observer);
   scores.insert(scores.end(), features.begin(), features.end());
+  if (tests)
+    for (const Score& each : sample_scores(*run.model, data, arguments.split, {}, rng.fork({11}), observer))
+      scores.push_back(each);
   const nlohmann::ordered_json result = evaluation_json(run.checkpoint.model, data, arguments.split, scores);
   if (arguments.json) {
     fmt::print("{}\n", result.dump(2));

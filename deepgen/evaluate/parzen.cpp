@@ -1,0 +1,233 @@
+#include "deepgen/evaluate/parzen.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numbers>
+
+#include "deepgen/core/error.h"
+#include "deepgen/evaluate/bounds.h"
+#include "deepgen/kernels/kernels.h"
+#include "deepgen/ops/products.h"
+
+namespace deepgen {
+namespace {
+
+constexpr std::int64_t block_numbers = 4 << 20;  // distances held at a time: 16 MiB
+
+std::int64_t block_rows(std::int64_t centres) { return std::max<std::int64_t>(1, block_numbers / centres); }
+
+Tensor squares_of(const Tensor& rows) { return row_dots(rows, rows); }
+
+// |centre|^2 - 2 x centre for all pairs: squared distances without |x|^2.
+Tensor partial_distances(const Tensor& x, const Tensor& centres, const Tensor& squares) {
+  Tensor distances = squares.unsqueeze(0).expand({x.size(0), centres.size(0)}).contiguous();
+  multiply(distances, x, centres.t(), -2, 1);
+  return distances;
+}
+
+// log of the sum over n of exp(-scale * distances[n]); what is e^-30 of the largest term adds nothing.
+double log_sum_exp(const float* distances, std::int64_t n, double nearest, double scale) {
+  constexpr double negligible = 30;
+  double sum = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double exponent = scale * (static_cast<double>(distances[i]) - nearest);
+    if (exponent < negligible) sum += std::exp(-exponent);
+  }
+  return std::log(sum) - scale * nearest;
+}
+
+std::vector<double> sigma_grid(const ParzenPlan& plan, double unit) {
+  std::vector<double> all;
+  for (std::int64_t i = 0; i < plan.sigmas; ++i) {
+    const double t = static_cast<double>(i) / static_cast<double>(std::max<std::int64_t>(1, plan.sigmas - 1));
+    all.push_back(unit * plan.smallest * std::pow(plan.largest / plan.smallest, t));
+  }
+  return all;
+}
+
+// Rows of a part in one tensor, with what turns densities into those of the file's units.
+struct Rows {
+  Tensor x, jacobian;
+};
+Rows rows_of(const Dataset& data, const Split& split, const std::vector<std::int64_t>& index,
+             const Rng& rng) {
+  const Tensor x = Dataset::rows(split, index, rng);
+  if (!x.isfinite().all().item<bool>())
+    fail_data(data.spec, "a Parzen window needs complete rows, got missing cells");
+  return {x, data.log_jacobian(x)};
+}
+
+// What every window of one evaluation shares.
+struct Examination {
+  Rows choice, asked;
+  std::vector<double> sigmas;
+  std::string split, chosen_on, range;
+  Observer& observer;
+};
+
+Score window_score(const std::string& metric, const Tensor& centres, const std::string& of,
+                   const Examination& exam) {
+  const auto start = std::chrono::steady_clock::now();
+  ParzenWindow window(centres);
+  std::int64_t done = 0;
+  const std::int64_t total = exam.choice.x.size(0) + exam.asked.x.size(0);
+  window.after_block = [&](std::int64_t rows) {
+    done += rows;
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    exam.observer.progress({"Parzen window of " + of, done, total, seconds,
+                            seconds * static_cast<double>(total - done) / static_cast<double>(done)},
+                           {});
+    if (exam.observer.stop_requested()) throw Error(ErrorKind::interrupted, "parzen", "stopped by request");
+  };
+  const Tensor trials = (window.log_density(exam.choice.x, exam.sigmas) + exam.choice.jacobian).mean(1);
+  const auto best = static_cast<std::size_t>(trials.argmax().item<std::int64_t>());
+  const double sigma = exam.sigmas[best];
+  const RowMean mean = mean_over_rows(window.log_density(exam.asked.x, {sigma})[0] + exam.asked.jacobian);
+  Score score;
+  score.metric = metric, score.split = exam.split, score.kind = ScoreKind::proxy;
+  score.value = mean.mean, score.standard_error = mean.standard_error, score.rows = mean.rows;
+  score.how =
+      fmt::format("Gaussians of deviation {:.3g} on {} {}, deviation of {} from {:.3g} to {:.3g} {}; {}",
+                  sigma, window.size(), of, exam.sigmas.size(), exam.sigmas.front(), exam.sigmas.back(),
+                  exam.chosen_on, exam.range);
+  if (exam.sigmas.size() > 1 && (best == 0 || best + 1 == exam.sigmas.size()))
+    score.warning = "the deviation is at the end of those tried";
+  return score;
+}
+
+// Training rows: those on which sigma is chosen where there are no validation rows to choose it on, and all
+// others.
+struct Parts {
+  std::vector<std::int64_t> choice, others;
+  bool own = false;  // `choice` counts validation rows
+};
+Parts arrange(const Dataset& data, const std::string& split, const ParzenPlan& plan, const Rng& rng) {
+  Parts parts;
+  parts.others = Rng(rng).permutation(data.train.rows());
+  parts.own = split != "valid" && !data.one_matrix && data.valid.rows() > 0;
+  if (parts.own) {
+    parts.choice = random_index(data.valid, plan.validation_rows, rng.fork({1}));
+    return parts;
+  }
+  const std::int64_t held = std::min(plan.validation_rows, data.train.rows() / 2);
+  parts.choice.assign(parts.others.end() - held, parts.others.end());
+  parts.others.resize(parts.others.size() - static_cast<std::size_t>(held));
+  return parts;
+}
+
+double mean_deviation(const Tensor& rows) {
+  return std::sqrt(rows.to(at::kDouble).var(0, false).mean().item<double>());
+}
+
+}  // namespace
+
+ParzenWindow::ParzenWindow(const Tensor& centres)
+    : centres_((centres - centres.to(at::kDouble).mean(0).to(at::kFloat)).contiguous()),
+      squares_(squares_of(centres_)),
+      shift_(centres.to(at::kDouble).mean(0).to(at::kFloat)) {}
+
+Tensor ParzenWindow::log_density(const Tensor& x, const std::vector<double>& sigmas) const {
+  const std::int64_t n = size(), rows = x.size(0), columns = x.size(1), block = block_rows(n);
+  const auto count = static_cast<std::int64_t>(sigmas.size());
+  Tensor all = at::empty({count, rows}, at::kDouble);
+  for (std::int64_t first = 0; first < rows; first += block) {
+    const std::int64_t some = std::min(block, rows - first);
+    const Tensor moved = (x.narrow(0, first, some) - shift_).contiguous();
+    const Tensor squares = squares_of(moved), distances = partial_distances(moved, centres_, squares_);
+    const float* d = distances.data_ptr<float>();
+    double* out = all.data_ptr<double>();
+    parallel_ranges(some, 3.0 * static_cast<double>(n * count), 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const double own = static_cast<double>(squares.data_ptr<float>()[i]);
+        // Rounding may leave a distance just below zero; a row on a centre has distance zero.
+        const double nearest =
+            std::max(static_cast<double>(*std::min_element(d + i * n, d + (i + 1) * n)), -own);
+        for (std::int64_t k = 0; k < count; ++k) {
+          const double variance = sigmas[static_cast<std::size_t>(k)] * sigmas[static_cast<std::size_t>(k)];
+          out[k * rows + first + i] =
+              log_sum_exp(d + i * n, n, nearest, 0.5 / variance) - 0.5 * own / variance -
+              std::log(static_cast<double>(n)) -
+              0.5 * static_cast<double>(columns) * std::log(2 * std::numbers::pi * variance);
+        }
+      }
+    });
+    if (after_block) after_block(some);
+  }
+  return all;
+}
+
+Tensor kmeans_centres(const Tensor& rows, std::int64_t k, std::int64_t steps, Rng& rng, Observer& observer) {
+  const std::int64_t count = rows.size(0), columns = rows.size(1);
+  std::vector<std::int64_t> index = rng.permutation(count);
+  index.resize(static_cast<std::size_t>(std::min(k, count)));
+  Tensor centres = rows.index_select(0, at::tensor(index, at::kLong)).contiguous();
+  k = centres.size(0);
+  const std::int64_t block = block_rows(k);
+  std::vector<std::int64_t> nearest(static_cast<std::size_t>(count));
+  for (std::int64_t step = 0; step < steps; ++step) {
+    const Tensor squares = squares_of(centres);
+    for (std::int64_t first = 0; first < count; first += block) {
+      const std::int64_t some = std::min(block, count - first);
+      const Tensor distances = partial_distances(rows.narrow(0, first, some), centres, squares);
+      const float* d = distances.data_ptr<float>();
+      parallel_ranges(some, static_cast<double>(k), 1, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i)
+          nearest[static_cast<std::size_t>(first + i)] =
+              std::min_element(d + i * k, d + (i + 1) * k) - (d + i * k);
+      });
+      observer.progress({"k-means", step * count + first + some, steps * count, 0, -1}, {});
+      if (observer.stop_requested()) throw Error(ErrorKind::interrupted, "k-means", "stopped by request");
+    }
+    const Tensor member = at::tensor(nearest, at::kLong);
+    // Row after row in float64: the order of addition is fixed.
+    Tensor sums = at::zeros({k, columns}, at::kDouble);
+    std::vector<double> members(static_cast<std::size_t>(k));
+    const float* x = rows.data_ptr<float>();
+    for (std::int64_t i = 0; i < count; ++i) {
+      double* sum = sums.data_ptr<double>() + nearest[static_cast<std::size_t>(i)] * columns;
+      members[static_cast<std::size_t>(nearest[static_cast<std::size_t>(i)])] += 1;
+      for (std::int64_t j = 0; j < columns; ++j) sum[j] += static_cast<double>(x[i * columns + j]);
+    }
+    const Tensor sizes = at::tensor(members, at::kDouble).unsqueeze(1);
+    centres =
+        at::where(sizes > 0, sums / sizes.clamp_min(1), centres.to(at::kDouble)).to(at::kFloat).contiguous();
+  }
+  return centres;
+}
+
+std::vector<Score> parzen_scores(const Tensor& samples, const Dataset& data, const std::string& split_name,
+                                 const ParzenPlan& plan, const Rng& rng, Observer& observer) {
+  const Split& split = data.split(split_name);
+  const Parts parts = arrange(data, split_name, plan, rng.fork({0}));
+  std::vector<std::int64_t> asked(static_cast<std::size_t>(split.rows()));
+  for (std::size_t i = 0; i < asked.size(); ++i) asked[i] = static_cast<std::int64_t>(i);
+  std::vector<std::int64_t> known = parts.others;
+  known.resize(std::min(known.size(), static_cast<std::size_t>(std::max(plan.kmeans_rows, samples.size(0)))));
+  const Tensor training = rows_of(data, data.train, known, rng.fork({2})).x;
+  const double unit = data.values == "real" ? mean_deviation(training) : 1;
+  Examination exam{
+      rows_of(data, parts.own ? data.valid : data.train, parts.choice, rng.fork({3})),
+      rows_of(data, split, asked, rng.fork({4})),
+      sigma_grid(plan, unit),
+      split.name,
+      fmt::format("chosen on {} {} rows", parts.choice.size(), parts.own ? "validation" : "other training"),
+      data.values == "real" ? "in the units of the file" : "values from 0 to 1",
+      observer};
+  const std::int64_t control = std::min(samples.size(0), training.size(0));
+  std::vector<Score> scores = {window_score("parzen_log_density", samples, "samples", exam)};
+  scores.push_back(window_score("parzen_log_density_training_rows", training.narrow(0, 0, control),
+                                "training rows", exam));
+  Rng own = rng.fork({5});
+  const std::int64_t k = control < training.size(0) ? control : (control + 1) / 2;
+  const Tensor few = training.narrow(0, 0, std::min(training.size(0), std::max(plan.kmeans_rows, k)));
+  scores.push_back(window_score(
+      "parzen_log_density_kmeans", kmeans_centres(few, k, plan.kmeans_steps, own, observer),
+      fmt::format("centres of {} steps of k-means on {} training rows", plan.kmeans_steps, few.size(0)),
+      exam));
+  return scores;
+}
+
+}  // namespace deepgen

@@ -1,0 +1,211 @@
+#include "deepgen/evaluate/sample_tests.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "deepgen/core/error.h"
+#include "deepgen/evaluate/bounds.h"
+#include "deepgen/evaluate/network_classifier.h"
+#include "deepgen/evaluate/two_sample.h"
+
+namespace deepgen {
+namespace {
+
+constexpr std::int64_t draw_block = 2000;
+constexpr std::int64_t neighbour_rows = 60000;  // training rows that are looked at, at most
+
+IsConditional* labelled(Model& model) {
+  auto* conditional = as<IsConditional>(model);
+  return conditional && conditional->condition_classes() > 0 ? conditional : nullptr;
+}
+
+void heed_stop(Observer& observer) {
+  if (observer.stop_requested()) throw Error(ErrorKind::interrupted, "sample tests", "stopped by request");
+}
+
+template <class F>
+Tensor in_blocks(std::int64_t count, Observer& observer, F draw) {
+  std::vector<Tensor> parts;
+  for (std::int64_t first = 0; first < count; first += draw_block) {
+    parts.push_back(draw(first, std::min(draw_block, count - first)));
+    observer.progress({"sampling", std::min(first + draw_block, count), count, 0, -1}, {});
+    heed_stop(observer);
+  }
+  return at::cat(parts);
+}
+
+// Draws of parallel chains, all of one time after another; the first ones are of different chains.
+Draws draw_by_chains(HasChain& chain, const SampleTestPlan& plan, Rng& rng, Observer& observer) {
+  constexpr std::int64_t slice = 50;
+  const std::int64_t chains = std::min(plan.chains, plan.samples);
+  const std::int64_t times = (plan.samples + chains - 1) / chains;
+  const std::int64_t total = plan.steps + (times - 1) * plan.between;
+  Tensor x = chain.chain_start(chains, rng);
+  std::vector<Tensor> all;
+  std::int64_t done = 0;
+  for (std::int64_t t = 0; t < times; ++t) {
+    for (std::int64_t left = t == 0 ? plan.steps : plan.between; left > 0; left -= slice) {
+      x = chain.chain_steps(x, std::min(slice, left), {}, rng);
+      observer.progress({"sampling", done += std::min(slice, left), total, 0, -1}, {});
+      heed_stop(observer);
+    }
+    all.push_back(x.clone());
+  }
+  return {
+      at::cat(all).narrow(0, 0, plan.samples), chains,
+      fmt::format("{} chains of {} Gibbs steps, then {} between draws", chains, plan.steps, plan.between)};
+}
+
+Score proxy(const std::string& metric, const std::string& split, double value, double error,
+            const std::string& unit, std::int64_t rows, std::string how) {
+  Score score;
+  score.metric = metric, score.split = split, score.kind = ScoreKind::proxy;
+  score.value = value, score.standard_error = error, score.unit = unit, score.rows = rows;
+  score.how = std::move(how);
+  return score;
+}
+
+Tensor some_rows(const Dataset& data, const Split& split, std::int64_t count, const Rng& rng) {
+  const Tensor x = Dataset::rows(split, random_index(split, count, rng.fork({0})), rng.fork({1}));
+  if (!x.isfinite().all().item<bool>())
+    fail_data(
+        data.spec,
+        "tests of samples need complete rows, got missing cells; fill them first with `deepgen complete`");
+  return x;
+}
+
+void add_tests(const Draws& draws, const Tensor& rows, const std::string& split, const SampleTestPlan& plan,
+               const Rng& rng, Observer& observer, std::vector<Score>& scores) {
+  const std::int64_t count = std::min({plan.rows, draws.independent, rows.size(0)});
+  const Tensor x = draws.x.narrow(0, 0, count), real = rows.narrow(0, 0, count);
+  const std::string sides = fmt::format("{} samples against {} rows; samples: {}", count, count, draws.how);
+  Rng own = rng.fork({1});
+  const TestResult accuracy = classifier_test(real, x, own, observer);
+  scores.push_back(
+      proxy("two_sample_accuracy", split, 100 * accuracy.statistic, 100 * accuracy.standard_error, "percent",
+            accuracy.held_out,
+            fmt::format("a network of 100 hidden units that learnt from half of them tells {} apart on "
+                        "the other half; 50: no difference seen; p-value {:.3g}",
+                        sides, accuracy.p_value)));
+  scores.push_back(proxy("two_sample_p_value", split, accuracy.p_value, 0, "probability", accuracy.held_out,
+                         "probability of such an accuracy or a higher one were there no difference"));
+  observer.progress({"MMD", 0, 1, 0, -1}, {});
+  const TestResult mmd = mmd_test(x, real, plan.permutations, own);
+  scores.push_back(
+      proxy("mmd2", split, mmd.statistic, 0, "squared kernel distance", 2 * count,
+            fmt::format("unbiased, Gaussian kernel of width {:.3g} (the median distance), {}; p-value {:.3g}",
+                        mmd.scale, sides, mmd.p_value)));
+  scores.push_back(proxy("mmd2_p_value", split, mmd.p_value, 0, "probability", 2 * count,
+                         fmt::format("rank among {} random cuts of both sets together", plan.permutations)));
+}
+
+void add_neighbours(const Draws& draws, const Tensor& rows, const std::string& split, const Dataset& data,
+                    const SampleTestPlan& plan, const Rng& rng, Observer& observer,
+                    std::vector<Score>& scores) {
+  observer.progress({"neighbours", 0, 1, 0, -1}, {});
+  const Tensor training = some_rows(data, data.train, neighbour_rows, rng);
+  const Tensor x = draws.x.narrow(0, 0, std::min(plan.rows, draws.x.size(0)));
+  const Tensor ours = nearest_distances(x, training);
+  heed_stop(observer);
+  const Tensor theirs = nearest_distances(rows.narrow(0, 0, std::min(plan.rows, rows.size(0))), training);
+  const double near = std::get<0>(theirs.sort())[theirs.size(0) / 100].item<double>();
+  const double copies = (ours < near).to(at::kDouble).mean().item<double>();
+  const RowMean a = mean_over_rows(ours), b = mean_over_rows(theirs);
+  const std::string unit = "distance";
+  scores.push_back(
+      proxy("nearest_training_distance", split, a.mean, a.standard_error, unit, a.rows,
+            fmt::format("mean distance of samples to the nearest of {} training rows; {:.1f} % of them are "
+                        "nearer than {:.3g}, as 1 % of the rows of the split are",
+                        training.size(0), 100 * copies, near)));
+  scores.push_back(proxy("nearest_training_distance_held_out", split, b.mean, b.standard_error, unit, b.rows,
+                         "the same distance of rows of the split"));
+}
+
+void add_recognition(Model& model, const Split& split, const Dataset& data, const SampleTestPlan& plan,
+                     const Rng& rng, Observer& observer, std::vector<Score>& scores) {
+  IsConditional* conditional = labelled(model);
+  if (!conditional || !data.train.y.defined() || !split.y.defined()) return;
+  const std::int64_t classes = conditional->condition_classes();
+  std::vector<std::int64_t> all(static_cast<std::size_t>(data.train.rows()));
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::int64_t>(i);
+  Rng own = rng.fork({1}), draws = rng.fork({2});
+  const NetworkClassifier judge(Dataset::rows(data.train, all, rng.fork({3})), data.train.y, classes, {}, own,
+                                observer);
+  const Tensor y = at::arange(plan.rows, at::kLong).remainder(classes);
+  const Tensor x = in_blocks(plan.rows, observer, [&](std::int64_t first, std::int64_t count) {
+    return conditional->sample_given(y.narrow(0, first, count), draws);
+  });
+  const Tensor right = (judge.predict(x) == y).to(at::kDouble) * 100;
+  const Tensor known =
+      (map_rows(split, rng.fork({4}), [&](const Tensor& rows) { return judge.predict(rows); }) == split.y)
+          .to(at::kDouble) *
+      100;
+  const RowMean a = mean_over_rows(right), b = mean_over_rows(known);
+  const std::string network =
+      fmt::format("a network of dense layers (400, 200) trained on {} training rows", data.train.rows());
+  scores.push_back(
+      proxy("label_recognition", split.name, a.mean, a.standard_error, "percent", a.rows,
+            fmt::format("samples, the classes in turn, that {} takes for the class they were drawn given",
+                        network)));
+  scores.push_back(proxy("label_recognition_rows", split.name, b.mean, b.standard_error, "percent", b.rows,
+                         "rows of the split whose label that network recognises"));
+}
+
+}  // namespace
+
+bool can_draw(Model& model) { return as<CanSample>(model) || labelled(model) || as<HasChain>(model); }
+
+bool has_no_likelihood(Model& model) {
+  return !as<HasLogProb>(model) && !as<HasFreeEnergy>(model) && !is_bounded(model);
+}
+
+void check_sample_tests(Model& model, const Dataset& data, const std::string& split) {
+  if (!can_draw(model)) fail_usage("sample tests", "this model cannot be sampled; see `deepgen models`");
+  if (data.one_matrix)
+    fail_data(data.spec, "samples are judged beside rows that were not learnt; hold some out with :test=0.2");
+  if (split == "train")
+    fail_usage("sample tests", "expected --split valid or test: the training rows are the control");
+}
+
+Draws draw_samples(Model& model, const Dataset& data, const SampleTestPlan& plan, Rng& rng,
+                   Observer& observer) {
+  if (auto* direct = as<CanSample>(model))
+    return {in_blocks(plan.samples, observer,
+                      [&](std::int64_t, std::int64_t count) { return direct->sample(count, rng); }),
+            plan.samples, "direct draws"};
+  if (auto* conditional = labelled(model)) {
+    if (!data.train.y.defined()) fail_data(data.spec, "expected labels to draw samples given them, got none");
+    std::vector<std::int64_t> rows;
+    for (std::int64_t i = 0; i < plan.samples; ++i)
+      rows.push_back(static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(data.train.rows()))));
+    const Tensor y = Dataset::labels(data.train, rows);
+    return {in_blocks(plan.samples, observer,
+                      [&](std::int64_t first, std::int64_t count) {
+                        return conditional->sample_given(y.narrow(0, first, count), rng);
+                      }),
+            plan.samples, "direct draws, labels as in the training rows"};
+  }
+  if (auto* chain = as<HasChain>(model)) return draw_by_chains(*chain, plan, rng, observer);
+  fail_usage("sample tests", "this model cannot be sampled; see `deepgen models`");
+}
+
+std::vector<Score> sample_scores(Model& model, const Dataset& data, const std::string& split_name,
+                                 const SampleTestPlan& plan, const Rng& rng, Observer& observer) {
+  check_sample_tests(model, data, split_name);
+  const Split& split = data.split(split_name);
+  const Tensor rows = some_rows(data, split, plan.rows, rng.fork({1}));
+  Rng own = rng.fork({2});
+  const Draws draws = draw_samples(model, data, plan, own, observer);
+  if (!draws.x.isfinite().all().item<bool>())
+    fail_numerical("sample tests",
+                   "samples are not finite: the weights of the model are too large or broken");
+  std::vector<Score> scores = parzen_scores(draws.x, data, split_name, plan.parzen, rng.fork({3}), observer);
+  add_tests(draws, rows, split.name, plan, rng.fork({4}), observer, scores);
+  add_neighbours(draws, rows, split.name, data, plan, rng.fork({5}), observer, scores);
+  add_recognition(model, split, data, plan, rng.fork({6}), observer, scores);
+  return scores;
+}
+
+}  // namespace deepgen

@@ -1,0 +1,26 @@
+// Options of the conditional convolutional adversarial network (conditional_dcgan.h). Torch-free.
+#pragma once
+
+#include "deepgen/models/gan_options.h"
+
+namespace deepgen {
+
+struct ConditionalDcganOptions : Options {
+  std::int64_t noise = 100, filters = 32, units = 512;
+
+  void visit(OptionVisitor& v) override {
+    v.field({"noise", "numbers of noise, uniform in [0, 1), that a sample is made from", 1, 100000}, noise);
+    v.field({"filters",
+             "filters of the layers next to the picture; those one further in have twice as many (64 in the "
+             "source, four times as slow)",
+             1, 4096},
+            filters);
+    v.field({"units", "units of the dense layer of each network (1024 in the source)", 1, 1000000}, units);
+  }
+};
+
+struct ConditionalDcganLearning : AdversaryLearning {
+  ConditionalDcganLearning() { discriminator_updates = 2; }
+};
+
+}  // namespace deepgen

@@ -1,0 +1,30 @@
+#include "deepgen/parts/check_cells.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "deepgen/core/error.h"
+
+namespace deepgen {
+
+void check_cells(const Tensor& x, std::int64_t columns, bool unit_interval, const std::string& who,
+                 const std::string& what, std::int64_t first_row) {
+  if (x.size(1) != columns)
+    fail_data(what,
+              fmt::format("expected {} columns, as the model was made for, got {}", columns, x.size(1)));
+  Tensor bad = x.isfinite().logical_not();
+  if (unit_interval) bad = at::logical_or(bad, at::logical_or(x<0, x> 1));
+  if (!bad.any().item<bool>()) return;
+  const Tensor first = bad.nonzero()[0];
+  const std::int64_t row = first[0].item<std::int64_t>(), column = first[1].item<std::int64_t>();
+  const double value = x[row][column].item<double>();
+  const bool missing = std::isnan(value);
+  fail_data(what,
+            fmt::format("expected {} for {}, got {} at row {}, column {}{}",
+                        unit_interval ? "a value in [0, 1]" : "a finite number", who,
+                        missing ? "a missing cell" : fmt::format("{}", value), first_row + row, column,
+                        missing ? "; fill the gaps first with `deepgen complete` of another model" : ""));
+}
+
+}  // namespace deepgen

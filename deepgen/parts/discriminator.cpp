@@ -1,0 +1,49 @@
+#include "deepgen/parts/discriminator.h"
+
+#include <fmt/format.h>
+
+#include "deepgen/ops/binary_units.h"
+
+namespace deepgen {
+
+Tensor drop_out(const Tensor& x, double share, Rng& rng) {
+  if (share <= 0) return x;
+  const Tensor u = uniform(x.size(0), x.size(1), rng.next());
+  return x * (u >= share).to(at::kFloat).mul_(1 / (1 - share));
+}
+
+Discriminator::Discriminator(std::int64_t in, const std::vector<std::int64_t>& sizes,
+                             const std::string& activation, std::int64_t pieces)
+    : activation_(activation == "maxout" ? Activation::identity : activation_of(activation)),
+      pieces_(activation == "maxout" ? pieces : 1) {
+  for (const std::int64_t size : sizes) {
+    layers_.push_back(register_module(fmt::format("layer{}", layers_.size()),
+                                      std::make_shared<DenseLayer>(in, size * pieces_, activation_)));
+    in = size;
+  }
+  layers_.push_back(register_module("logit", std::make_shared<DenseLayer>(in, 1)));
+}
+
+void Discriminator::initialise(Rng& rng) {
+  for (const auto& each : layers_) each->initialise(rng);
+}
+
+Tensor Discriminator::layer(std::size_t number, const Tensor& x, bool frozen) const {
+  const DenseLayer& here = *layers_[number];
+  const bool last = number + 1 == layers_.size();
+  const Activation f = last ? Activation::identity : activation_;
+  const Tensor y =
+      frozen ? dense(x, here.weight.detach(), here.bias.detach(), f) : dense(x, here.weight, here.bias, f);
+  if (last || pieces_ == 1) return y;
+  return std::get<0>(y.view({y.size(0), -1, pieces_}).max(2));
+}
+
+Tensor Discriminator::forward(Tensor x, const Dropout& dropout, bool frozen) const {
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    if (dropout.rng) x = drop_out(x, l == 0 ? dropout.input : dropout.hidden, *dropout.rng);
+    x = layer(l, x, frozen);
+  }
+  return x;
+}
+
+}  // namespace deepgen
