@@ -83,6 +83,9 @@ const std::vector<ModelCard>& model_catalog() {
       {"pixelcnn", "Gated PixelCNN: each pixel given those before it, by masked convolutions",
        "van den Oord, Kalchbrenner, Kavukcuoglu 2016; van den Oord and others 2016",
        make_options<PixelCnnOptions>, make_options<PixelCnnLearning>, [] { return adam_training(2e-3); }},
+      {"conditional_pixelcnn", "Gated PixelCNN of pictures given their label",
+       "van den Oord and others 2016, Conditional image generation with PixelCNN decoders",
+       make_options<PixelCnnOptions>, make_options<PixelCnnLearning>, [] { return adam_training(2e-3); }},
   };
   return cards;
 }

@@ -19,7 +19,8 @@ namespace {
 constexpr std::int64_t drawn_together = 64;
 
 PixelNetSizes sizes_of(const PixelCnnOptions& options, const PixelCnnLearning& learning,
-                       const std::vector<std::int64_t>& shape, const PixelOutput& pixels) {
+                       const std::vector<std::int64_t>& shape, const PixelOutput& pixels,
+                       std::int64_t classes) {
   const std::size_t n = shape.size();
   if (n == 0 || n > 3 || (n == 3 && shape[0] != 1))
     fail_data("pixelcnn", fmt::format("expected pictures with one channel, got cases of shape {}",
@@ -33,36 +34,32 @@ PixelNetSizes sizes_of(const PixelCnnOptions& options, const PixelCnnLearning& l
   sizes.kernel = options.kernel;
   sizes.head = options.head;
   sizes.outputs = pixels.outputs();
+  sizes.classes = classes;
   sizes.dropout = learning.dropout;
   return sizes;
 }
 
-// Where each row's first missing cell is (D: none), and whether all known cells come before it.
-struct Gaps {
-  std::vector<std::vector<std::int64_t>> missing;
-  std::vector<bool> at_the_end;
-
-  explicit Gaps(const Tensor& known) {
-    const std::int64_t n = known.size(0), d = known.size(1);
-    for (std::int64_t i = 0; i < n; ++i) {
-      const bool* row = known.data_ptr<bool>() + i * d;
-      std::vector<std::int64_t> places;
-      for (std::int64_t j = 0; j < d; ++j)
-        if (!row[j]) places.push_back(j);
-      at_the_end.push_back(places.empty() || places.front() + static_cast<std::int64_t>(places.size()) == d);
-      missing.push_back(std::move(places));
-    }
-  }
-};
+// [B, D, 1]: what stands for each pixel at the network's input.
+Tensor inputs_of(const PixelOutput& pixels, const Tensor& x) {
+  const Tensor values = x.contiguous();
+  Tensor inputs = at::empty({x.size(0), x.size(1), 1});
+  const float* from = values.data_ptr<float>();
+  float* to = inputs.data_ptr<float>();
+  parallel_ranges(x.numel(), 1, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) to[i] = pixels.input(from[i]);
+  });
+  return inputs;
+}
 
 }  // namespace
 
-PixelCnn::PixelCnn(PixelCnnOptions options, PixelCnnLearning learning, const std::vector<std::int64_t>& shape)
+PixelCnn::PixelCnn(PixelCnnOptions options, PixelCnnLearning learning, const std::vector<std::int64_t>& shape,
+                   const std::string& values, std::int64_t classes)
     : options_(std::move(options)),
       learning_(std::move(learning)),
-      pixels_(std::make_unique<BernoulliPixels>()),
-      net_(register_module("net",
-                           std::make_shared<PixelNet>(sizes_of(options_, learning_, shape, *pixels_)))) {}
+      pixels_(pixel_output(options_.pixels, values, options_.levels, options_.mixture)),
+      net_(register_module(
+          "net", std::make_shared<PixelNet>(sizes_of(options_, learning_, shape, *pixels_, classes)))) {}
 
 void PixelCnn::initialise(const Batch& sample, Rng& rng) {
   NoGradGuard no_graph;
@@ -85,23 +82,9 @@ void PixelCnn::check_data(const Tensor& x, const std::string& what, std::int64_t
 
 // ---------------------------------------------------------------- conditionals
 
-namespace {
-
-// [B, D, 1]: what stands for each pixel at the network's input.
-Tensor inputs_of(const PixelOutput& pixels, const Tensor& x) {
-  const Tensor values = x.contiguous();
-  Tensor inputs = at::empty({x.size(0), x.size(1), 1});
-  const float* from = values.data_ptr<float>();
-  float* to = inputs.data_ptr<float>();
-  parallel_ranges(x.numel(), 1, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) to[i] = pixels.input(from[i]);
-  });
-  return inputs;
+Tensor PixelCnn::outputs(const Tensor& x, const Tensor& labels) const {
+  return net_->outputs(inputs_of(*pixels_, x), labels);
 }
-
-}  // namespace
-
-Tensor PixelCnn::outputs(const Tensor& x) const { return net_->outputs(inputs_of(*pixels_, x), {}); }
 
 // ---------------------------------------------------------------- gradients
 
@@ -109,7 +92,7 @@ Metrics PixelCnn::gradients(const Batch& batch, const Turn&, Rng& rng) {
   const Tensor x = batch.x.contiguous();
   const std::int64_t d = x.size(1), each = pixels_->outputs();
   const double objective = net_->gradients(
-      inputs_of(*pixels_, x), {},
+      inputs_of(*pixels_, x), net_->sizes().classes > 0 ? batch.y : Tensor(),
       [&](std::int64_t row, const float* outputs, float* gradient) {
         const float* values = x.data_ptr<float>() + row * d;
         double sum = 0;
@@ -125,16 +108,17 @@ Metrics PixelCnn::gradients(const Batch& batch, const Turn&, Rng& rng) {
 
 // ---------------------------------------------------------------- sampling
 
-PixelCnn::Drawn PixelCnn::draw(const Tensor& from, const Tensor& kept, const Tensor& known,
-                               const Tensor& u) const {
+PixelCnn::Drawn PixelCnn::draw(const Tensor& from, const Tensor& labels, const Tensor& kept,
+                               const Tensor& known, const Tensor& u) const {
   const std::int64_t rows = from.size(0), d = from.size(1), each = pixels_->outputs();
   const Drawn drawn{from.clone(at::MemoryFormat::Contiguous), at::zeros({rows}, at::kDouble)};
   float* x = drawn.x.data_ptr<float>();
   const float* quantiles = u.data_ptr<float>();
+  const std::int64_t* classes = labels.defined() ? labels.data_ptr<std::int64_t>() : nullptr;
   const bool *keeps = kept.data_ptr<bool>(), *counts = known.data_ptr<bool>();
   share_items((rows + drawn_together - 1) / drawn_together, [&](std::int64_t chunk, int) {
     const std::int64_t first = chunk * drawn_together, count = std::min(drawn_together, rows - first);
-    RasterPass pass(*net_, count, nullptr);
+    RasterPass pass(*net_, count, classes ? classes + first : nullptr);
     std::vector<float> inputs(static_cast<std::size_t>(count));
     for (std::int64_t i = 0; i < d; ++i) {
       const float* outputs = pass.outputs();
@@ -151,38 +135,64 @@ PixelCnn::Drawn PixelCnn::draw(const Tensor& from, const Tensor& kept, const Ten
   return drawn;
 }
 
-Tensor PixelCnn::sample(std::int64_t count, Rng& rng) {
+Tensor PixelCnn::draw_all(std::int64_t count, const Tensor& labels, Rng& rng) const {
   NoGradGuard no_graph;
   const std::int64_t d = net_->sizes().pixels();
   const Tensor none = at::zeros({count, d}, at::kBool);
-  return draw(at::zeros({count, d}), none, none, uniform(count, d, rng.next())).x;
+  return draw(at::zeros({count, d}), labels, none, none, uniform(count, d, rng.next())).x;
 }
 
-Tensor PixelCnn::chain_steps(const Tensor& start, std::int64_t steps, const Tensor& known, Rng& rng) {
-  NoGradGuard no_graph;
-  if (steps < 1) return start;
-  if (!known.defined()) return sample(start.size(0), rng);
-  const Tensor fixed = known.contiguous();
-  const std::int64_t rows = start.size(0), d = start.size(1);
-  const Gaps gaps(fixed);
-  const bool exact = std::all_of(gaps.at_the_end.begin(), gaps.at_the_end.end(), [](bool b) { return b; });
-  Tensor x = start.contiguous(), weight = exact ? Tensor() : log_prob_of(x, fixed);
-  for (std::int64_t step = 0; step < (exact ? 1 : steps); ++step) {
-    Tensor kept = fixed.clone();
-    for (std::int64_t i = 0; i < rows; ++i) {
-      const auto& missing = gaps.missing[static_cast<std::size_t>(i)];
-      if (missing.empty()) continue;
-      const bool whole = gaps.at_the_end[static_cast<std::size_t>(i)];
-      const std::int64_t from = missing[whole ? 0 : rng.below(missing.size())];
-      kept[i].narrow(0, 0, from).fill_(true);
-    }
-    const Drawn proposal = draw(x, kept, fixed, uniform(rows, d, rng.next()));
-    if (exact) return proposal.x;
+Tensor PixelCnn::sample(std::int64_t count, Rng& rng) { return draw_all(count, {}, rng); }
+
+RasterGaps::RasterGaps(const Tensor& known) {
+  const std::int64_t n = known.size(0), d = known.size(1);
+  for (std::int64_t i = 0; i < n; ++i) {
+    const bool* row = known.data_ptr<bool>() + i * d;
+    std::vector<std::int64_t> places;
+    for (std::int64_t j = 0; j < d; ++j)
+      if (!row[j]) places.push_back(j);
+    at_the_end.push_back(places.empty() || places.front() + static_cast<std::int64_t>(places.size()) == d);
+    missing.push_back(std::move(places));
+  }
+}
+
+bool RasterGaps::all_at_the_end() const {
+  return std::all_of(at_the_end.begin(), at_the_end.end(), [](bool each) { return each; });
+}
+
+namespace {
+
+// The known cells and those before the place from which on a row is drawn anew: a random missing one, or the
+// first where that draws from the conditional itself.
+Tensor kept_cells(const Tensor& known, const RasterGaps& gaps, Rng& rng) {
+  Tensor kept = known.clone();
+  const std::int64_t d = known.size(1);
+  for (std::size_t i = 0; i < gaps.missing.size(); ++i) {
+    const std::vector<std::int64_t>& missing = gaps.missing[i];
+    if (missing.empty()) continue;
+    const std::int64_t from = missing[gaps.at_the_end[i] ? 0 : rng.below(missing.size())];
+    bool* row = kept.data_ptr<bool>() + static_cast<std::int64_t>(i) * d;
+    std::fill(row, row + from, true);
+  }
+  return kept;
+}
+
+}  // namespace
+
+Tensor PixelCnn::move(Tensor x, const Tensor& labels, std::int64_t steps, const Tensor& known,
+                      Rng& rng) const {
+  const std::int64_t rows = x.size(0), d = x.size(1);
+  const RasterGaps gaps(known);
+  if (gaps.all_at_the_end())  // one draw is exact, more are no better
+    return draw(x, labels, kept_cells(known, gaps, rng), known, uniform(rows, d, rng.next())).x;
+  Tensor weight = log_prob_of(x, labels, known);
+  for (std::int64_t step = 0; step < steps; ++step) {
+    const Tensor kept = kept_cells(known, gaps, rng);
+    const Drawn proposal = draw(x, labels, kept, known, uniform(rows, d, rng.next()));
     Tensor accepted = at::empty({rows}, at::kBool);
     for (std::int64_t i = 0; i < rows; ++i) {
       const double ratio = proposal.log_known.data_ptr<double>()[i] - weight.data_ptr<double>()[i];
-      // Uniform before the test, so that each row's draws stand where they stood.
-      const double u = rng.uniform();
+      const double u = rng.uniform();  // before the test, so that each row's draws stand where they stood
       accepted.data_ptr<bool>()[i] = gaps.at_the_end[static_cast<std::size_t>(i)] || u < std::exp(ratio);
     }
     x = at::where(accepted.unsqueeze(1), proposal.x, x).contiguous();
@@ -191,9 +201,18 @@ Tensor PixelCnn::chain_steps(const Tensor& start, std::int64_t steps, const Tens
   return x;
 }
 
-Tensor PixelCnn::chain_mean(const Tensor& x, Rng&) {
+Tensor PixelCnn::chain_steps(const Tensor& x, std::int64_t steps, const Tensor& known, Rng& rng) {
   NoGradGuard no_graph;
-  const Tensor all = outputs(x);
+  if (steps < 1) return x;
+  if (!known.defined()) return sample(x.size(0), rng);
+  return move(x.contiguous(), {}, steps, known.contiguous(), rng);
+}
+
+Tensor PixelCnn::chain_mean(const Tensor& x, Rng&) { return mean_given(x, {}); }
+
+Tensor PixelCnn::mean_given(const Tensor& x, const Tensor& labels) const {
+  NoGradGuard no_graph;
+  const Tensor all = outputs(x, labels);
   const std::int64_t each = pixels_->outputs();
   Tensor mean = at::empty(x.sizes());
   for (std::int64_t i = 0; i < mean.numel(); ++i)
@@ -203,9 +222,8 @@ Tensor PixelCnn::chain_mean(const Tensor& x, Rng&) {
 
 // ---------------------------------------------------------------- scores
 
-// Sum over the counted cells [B, D] (undefined: all) of their log-probability given what is before them.
-Tensor PixelCnn::log_prob_of(const Tensor& x, const Tensor& counted) const {
-  const Tensor values = x.contiguous(), all = outputs(values);
+Tensor PixelCnn::log_prob_of(const Tensor& x, const Tensor& labels, const Tensor& counted) const {
+  const Tensor values = x.contiguous(), all = outputs(values, labels);
   const std::int64_t d = x.size(1), each = pixels_->outputs();
   const bool* counts = counted.defined() ? counted.data_ptr<bool>() : nullptr;
   Tensor sums = at::zeros({x.size(0)}, at::kDouble);
@@ -220,7 +238,7 @@ Tensor PixelCnn::log_prob_of(const Tensor& x, const Tensor& counted) const {
 
 Tensor PixelCnn::log_prob(const Tensor& x) {
   NoGradGuard no_graph;
-  return log_prob_of(x, {});
+  return log_prob_of(x, {}, {});
 }
 
 }  // namespace deepgen

@@ -38,8 +38,9 @@ namespace deepgen {
 
 class PixelCnn : public Model, public CanSample, public HasLogProb, public HasChain {
  public:
-  // shape: {height, width}, {1, height, width} or {columns}.
-  PixelCnn(PixelCnnOptions options, PixelCnnLearning learning, const std::vector<std::int64_t>& shape);
+  // shape: {height, width}, {1, height, width} or {columns}; values: "binary" or "grey".
+  PixelCnn(PixelCnnOptions options, PixelCnnLearning learning, const std::vector<std::int64_t>& shape,
+           const std::string& values = "binary", std::int64_t classes = 0);
 
   Metrics gradients(const Batch& batch, const Turn& turn, Rng& rng) override;
   void initialise(const Batch& sample, Rng& rng) override;
@@ -56,23 +57,38 @@ class PixelCnn : public Model, public CanSample, public HasLogProb, public HasCh
   Options& learning() override { return learning_; }
   const PixelNet& net() const { return *net_; }
 
-  // Outputs of the network for every pixel of x [B, D]: [B, D, outputs].
-  Tensor outputs(const Tensor& x) const;
+  // Outputs of the network for every pixel of x [B, D]: [B, D, outputs]; labels [B] where there are classes.
+  Tensor outputs(const Tensor& x, const Tensor& labels = {}) const;
 
- private:
+ protected:
   // Pixels in raster order: those of `kept` [B, D] stay as they are in x, the others are drawn at the
   // quantiles u [B, D]. log_known [B] float64: sum over `known` [B, D] of their log-probability given what is
   // before.
   struct Drawn {
     Tensor x, log_known;
   };
-  Drawn draw(const Tensor& x, const Tensor& kept, const Tensor& known, const Tensor& u) const;
-  Tensor log_prob_of(const Tensor& x, const Tensor& counted) const;
+  Drawn draw(const Tensor& x, const Tensor& labels, const Tensor& kept, const Tensor& known,
+             const Tensor& u) const;
+  Tensor draw_all(std::int64_t count, const Tensor& labels, Rng& rng) const;
+  // Sum over the counted cells [B, D] (undefined: all) of their log-probability given what is before them.
+  Tensor log_prob_of(const Tensor& x, const Tensor& labels, const Tensor& counted) const;
+  Tensor mean_given(const Tensor& x, const Tensor& labels) const;
+  // `steps` Metropolis transitions given the labels.
+  Tensor move(Tensor x, const Tensor& labels, std::int64_t steps, const Tensor& known, Rng& rng) const;
 
   PixelCnnOptions options_;
   PixelCnnLearning learning_;
   std::unique_ptr<PixelOutput> pixels_;
   std::shared_ptr<PixelNet> net_;
+};
+
+// Of each row of known [B, D] (bool): the places of its missing cells, and whether all known ones come
+// before.
+struct RasterGaps {
+  explicit RasterGaps(const Tensor& known);
+  std::vector<std::vector<std::int64_t>> missing;
+  std::vector<bool> at_the_end;
+  bool all_at_the_end() const;
 };
 
 }  // namespace deepgen

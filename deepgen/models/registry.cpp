@@ -10,6 +10,7 @@
 #include "deepgen/core/error.h"
 #include "deepgen/models/bernoulli_mixture.h"
 #include "deepgen/models/conditional_dcgan.h"
+#include "deepgen/models/conditional_pixelcnn.h"
 #include "deepgen/models/cvae.h"
 #include "deepgen/models/fvbn.h"
 #include "deepgen/models/gan.h"
@@ -116,9 +117,15 @@ const std::map<std::string, Factory>& factories() {
       entry<RnadeOptions, NoOptions>(
           "rnade", reals,
           [](const auto& o, const auto&, const D& d) { return std::make_shared<Rnade>(o, d.columns); }),
-      entry<PixelCnnOptions, PixelCnnLearning>(
-          "pixelcnn", bits,
-          [](const auto& o, const auto& l, const D& d) { return std::make_shared<PixelCnn>(o, l, d.shape); }),
+      entry<PixelCnnOptions, PixelCnnLearning>("pixelcnn", bits,
+                                               [](const auto& o, const auto& l, const D& d) {
+                                                 return std::make_shared<PixelCnn>(o, l, d.shape, d.values);
+                                               }),
+      entry<PixelCnnOptions, PixelCnnLearning>("conditional_pixelcnn", bits,
+                                               [](const auto& o, const auto& l, const D& d) {
+                                                 return std::make_shared<ConditionalPixelCnn>(
+                                                     o, l, d.shape, d.values, d.classes);
+                                               }),
       entry<VaeOptions, VaeLearning>(
           "vae", any,
           [](const auto& o, const auto& l, const D& d) { return std::make_shared<Vae>(o, l, d.columns); }),

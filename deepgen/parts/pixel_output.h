@@ -43,4 +43,57 @@ class BernoulliPixels : public PixelOutput {
              std::int64_t first_row) const override;
 };
 
+// Levels k / (levels - 1), k = 0 .. levels - 1, of which each has a probability of its own.
+class LevelPixels : public PixelOutput {
+ public:
+  explicit LevelPixels(std::int64_t levels) : levels_(levels) {}
+  float input(float value) const override { return 2 * value - 1; }
+  void check(const Tensor& x, const std::string& who, const std::string& what,
+             std::int64_t first_row) const override;
+
+ protected:
+  std::int64_t level(float value) const;
+  float value(std::int64_t level) const {
+    return static_cast<float>(level) / static_cast<float>(levels_ - 1);
+  }
+  std::int64_t levels_;
+};
+
+// A logit for each level.
+class CategoricalPixels : public LevelPixels {
+ public:
+  using LevelPixels::LevelPixels;
+  std::int64_t outputs() const override { return levels_; }
+  double log_prob(const float* outputs, float value) const override;
+  void gradient(const float* outputs, float value, float* gradient) const override;
+  float quantile(const float* outputs, float u) const override;
+  float mean(const float* outputs) const override;
+  Tensor base_outputs(const Tensor& values) const override;
+};
+
+// A mixture of logistic densities, each integrated over the bin of a level; the first and last bins reach to
+// infinity. Outputs: logits of the components, their means (levels lie from -1 to 1), logarithms of their
+// scales, taken as no less than -7. (Salimans, Karpathy, Chen, Kingma 2017, "PixelCNN++", section 2.1.)
+class LogisticPixels : public LevelPixels {
+ public:
+  LogisticPixels(std::int64_t levels, std::int64_t components)
+      : LevelPixels(levels), components_(components) {}
+  std::int64_t outputs() const override { return 3 * components_; }
+  double log_prob(const float* outputs, float value) const override;
+  void gradient(const float* outputs, float value, float* gradient) const override;
+  float quantile(const float* outputs, float u) const override;
+  float mean(const float* outputs) const override;
+  Tensor base_outputs(const Tensor& values) const override;
+
+ private:
+  struct Bin;
+  Bin bin(const float* outputs, std::int64_t component, std::int64_t level) const;
+  double at_most(const float* outputs, std::int64_t level) const;  // P(level or less)
+  std::int64_t components_;
+};
+
+// "binary", "categorical" or "logistic"; "auto": by the data's values, binary or grey (logistic).
+std::unique_ptr<PixelOutput> pixel_output(const std::string& kind, const std::string& values,
+                                          std::int64_t levels, std::int64_t components);
+
 }  // namespace deepgen
