@@ -79,8 +79,8 @@ Tensor bound_rows_of(Model& model, const Dataset& data, const Split& split,
 }
 
 // What the model has beside its bound.
-std::vector<Score> own_scores_of(Model& model, const Dataset& data, const Split& split, std::int64_t samples,
-                                 const Rng& rng, Observer& observer) {
+std::vector<Score> own_scores_of(Model& model, const Split& split, std::int64_t samples, const Rng& rng,
+                                 Observer& observer) {
   auto* own = as<HasOwnScores>(model);
   if (!own) return {};
   std::vector<OwnScore> about;
@@ -149,7 +149,7 @@ std::vector<Score> bound_scores(Model& model, const Dataset& data, const Split& 
   };
   add("log_prob", split, all_rows(split), plan.samples, 1);
   add("elbo", split, all_rows(split), 1, 2);
-  for (const Score& each : own_scores_of(model, data, split, plan.samples, rng.fork({6}), observer))
+  for (const Score& each : own_scores_of(model, split, plan.samples, rng.fork({6}), observer))
     scores.push_back(each);
   if (data.one_matrix || split.name == data.train.name) return scores;
   const std::vector<std::int64_t> index = random_index(data.train, train_rows, rng.fork({3}));

@@ -52,12 +52,6 @@ Tensor base_rate_logits(const Tensor& x) {
   return (ones.log() - (static_cast<double>(x.size(0)) + 1 - ones).log()).to(at::kFloat);
 }
 
-Tensor dropped(const Tensor& x, double share, Rng& rng) {
-  if (share == 0) return x;
-  const Tensor kept = (uniform(x.size(0), x.size(1), rng.next()) >= share).to(at::kFloat);
-  return x * kept.mul_(1 / (1 - share));
-}
-
 // ---------------------------------------------------------------- construction
 
 MaskedNet::MaskedNet(std::int64_t columns, const std::vector<std::int64_t>& sizes,

@@ -32,13 +32,6 @@ struct BitPass {
   Tensor held;     // [B, D] bool: cells that keep their value; undefined: none
 };
 
-// What training adds: units of the input and of hidden layers are dropped with these probabilities and the
-// others made larger, so that sums keep their mean (Srivastava et al. 2014).
-struct Dropout {
-  double input = 0, hidden = 0;
-  Rng* rng = nullptr;
-};
-
 class MaskedNet : public torch::nn::Module {
  public:
   // `activation`: relu, tanh or sigmoid. `direct`: inputs also reach the outputs past the hidden layers.
@@ -75,8 +68,5 @@ std::vector<std::int64_t> natural_order(std::int64_t n);
 // The logits of independent bits at the means of rows x [N, D], each mean taken with half a one and half a
 // zero more, so that it is a number: [D].
 Tensor base_rate_logits(const Tensor& x);
-
-// x with each element zero with probability `share`, the others divided by 1 - share.
-Tensor dropped(const Tensor& x, double share, Rng& rng);
 
 }  // namespace deepgen
