@@ -19,10 +19,10 @@ class NetworkClassifier::Network : public Model {
     output_->initialise(rng);
   }
   Tensor logits(Tensor x, Rng* rng) const {
-    if (rng) x = drop_out(x, plan_.input_dropout, *rng);
+    if (rng) x = dropped(x, plan_.input_dropout, *rng);
     for (const auto& layer : hidden_->layers()) {
       x = layer->forward(x);
-      if (rng) x = drop_out(x, plan_.hidden_dropout, *rng);
+      if (rng) x = dropped(x, plan_.hidden_dropout, *rng);
     }
     return output_->forward(x);
   }

@@ -1,9 +1,6 @@
 // A network that tells real rows from generated ones: dense layers, the last of them one logit.
 //
 //   maxout  h_i = max over k of (x W + b)_ik      (Goodfellow et al. 2013, "Maxout networks")
-//
-// Dropout leaves out each input or hidden unit with its share and divides the others by what is kept, so that
-// nothing is scaled when it is off (Srivastava et al. 2014).
 #pragma once
 
 #include "deepgen/parts/nets.h"
@@ -25,8 +22,5 @@ class Discriminator : public torch::nn::Module {
   Activation activation_;
   std::int64_t pieces_;  // 1: no maxout
 };
-
-// x with each number set to zero with probability `share`, and the others divided by 1 - share.
-Tensor drop_out(const Tensor& x, double share, Rng& rng);
 
 }  // namespace deepgen
