@@ -7,7 +7,8 @@ file(GLOB DEEPGEN_TORCH_SOURCES CONFIGURE_DEPENDS
   deepgen/ops/*.cpp deepgen/data/*.cpp deepgen/parts/*.cpp deepgen/models/*.cpp deepgen/train/*.cpp
   deepgen/evaluate/*.cpp deepgen/tasks/*.cpp deepgen/cli/commands/*.cpp)
 # Settings and schedules are torch-free although their folders are not: the command's front resolves them.
-list(APPEND DEEPGEN_CORE_SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/deepgen/train/settings.cpp
+list(APPEND DEEPGEN_CORE_SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/deepgen/models/catalog.cpp
+  ${CMAKE_CURRENT_SOURCE_DIR}/deepgen/train/settings.cpp
   ${CMAKE_CURRENT_SOURCE_DIR}/deepgen/train/findings.cpp
   ${CMAKE_CURRENT_SOURCE_DIR}/deepgen/evaluate/schedule.cpp)
-list(FILTER DEEPGEN_TORCH_SOURCES EXCLUDE REGEX "train/(settings|findings).cpp$|evaluate/schedule.cpp$")
+list(FILTER DEEPGEN_TORCH_SOURCES EXCLUDE REGEX "models/catalog.cpp$|train/(settings|findings).cpp$|evaluate/schedule.cpp$")

@@ -6,8 +6,7 @@
 //   Dataset data = load_dataset("glyphs:binarize=threshold");              // data
 //   Settings settings("rbm");                                              // model and training options
 //   settings.set(std::string("model.hidden=100"));
-//   auto model = make_model("rbm", settings.model_json(), settings.learning_json(),
-//                           {data.columns(), data.shape, data.classes});
+//   auto model = make_model(settings, data);
 //   Trainer trainer(model, data, std::move(settings), 1);                  // seed 1
 //   Observer silent;
 //   trainer.run(silent);

@@ -103,6 +103,7 @@ void check_evaluation(const Recipe& recipe) {
                                             "elbo",
                                             "conditional_log_prob",
                                             "conditional_elbo",
+                                            "conditional_log_prob_prior",
                                             "log_prob_ensemble",
                                             "parzen_log_density",
                                             "two_sample_accuracy",

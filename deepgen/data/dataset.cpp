@@ -329,25 +329,10 @@ void refuse_infinite(const Split& split, const std::string& what) {
                               first[0].item<std::int64_t>(), first[1].item<std::int64_t>(), split.name));
 }
 
-namespace {
-
-// Numbers under different binarisations are not comparable, so the SPEC of a set that the literature reads in
-// several ways must name one; where a transform or the run says how the values are read, it has been said.
-void say_which_binarisation(const DataSpec& spec, const DataOptions& options, const Learnt* learnt) {
-  const bool transformed = options.onehot || options.dequantise || options.standardise || options.whiten ||
-                           (learnt && !learnt->transform.identity());
-  if (!options.binarize.empty() || transformed || !has_many_binarisations(spec.name)) return;
-  fail_data(spec.name,
-            "is read in several ways, whose numbers are not comparable; say which: "
-            ":binarize=none (grey), dynamic, threshold or static");
-}
-
-}  // namespace
-
 Dataset load_dataset(const std::string& text, const Learnt* learnt) {
   const DataSpec spec = parse_data_spec(text);
   const DataOptions options = check_spec(spec);
-  say_which_binarisation(spec, options, learnt);
+  if (!learnt || learnt->transform.identity()) refuse_unsaid_binarisation(spec, options);
   Dataset set = make_dataset(read_set(spec, learnt ? &learnt->table : nullptr), options, learnt);
   set.spec = text;
   return set;

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "deepgen/core/error.h"
+#include "deepgen/models/own_scores.h"
 
 namespace deepgen {
 namespace {
@@ -27,11 +28,17 @@ Tensor over_rows(const std::vector<std::int64_t>& index, std::int64_t cost, cons
   const auto start = std::chrono::steady_clock::now();
   const auto rows = static_cast<std::int64_t>(index.size());
   const std::int64_t chunk = std::clamp<std::int64_t>(chunk_draws / cost, 1, 1000);
-  Tensor all = at::empty({rows}, at::kDouble);
+  Tensor all;
   for (std::int64_t first = 0; first < rows; first += chunk) {
     const std::int64_t count = std::min(chunk, rows - first);
     const std::vector<std::int64_t> some(index.begin() + first, index.begin() + first + count);
-    all.narrow(0, first, count).copy_(function(some, first));
+    const Tensor part = function(some, first);
+    if (!all.defined()) {  // in place, where joining the parts would hold everything twice
+      std::vector<std::int64_t> sizes = part.sizes().vec();
+      sizes[0] = rows;
+      all = at::empty(sizes, at::kDouble);
+    }
+    all.narrow(0, first, count).copy_(part);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const auto done = static_cast<double>(first + count);
     observer.progress(
@@ -69,6 +76,30 @@ Tensor bound_rows_of(Model& model, const Dataset& data, const Split& split,
                                   : given->conditional_bound(x, Dataset::labels(split, some), samples, own);
         return rows + data.log_jacobian(x);
       });
+}
+
+// What the model has beside its bound.
+std::vector<Score> own_scores_of(Model& model, const Split& split, std::int64_t samples, const Rng& rng,
+                                 Observer& observer) {
+  auto* own = as<HasOwnScores>(model);
+  if (!own) return {};
+  std::vector<OwnScore> about;
+  const Tensor all = over_rows(
+      all_rows(split), samples, "own scores", observer,
+      [&](const std::vector<std::int64_t>& some, std::int64_t first) {
+        const Tensor x = Dataset::rows(split, some, rng.fork({1, static_cast<std::uint64_t>(first)}));
+        Rng draws = rng.fork({2, static_cast<std::uint64_t>(first)});
+        about = own->own_scores({x, Dataset::labels(split, some)}, samples, draws);
+        std::vector<Tensor> rows;
+        for (const OwnScore& each : about) rows.push_back(each.rows);
+        return at::stack(rows, 1);
+      });
+  std::vector<Score> scores;
+  for (std::size_t i = 0; i < about.size(); ++i)
+    scores.push_back(row_score(about[i].metric, split,
+                               about[i].exact ? ScoreKind::exact : ScoreKind::lower_bound,
+                               all.select(1, static_cast<std::int64_t>(i)).contiguous(), about[i].how));
+  return scores;
 }
 
 }  // namespace
@@ -118,6 +149,8 @@ std::vector<Score> bound_scores(Model& model, const Dataset& data, const Split& 
   };
   add("log_prob", split, all_rows(split), plan.samples, 1);
   add("elbo", split, all_rows(split), 1, 2);
+  for (const Score& each : own_scores_of(model, split, plan.samples, rng.fork({6}), observer))
+    scores.push_back(each);
   if (data.one_matrix || split.name == data.train.name) return scores;
   const std::vector<std::int64_t> index = random_index(data.train, train_rows, rng.fork({3}));
   add("log_prob", data.train, index, plan.samples, 4);

@@ -5,8 +5,11 @@
 
 namespace deepgen {
 
-const KernelTable avx2_kernels = {"avx2",        binary_layer, normal_layer, rectified_layer,
-                                  softmax_layer, anneal_layer, softplus_sum, softplus_sum64,
-                                  gather_bytes,  sgd_pass,     adam_pass,    column_sums};
+const KernelTable avx2_kernels = {"avx2",          binary_layer, normal_layer,       rectified_layer,
+                                  softmax_layer,   anneal_layer, softplus_sum,       softplus_sum64,
+                                  gather_bytes,    sgd_pass,     adam_pass,          column_sums,
+                                  bernoulli_score, activation,   activation_gradient};
+
+const ColumnPasses avx2_column_passes = {nade_forward, nade_carry, nade_weights, prefix_dots};
 
 }  // namespace deepgen

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "deepgen/core/philox.h"
+#include "deepgen/kernels/activation.h"
 
 namespace deepgen {
 
@@ -163,6 +164,32 @@ struct ColumnSums {
   float* sums;  // [columns]
 };
 
+// Bits under logits a: row_sum[r] = sum_j x(c,j) a(r,j) - softplus(a(r,j)) with case c = r / draws, so that x
+// need not be copied for many draws of one case. residual (optional, may be the logits) = x - sigmoid(a), the
+// derivative.
+struct BernoulliScore {
+  const float* logits;  // [rows, columns]
+  const float* cases;   // [(rows - 1) / draws + 1, columns]
+  std::int64_t draws = 1;
+  std::int64_t columns;
+  double* row_sum;            // [rows]: overwritten
+  float* residual = nullptr;  // [rows, columns], optional
+};
+
+// values = f(values), element by element.
+struct ActivationPass {
+  Activation function;
+  float* values;
+};
+
+// result = gradient * f'(a), where value = f(a). The result may be the gradient.
+struct ActivationGradient {
+  Activation function;
+  const float* gradient;
+  const float* value;
+  float* result;
+};
+
 struct KernelTable {
   const char* name;
   void (*binary_layer)(const BinaryLayer&, std::int64_t row_begin, std::int64_t row_end);
@@ -176,6 +203,9 @@ struct KernelTable {
   void (*sgd_pass)(const SgdPass&, std::int64_t begin, std::int64_t end);
   void (*adam_pass)(const AdamPass&, std::int64_t begin, std::int64_t end);
   void (*column_sums)(const ColumnSums&, std::int64_t column_begin, std::int64_t column_end);
+  void (*bernoulli_score)(const BernoulliScore&, std::int64_t row_begin, std::int64_t row_end);
+  void (*activation)(const ActivationPass&, std::int64_t begin, std::int64_t end);
+  void (*activation_gradient)(const ActivationGradient&, std::int64_t begin, std::int64_t end);
 };
 
 // The table in use: the best this processor has, or the one DEEPGEN_KERNELS names (a usage error when the

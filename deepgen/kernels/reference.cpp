@@ -203,10 +203,71 @@ void column_sums(const ColumnSums& layer, std::int64_t column_begin, std::int64_
   }
 }
 
+void bernoulli_score(const BernoulliScore& layer, std::int64_t row_begin, std::int64_t row_end) {
+  for (std::int64_t row = row_begin; row < row_end; ++row) {
+    const float* x = layer.cases + row / layer.draws * layer.columns;
+    double sum = 0;
+    for (std::int64_t j = 0; j < layer.columns; ++j) {
+      const double a = layer.logits[row * layer.columns + j];
+      sum += x[j] * a - softplus(a);
+      if (layer.residual) layer.residual[row * layer.columns + j] = static_cast<float>(x[j] - sigmoid(a));
+    }
+    layer.row_sum[row] = sum;
+  }
+}
+
+double activated(Activation f, double a) {
+  switch (f) {
+    case Activation::identity:
+      return a;
+    case Activation::relu:
+      return a < 0 ? 0 : a;
+    case Activation::leaky:
+      return a < 0 ? static_cast<double>(leak) * a : a;
+    case Activation::tanh:
+      return std::tanh(a);
+    case Activation::sigmoid:
+      return sigmoid(a);
+    case Activation::softplus:
+      return softplus(a);
+  }
+  return a;
+}
+
+// f'(a), told from y = f(a).
+double slope(Activation f, double y) {
+  switch (f) {
+    case Activation::identity:
+      return 1;
+    case Activation::relu:
+      return y > 0 ? 1 : 0;
+    case Activation::leaky:
+      return y > 0 ? 1 : static_cast<double>(leak);
+    case Activation::tanh:
+      return 1 - y * y;
+    case Activation::sigmoid:
+      return y * (1 - y);
+    case Activation::softplus:
+      return -std::expm1(-y);
+  }
+  return 1;
+}
+
+void activation(const ActivationPass& pass, std::int64_t begin, std::int64_t end) {
+  for (std::int64_t i = begin; i < end; ++i)
+    pass.values[i] = static_cast<float>(activated(pass.function, pass.values[i]));
+}
+
+void activation_gradient(const ActivationGradient& pass, std::int64_t begin, std::int64_t end) {
+  for (std::int64_t i = begin; i < end; ++i)
+    pass.result[i] = static_cast<float>(pass.gradient[i] * slope(pass.function, pass.value[i]));
+}
+
 }  // namespace
 
-const KernelTable reference_kernels = {"reference",   binary_layer, normal_layer, rectified_layer,
-                                       softmax_layer, anneal_layer, softplus_sum, softplus_sum64,
-                                       gather_bytes,  sgd_pass,     adam_pass,    column_sums};
+const KernelTable reference_kernels = {"reference",     binary_layer, normal_layer,       rectified_layer,
+                                       softmax_layer,   anneal_layer, softplus_sum,       softplus_sum64,
+                                       gather_bytes,    sgd_pass,     adam_pass,          column_sums,
+                                       bernoulli_score, activation,   activation_gradient};
 
 }  // namespace deepgen

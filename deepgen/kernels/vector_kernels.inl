@@ -221,6 +221,8 @@ void gather_bytes(const GatherBytes& layer, std::int64_t row_begin, std::int64_t
 }  // namespace
 }  // namespace deepgen
 
+#include "deepgen/kernels/vector_column_passes.inl"
+#include "deepgen/kernels/vector_networks.inl"
 #include "deepgen/kernels/vector_passes.inl"
 #include "deepgen/kernels/vector_softmax.inl"
 #include "deepgen/kernels/vector_units.inl"

@@ -6,10 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "deepgen/models/conditional_dcgan_options.h"
-#include "deepgen/models/gan_options.h"
-#include "deepgen/models/mixture_options.h"
-#include "deepgen/models/rbm_options.h"
 #include "deepgen/models/training_options.h"
 
 namespace deepgen {
@@ -22,48 +18,6 @@ struct ModelCard {
   TrainingOptions (*training)() = [] { return TrainingOptions{}; };
 };
 
-// Networks trained by automatic differentiation.
-inline TrainingOptions adam_training(double rate = 1e-3) {
-  TrainingOptions training;
-  training.optimiser = "adam";
-  training.rate = rate;
-  return training;
-}
-
-// Two adversaries: a short memory of the gradients (Radford, Metz, Chintala 2016, section 3).
-inline TrainingOptions adversary_training(double rate = 2e-4) {
-  TrainingOptions training = adam_training(rate);
-  training.momentum = 0.5;
-  return training;
-}
-
-template <class T>
-std::unique_ptr<Options> make_options() {
-  return std::make_unique<T>();
-}
-
-inline const std::vector<ModelCard>& model_catalog() {
-  static const std::vector<ModelCard> cards = {
-      {"rbm", "Restricted Boltzmann machine, units of any kind",
-       "Smolensky 1986; Hinton 2002; Welling, Rosen-Zvi, Hinton 2005; Tieleman 2008; Nair and Hinton 2010; "
-       "Melchior, Fischer, Wiskott 2016",
-       make_options<RbmOptions>, make_options<RbmLearning>},
-      {"bernoulli_mixture", "Mixture of products of Bernoulli variables, fitted by EM",
-       "Dempster, Laird, Rubin 1977; Salakhutdinov and Murray 2008; Bishop 2006",
-       make_options<MixtureOptions>, make_options<MixtureLearning>},
-      {"gaussian_mixture", "Mixture of Gaussians with diagonal or full covariances, fitted by EM",
-       "Dempster, Laird, Rubin 1977; Ghahramani and Jordan 1994; Bishop 2006",
-       make_options<GaussianMixtureOptions>, make_options<GaussianMixtureLearning>},
-      {"naive_bayes", "Naive Bayes: columns independent within a class, from labelled rows",
-       "Duda and Hart 1973; Bishop 2006", make_options<NoOptions>, make_options<NaiveBayesLearning>},
-      {"gan", "Generative adversarial network of dense layers",
-       "Goodfellow, Pouget-Abadie, Mirza, Xu, Warde-Farley, Ozair, Courville, Bengio 2014",
-       make_options<GanOptions>, make_options<GanLearning>, [] { return adversary_training(); }},
-      {"conditional_dcgan", "Conditional convolutional adversarial network: pictures given their label",
-       "Radford, Metz, Chintala 2016; Mirza and Osindero 2014", make_options<ConditionalDcganOptions>,
-       make_options<ConditionalDcganLearning>, [] { return adversary_training(); }},
-  };
-  return cards;
-}
+const std::vector<ModelCard>& model_catalog();
 
 }  // namespace deepgen

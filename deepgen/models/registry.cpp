@@ -4,31 +4,35 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 
 #include "deepgen/core/error.h"
 #include "deepgen/models/bernoulli_mixture.h"
 #include "deepgen/models/conditional_dcgan.h"
+#include "deepgen/models/conditional_pixelcnn.h"
+#include "deepgen/models/cvae.h"
+#include "deepgen/models/fvbn.h"
 #include "deepgen/models/gan.h"
 #include "deepgen/models/gaussian_mixture.h"
+#include "deepgen/models/made.h"
+#include "deepgen/models/nade.h"
 #include "deepgen/models/naive_bayes.h"
+#include "deepgen/models/orderless_nade.h"
+#include "deepgen/models/pixelcnn.h"
 #include "deepgen/models/rbm.h"
+#include "deepgen/models/rnade.h"
+#include "deepgen/models/structured_vae.h"
+#include "deepgen/models/vae.h"
+#include "deepgen/parts/regions.h"
 
 namespace deepgen {
 namespace {
 
-using Factory = std::shared_ptr<Model> (*)(const nlohmann::ordered_json& options,
-                                           const nlohmann::ordered_json& learning, const DataShape& data);
-
-template <class ModelOptions, class Learning, class Make>
-std::shared_ptr<Model> build(const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
-                             Make make) {
-  ModelOptions model_options;
-  Learning learning_options;
-  set_options(model_options, "model", options);
-  set_options(learning_options, "training", learning);
-  return make(model_options, learning_options);
-}
+using Json = nlohmann::ordered_json;
+using Factory =
+    std::function<std::shared_ptr<Model>(const Json& options, const Json& learning, const DataShape&)>;
+using Kinds = std::vector<std::string>;
 
 std::vector<UnitGroup> unit_groups(const std::vector<ColumnGroup>& groups) {
   std::vector<UnitGroup> units;
@@ -56,61 +60,94 @@ std::string values_of(const std::string& model, const DataShape& data) {
   return binary ? "binary" : "real";
 }
 
-// One line a model.
+// An entry: the model's name, the kinds of columns it takes of a table of mixed kinds ({}: it judges itself),
+// and how it is made from its options, its learning options and the shape of the data.
+template <class ModelOptions, class Learning, class Make>
+std::pair<const std::string, Factory> entry(const std::string& name, const Kinds& kinds, Make make) {
+  return {name,
+          [=](const Json& options, const Json& learning, const DataShape& data) -> std::shared_ptr<Model> {
+            if (!kinds.empty()) refuse_groups(name, data.groups, kinds);
+            ModelOptions model_options;
+            Learning learning_options;
+            set_options(model_options, "model", options);
+            set_options(learning_options, "training", learning);
+            return make(model_options, learning_options, data);
+          }};
+}
+
+const Kinds any = {}, bits = {"binary"}, reals = {"gaussian", "mean_field"};
+
 const std::map<std::string, Factory>& factories() {
+  using D = DataShape;
   static const std::map<std::string, Factory> all = {
-      {"rbm",
-       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
-          const DataShape& data) {
-         return build<RbmOptions, RbmLearning>(
-             options, learning, [&](const RbmOptions& o, const RbmLearning& l) {
-               return std::make_shared<Rbm>(
-                   o, l, visible_layer_of(o, data.columns, data.values, unit_groups(data.groups)));
-             });
-       }},
-      {"bernoulli_mixture",
-       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
-          const DataShape& data) {
-         refuse_groups("bernoulli_mixture", data.groups, {"binary"});
-         return build<MixtureOptions, MixtureLearning>(
-             options, learning, [&](const MixtureOptions& o, const MixtureLearning& l) {
-               return std::make_shared<BernoulliMixture>(o, l, data.columns);
-             });
-       }},
-      {"gaussian_mixture",
-       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
-          const DataShape& data) {
-         refuse_groups("gaussian_mixture", data.groups, {"gaussian", "mean_field"});
-         return build<GaussianMixtureOptions, GaussianMixtureLearning>(
-             options, learning, [&](const GaussianMixtureOptions& o, const GaussianMixtureLearning& l) {
-               return std::make_shared<GaussianMixture>(o, l, data.columns);
-             });
-       }},
-      {"naive_bayes",
-       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
-          const DataShape& data) {
-         return build<NoOptions, NaiveBayesLearning>(
-             options, learning, [&](const NoOptions& o, const NaiveBayesLearning& l) {
-               return std::make_shared<NaiveBayes>(o, l, data.columns, data.classes, data.values,
-                                                   data.groups);
-             });
-       }},
-      {"gan",
-       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
-          const DataShape& data) {
-         return build<GanOptions, GanLearning>(
-             options, learning, [&](const GanOptions& o, const GanLearning& l) {
-               return std::make_shared<Gan>(o, l, data.columns, values_of("gan", data));
-             });
-       }},
-      {"conditional_dcgan",
-       [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
-          const DataShape& data) {
-         return build<ConditionalDcganOptions, ConditionalDcganLearning>(
-             options, learning, [&](const ConditionalDcganOptions& o, const ConditionalDcganLearning& l) {
-               return std::make_shared<ConditionalDcgan>(o, l, data.shape, data.classes, data.values);
-             });
-       }},
+      entry<RbmOptions, RbmLearning>("rbm", any,
+                                     [](const auto& o, const auto& l, const D& d) {
+                                       return std::make_shared<Rbm>(
+                                           o, l,
+                                           visible_layer_of(o, d.columns, d.values, unit_groups(d.groups)));
+                                     }),
+      entry<MixtureOptions, MixtureLearning>("bernoulli_mixture", bits,
+                                             [](const auto& o, const auto& l, const D& d) {
+                                               return std::make_shared<BernoulliMixture>(o, l, d.columns);
+                                             }),
+      entry<GaussianMixtureOptions, GaussianMixtureLearning>("gaussian_mixture", reals,
+                                                             [](const auto& o, const auto& l, const D& d) {
+                                                               return std::make_shared<GaussianMixture>(
+                                                                   o, l, d.columns);
+                                                             }),
+      entry<NoOptions, NaiveBayesLearning>("naive_bayes", any,
+                                           [](const auto& o, const auto& l, const D& d) {
+                                             return std::make_shared<NaiveBayes>(o, l, d.columns, d.classes,
+                                                                                 d.values, d.groups);
+                                           }),
+      entry<NoOptions, NoOptions>(
+          "fvbn", bits,
+          [](const auto&, const auto&, const D& d) { return std::make_shared<Fvbn>(d.columns); }),
+      entry<NadeOptions, NoOptions>(
+          "nade", bits,
+          [](const auto& o, const auto&, const D& d) { return std::make_shared<Nade>(o, d.columns); }),
+      entry<MadeOptions, MadeLearning>(
+          "made", bits,
+          [](const auto& o, const auto& l, const D& d) { return std::make_shared<Made>(o, l, d.columns); }),
+      entry<OrderlessNadeOptions, OrderlessNadeLearning>("orderless_nade", bits,
+                                                         [](const auto& o, const auto& l, const D& d) {
+                                                           return std::make_shared<OrderlessNade>(o, l,
+                                                                                                  d.columns);
+                                                         }),
+      entry<RnadeOptions, NoOptions>(
+          "rnade", reals,
+          [](const auto& o, const auto&, const D& d) { return std::make_shared<Rnade>(o, d.columns); }),
+      entry<PixelCnnOptions, PixelCnnLearning>("pixelcnn", bits,
+                                               [](const auto& o, const auto& l, const D& d) {
+                                                 return std::make_shared<PixelCnn>(o, l, d.shape, d.values);
+                                               }),
+      entry<PixelCnnOptions, PixelCnnLearning>("conditional_pixelcnn", bits,
+                                               [](const auto& o, const auto& l, const D& d) {
+                                                 return std::make_shared<ConditionalPixelCnn>(
+                                                     o, l, d.shape, d.values, d.classes);
+                                               }),
+      entry<VaeOptions, VaeLearning>(
+          "vae", any,
+          [](const auto& o, const auto& l, const D& d) { return std::make_shared<Vae>(o, l, d.columns); }),
+      entry<VaeOptions, VaeLearning>("cvae", any,
+                                     [](const auto& o, const auto& l, const D& d) {
+                                       return std::make_shared<Cvae>(o, l, d.columns, d.classes);
+                                     }),
+      entry<StructuredVaeOptions, VaeLearning>("structured_vae", any,
+                                               [](const auto& o, const auto& l, const D& d) {
+                                                 return std::make_shared<StructuredVae>(
+                                                     o, l,
+                                                     region_mask("model.given", o.given, d.shape, d.columns));
+                                               }),
+      entry<GanOptions, GanLearning>("gan", any,
+                                     [](const auto& o, const auto& l, const D& d) {
+                                       return std::make_shared<Gan>(o, l, d.columns, values_of("gan", d));
+                                     }),
+      entry<ConditionalDcganOptions, ConditionalDcganLearning>("conditional_dcgan", any,
+                                                               [](const auto& o, const auto& l, const D& d) {
+                                                                 return std::make_shared<ConditionalDcgan>(
+                                                                     o, l, d.shape, d.classes, d.values);
+                                                               }),
   };
   return all;
 }

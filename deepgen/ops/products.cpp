@@ -1,8 +1,10 @@
 #include "deepgen/ops/products.h"
 
 #include <cblas.h>
+#include <omp.h>
 
 #include <algorithm>
+#include <exception>
 
 #include "deepgen/kernels/kernels.h"
 
@@ -57,12 +59,26 @@ void multiply(Tensor& out, const Tensor& a, const Tensor& b, double scale, doubl
   for (std::int64_t part = 0; part < parts; ++part) columns(border(part), border(part + 1));
 }
 
-void multiply_alone(const RawMatrix& a, const RawMatrix& b, float* out, bool add) {
-  const auto stride = [](const RawMatrix& x) { return static_cast<int>(x.transposed ? x.rows : x.columns); };
+void multiply_alone(const RawMatrix& a, const RawMatrix& b, float* out, std::int64_t out_stride, bool add) {
   cblas_sgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
               b.transposed ? CblasTrans : CblasNoTrans, static_cast<int>(a.rows), static_cast<int>(b.columns),
-              static_cast<int>(a.columns), 1, a.data, stride(a), b.data, stride(b), add ? 1.0F : 0.0F, out,
-              static_cast<int>(b.columns));
+              static_cast<int>(a.columns), 1, a.data, static_cast<int>(a.stride), b.data,
+              static_cast<int>(b.stride), add ? 1.0F : 0.0F, out, static_cast<int>(out_stride));
+}
+
+void share_items(std::int64_t items, const std::function<void(std::int64_t, int)>& body) {
+  std::exception_ptr failure;
+  // Also where one thread gets all: inside a region that could have several OpenBLAS keeps to the caller's.
+#pragma omp parallel for schedule(static) num_threads(threads())
+  for (std::int64_t item = 0; item < items; ++item) {
+    try {
+      body(item, omp_get_thread_num());
+    } catch (...) {  // must not leave the parallel region
+#pragma omp critical(deepgen_shared_failure)
+      if (!failure) failure = std::current_exception();
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
 }
 
 Tensor row_dots(const Tensor& a, const Tensor& b) {

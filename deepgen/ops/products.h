@@ -5,6 +5,8 @@
 // an ordinary one-threaded product, and the parts are shared out among the threads.
 #pragma once
 
+#include <functional>
+
 #include "deepgen/core/torch.h"
 
 namespace deepgen {
@@ -15,16 +17,19 @@ void multiply(Tensor& out, const Tensor& a, const Tensor& b, double scale = 1, d
 // sum_j a(i, j) b(i, j) for each row i, [M]; a [M, N] dense, b [M, N] dense or one row [1, N] for all.
 Tensor row_dots(const Tensor& a, const Tensor& b);
 
-// A matrix in memory, row by row; transposed: memory holds its transpose.
+// A matrix in memory, row by row, its rows `stride` floats apart; transposed: memory holds its transpose.
 struct RawMatrix {
   const float* data;
-  std::int64_t rows, columns;
+  std::int64_t rows, columns, stride;
   bool transposed = false;
 };
 
-// out [M, N] = (add ? out : 0) + a b on the calling thread, for code that shares out its own blocks of rows
-// within a parallel region; elsewhere OpenBLAS may use several threads and round differently.
-void multiply_alone(const RawMatrix& a, const RawMatrix& b, float* out, bool add);
+// out [M, N], its rows out_stride apart, = (add ? out : 0) + a b on the calling thread, within share_items.
+void multiply_alone(const RawMatrix& a, const RawMatrix& b, float* out, std::int64_t out_stride, bool add);
+
+// body(item, thread) for every item of [0, items), items shared out among threads() threads, each of which
+// takes its own in order. Matrix products inside keep to their thread, so their bits depend on neither.
+void share_items(std::int64_t items, const std::function<void(std::int64_t item, int thread)>& body);
 
 namespace composed {
 Tensor row_dots(const Tensor& a, const Tensor& b);

@@ -1,7 +1,5 @@
 #include "deepgen/ops/window.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -32,20 +30,17 @@ struct Blocks {
   std::int64_t size(std::int64_t block) const { return std::min(each, pictures - first(block)); }
 };
 
-// body(item, scratch) for every item; scratch has `floats` floats of the thread's own. Nothing in a body may
-// throw. Products inside keep to their thread: OpenBLAS sees that it is in a parallel region, or that the
-// machine is to use one thread, or the products are too small for it to share out.
+// body(item, scratch) for every item; scratch has `floats` floats of the thread's own.
 template <class Body>
 void share_out(std::int64_t items, std::int64_t floats, std::int64_t work, Body body) {
-  const int team = work <= serial_work ? 1 : threads();
-  const Tensor scratch = at::empty({team, floats});
-  float* memory = scratch.data_ptr<float>();
-  if (work <= serial_work) {
-    for (std::int64_t i = 0; i < items; ++i) body(i, memory);
+  if (work <= serial_work) {  // each product inside is too small for OpenBLAS to share out
+    const Tensor scratch = at::empty({floats});
+    for (std::int64_t i = 0; i < items; ++i) body(i, scratch.data_ptr<float>());
     return;
   }
-#pragma omp parallel for schedule(static) num_threads(team)
-  for (std::int64_t i = 0; i < items; ++i) body(i, memory + omp_get_thread_num() * floats);
+  const Tensor scratch = at::empty({threads(), floats});
+  float* memory = scratch.data_ptr<float>();
+  share_items(items, [&](std::int64_t i, int thread) { body(i, memory + thread * floats); });
 }
 
 // The outputs of row `line` whose input column c * stride + right lies within the picture: [first, last).
@@ -59,13 +54,13 @@ Reach reach(const Window& window, std::int64_t right) {
   return {std::min(first, window.out_width), std::clamp<std::int64_t>(last, first, window.out_width)};
 }
 
-// body(row of inputs or -1 when outside, offset, first row of outputs) for every line of outputs and offset.
+// body(row of inputs or -1 when outside, offset, which row of outputs) for each of these lines and offsets.
 template <class Body>
-void for_lines(const Window& window, Body body) {
-  for (std::int64_t r = 0; r < window.out_height; ++r)
-    for (std::size_t t = 0; t < window.offsets.size(); ++t) {
-      const std::int64_t line = window.stride * r + window.offsets[t].down;
-      body(line >= 0 && line < window.height ? line : -1, static_cast<std::int64_t>(t), r * window.out_width);
+void for_lines(const Window& window, Lines lines, Body body) {
+  for (std::int64_t r = lines.first; r < lines.last; ++r)
+    for (std::int64_t t = 0; t < window.taps(); ++t) {
+      const std::int64_t line = window.stride * r + window.offsets[static_cast<std::size_t>(t)].down;
+      body(line >= 0 && line < window.height ? line : -1, t, (r - lines.first) * window.out_width);
     }
 }
 
@@ -81,30 +76,30 @@ bool Window::copies() const {
          out_height == height && out_width == width;
 }
 
-void gather_pixels(const Window& window, const float* x, std::int64_t channels, float* rows) {
-  const auto taps = static_cast<std::int64_t>(window.offsets.size()), columns = taps * channels;
-  for_lines(window, [&](std::int64_t line, std::int64_t t, std::int64_t first_row) {
+void gather_pixels(const Window& window, Lines lines, const float* x, std::int64_t channels, float* rows,
+                   std::int64_t stride) {
+  for_lines(window, lines, [&](std::int64_t line, std::int64_t t, std::int64_t first_row) {
     const std::int64_t right = window.offsets[static_cast<std::size_t>(t)].right;
     const Reach inside = line < 0 ? Reach{0, 0} : reach(window, right);
-    float* out = rows + first_row * columns + t * channels;
-    for (std::int64_t c = 0; c < inside.first; ++c, out += columns) std::fill_n(out, channels, 0.0F);
+    float* out = rows + first_row * stride + t * channels;
+    for (std::int64_t c = 0; c < inside.first; ++c, out += stride) std::fill_n(out, channels, 0.0F);
     const float* in = x + (line * window.width + inside.first * window.stride + right) * channels;
-    for (std::int64_t c = inside.first; c < inside.last; ++c, out += columns, in += window.stride * channels)
+    for (std::int64_t c = inside.first; c < inside.last; ++c, out += stride, in += window.stride * channels)
       for (std::int64_t k = 0; k < channels; ++k) out[k] = in[k];
-    for (std::int64_t c = inside.last; c < window.out_width; ++c, out += columns)
+    for (std::int64_t c = inside.last; c < window.out_width; ++c, out += stride)
       std::fill_n(out, channels, 0.0F);
   });
 }
 
-void scatter_pixels(const Window& window, const float* rows, std::int64_t channels, float* x) {
-  const auto taps = static_cast<std::int64_t>(window.offsets.size()), columns = taps * channels;
-  for_lines(window, [&](std::int64_t line, std::int64_t t, std::int64_t first_row) {
+void scatter_pixels(const Window& window, const float* rows, std::int64_t stride, std::int64_t channels,
+                    float* x) {
+  for_lines(window, {0, window.out_height}, [&](std::int64_t line, std::int64_t t, std::int64_t first_row) {
     if (line < 0) return;
     const std::int64_t right = window.offsets[static_cast<std::size_t>(t)].right;
     const Reach inside = reach(window, right);
-    const float* in = rows + (first_row + inside.first) * columns + t * channels;
+    const float* in = rows + (first_row + inside.first) * stride + t * channels;
     float* out = x + (line * window.width + inside.first * window.stride + right) * channels;
-    for (std::int64_t c = inside.first; c < inside.last; ++c, in += columns, out += window.stride * channels)
+    for (std::int64_t c = inside.first; c < inside.last; ++c, in += stride, out += window.stride * channels)
       for (std::int64_t k = 0; k < channels; ++k) out[k] += in[k];
   });
 }
@@ -123,10 +118,11 @@ Tensor window_product(const Window& window, const Tensor& x, const Tensor& w, co
               const std::int64_t first = blocks.first(block), rows = blocks.size(block) * rows_each;
               const float* a = direct ? from + first * in : scratch;
               for (std::int64_t i = 0; !direct && i < blocks.size(block); ++i)
-                gather_pixels(window, from + (first + i) * in, channels, scratch + i * rows_each * k);
+                gather_pixels(window, {0, window.out_height}, from + (first + i) * in, channels,
+                              scratch + i * rows_each * k, k);
               float* out = to + first * rows_each * n;
               if (bias) fill_rows(out, rows, n, bias);
-              multiply_alone({a, rows, k}, {weights, k, n}, out, bias != nullptr);
+              multiply_alone({a, rows, k, k}, {weights, k, n, n}, out, n, bias != nullptr);
             });
   return y;
 }
@@ -147,10 +143,10 @@ Tensor window_adjoint(const Window& window, const Tensor& g, const Tensor& w, co
               const std::int64_t first = blocks.first(block), count = blocks.size(block);
               float* a = direct ? to + first * out : scratch;
               if (bias) fill_rows(to + first * out, count * window.pixels(), channels, bias);
-              multiply_alone({from + first * rows_each * n, count * rows_each, n}, {weights, n, k, true}, a,
-                             direct && bias);
+              multiply_alone({from + first * rows_each * n, count * rows_each, n, n},
+                             {weights, n, k, n, true}, a, k, direct && bias);
               for (std::int64_t i = 0; !direct && i < count; ++i)
-                scatter_pixels(window, scratch + i * rows_each * k, channels, to + (first + i) * out);
+                scatter_pixels(window, scratch + i * rows_each * k, k, channels, to + (first + i) * out);
             });
   return x;
 }
@@ -172,9 +168,10 @@ Tensor window_weights(const Window& window, const Tensor& x, const Tensor& g) {
                 const std::int64_t first = blocks.first(block), rows = blocks.size(block) * rows_each;
                 const float* a = direct ? from + first * in : scratch;
                 for (std::int64_t i = 0; !direct && i < blocks.size(block); ++i)
-                  gather_pixels(window, from + (first + i) * in, channels, scratch + i * rows_each * k);
-                multiply_alone({a, k, rows, true}, {grads + first * rows_each * n, rows, n},
-                               parts + group * k * n, true);
+                  gather_pixels(window, {0, window.out_height}, from + (first + i) * in, channels,
+                                scratch + i * rows_each * k, k);
+                multiply_alone({a, k, rows, k, true}, {grads + first * rows_each * n, rows, n, n},
+                               parts + group * k * n, n, true);
               }
             });
   Tensor total = sums[0].clone();

@@ -18,13 +18,21 @@ struct Window {
 
   std::int64_t pixels() const { return height * width; }
   std::int64_t out_pixels() const { return out_height * out_width; }
+  std::int64_t taps() const { return static_cast<std::int64_t>(offsets.size()); }
   bool copies() const;  // each output reads the one input at its own place
 };
 
-// One picture x [height, width, C] -> rows [H' W', T C].
-void gather_pixels(const Window& window, const float* x, std::int64_t channels, float* rows);
-// Its adjoint: adds rows [H' W', T C] to x.
-void scatter_pixels(const Window& window, const float* rows, std::int64_t channels, float* x);
+// Lines [first, last) of outputs.
+struct Lines {
+  std::int64_t first, last;
+};
+
+// One picture x [height, width, C] -> rows [lines * W', T C], `stride` floats apart.
+void gather_pixels(const Window& window, Lines lines, const float* x, std::int64_t channels, float* rows,
+                   std::int64_t stride);
+// Its adjoint over all lines: adds rows to x.
+void scatter_pixels(const Window& window, const float* rows, std::int64_t stride, std::int64_t channels,
+                    float* x);
 
 // x [B, height, width, C], w [T C, N], b [N] or undefined -> [B, H', W', N].
 Tensor window_product(const Window& window, const Tensor& x, const Tensor& w, const Tensor& b);

@@ -6,12 +6,6 @@
 
 namespace deepgen {
 
-Tensor drop_out(const Tensor& x, double share, Rng& rng) {
-  if (share <= 0) return x;
-  const Tensor u = uniform(x.size(0), x.size(1), rng.next());
-  return x * (u >= share).to(at::kFloat).mul_(1 / (1 - share));
-}
-
 Discriminator::Discriminator(std::int64_t in, const std::vector<std::int64_t>& sizes,
                              const std::string& activation, std::int64_t pieces)
     : activation_(activation == "maxout" ? Activation::identity : activation_of(activation)),
@@ -40,7 +34,7 @@ Tensor Discriminator::layer(std::size_t number, const Tensor& x, bool frozen) co
 
 Tensor Discriminator::forward(Tensor x, const Dropout& dropout, bool frozen) const {
   for (std::size_t l = 0; l < layers_.size(); ++l) {
-    if (dropout.rng) x = drop_out(x, l == 0 ? dropout.input : dropout.hidden, *dropout.rng);
+    if (dropout.rng) x = dropped(x, l == 0 ? dropout.input : dropout.hidden, *dropout.rng);
     x = layer(l, x, frozen);
   }
   return x;

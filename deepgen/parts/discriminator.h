@@ -10,11 +10,6 @@
 
 namespace deepgen {
 
-struct Dropout {
-  double input = 0, hidden = 0;  // shares left out
-  Rng* rng = nullptr;            // null: off
-};
-
 class Discriminator : public torch::nn::Module {
  public:
   // `activation`: "maxout", with `pieces` linear functions a unit, or a name of activation_names.

@@ -54,6 +54,12 @@ Tensor Mlp::forward(Tensor x) const {
   return x;
 }
 
+Tensor dropped(const Tensor& x, double share, Rng& rng) {
+  if (share == 0) return x;
+  const Tensor kept = (uniform(x.size(0), x.size(1), rng.next()) >= share).to(at::kFloat);
+  return x * kept.mul_(1 / (1 - share));
+}
+
 void fill_gradients(const Tensor& loss, const std::vector<Tensor>& parameters) {
   const auto gradients = torch::autograd::grad({loss}, parameters, {}, false, false, /*allow_unused=*/true);
   NoGradGuard no_graph;

@@ -45,6 +45,17 @@ class Mlp : public torch::nn::Module {
   std::int64_t out_;
 };
 
+// What training adds: units of the input and of hidden layers are left out with these probabilities and the
+// others made larger, so that sums keep their mean and nothing is scaled when it is off (Srivastava et al.
+// 2014).
+struct Dropout {
+  double input = 0, hidden = 0;  // shares left out
+  Rng* rng = nullptr;            // null: off
+};
+
+// x [B, N] with this share of its cells left out; x itself where the share is 0.
+Tensor dropped(const Tensor& x, double share, Rng& rng);
+
 // Fills .grad of these parameters with the gradient of `loss` (a scalar): what Model::gradients owes. What
 // does not touch the loss gets zero.
 void fill_gradients(const Tensor& loss, const std::vector<Tensor>& parameters);

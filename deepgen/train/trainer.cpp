@@ -5,6 +5,7 @@
 
 #include "deepgen/core/error.h"
 #include "deepgen/core/version.h"
+#include "deepgen/models/registry.h"
 #include "deepgen/train/trainer_state.h"
 
 namespace deepgen {
@@ -29,6 +30,11 @@ class AverageInPlace {
 };
 
 }  // namespace
+
+std::shared_ptr<Model> make_model(const Settings& settings, const Dataset& data) {
+  return make_model(settings.model, settings.model_json(), settings.learning_json(),
+                    {data.columns(), data.shape, data.classes, data.values, data.groups});
+}
 
 Trainer::Trainer(std::shared_ptr<Model> model, const Dataset& data, Settings settings, std::uint64_t seed)
     : state_(std::make_unique<State>(std::move(model), data, std::move(settings), seed)) {

@@ -21,6 +21,9 @@
 
 namespace deepgen {
 
+// A new model with these settings for cases of the form of these data.
+std::shared_ptr<Model> make_model(const Settings& settings, const Dataset& data);
+
 // A number to select models by: greater is better.
 struct ValidationScore {
   std::string name;  // as it appears in the learning curve

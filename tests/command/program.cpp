@@ -107,6 +107,13 @@ bool Process::running() {
   return false;
 }
 
+bool Process::catches(int signal) {
+  std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("SigCgt:")) return std::stoull(line.substr(7), nullptr, 16) >> (signal - 1) & 1;
+  return false;
+}
+
 void Process::send(int signal) {
   if (running()) ::kill(pid_, signal);
 }

@@ -45,7 +45,8 @@ class Process {
   Process& operator=(const Process&) = delete;
   ~Process();
 
-  bool running();  // false once it has ended
+  bool running();            // false once it has ended
+  bool catches(int signal);  // whether it has a handler for this signal by now
   void send(int signal);
   Result wait();  // to its end, or to the limit of time
 

@@ -168,7 +168,8 @@ TEST(Interrupt, LongWorkEndsWithoutAFile) {
   const Workplace& place = bars_run().place;
   Process process(words("sample run -n 1000 --steps 10000000 --quiet --threads 1 --out never.csv"),
                   place.here());
-  sleep_for(2);
+  for (int i = 0; i < 600 && process.running() && !process.catches(SIGINT); ++i) sleep_for(0.05);
+  sleep_for(0.2);
   process.send(SIGINT);
   const Result result = process.wait();
   expect_refused(result, 130);

@@ -11,8 +11,7 @@ TEST(PublicApi, ASessionInAFewLines) {
   Settings settings("rbm");
   settings.set("model.hidden=6");
   settings.set("training.epochs=3");
-  auto model = make_model("rbm", settings.model_json(), settings.learning_json(),
-                          {data.columns(), data.shape, data.classes});
+  auto model = make_model(settings, data);
   Trainer trainer(model, data, std::move(settings), 1);
   Observer silent;
   EXPECT_EQ(trainer.run(silent).epochs, 3);

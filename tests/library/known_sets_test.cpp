@@ -36,7 +36,7 @@ TEST(KnownSets, BinarizedMnistHasItsShapeAndBaseRate) {
 
 TEST(KnownSets, MnistHasItsSplitsAndLevels) {
   if (fixtures::real_file("mnist/train-images-idx3-ubyte.gz").empty()) GTEST_SKIP() << "not installed";
-  const Dataset set = load_dataset("mnist");
+  const Dataset set = load_dataset("mnist:binarize=none");
   expect_parts(set, 50000, 10000, 10000);
   EXPECT_EQ(set.shape, (std::vector<std::int64_t>{1, 28, 28}));
   EXPECT_EQ(set.values, "grey");
@@ -77,6 +77,15 @@ TEST(Archives, HaveTheirPartsAndLabels) {
   EXPECT_EQ(set.classes, 4);
   write_npz(path, {{"anything", runs::random_bytes(8, 6, 1, 1)}});
   error_of(ErrorKind::data, [&] { load_dataset(path); });
+}
+
+TEST(GeneratedSets, ThatAreReadInSeveralWaysWantTheirBinarisationSaid) {
+  const std::string small = "glyphs:train=5,valid=2,test=2";
+  expect_says(error_of(ErrorKind::data, [&] { load_dataset(small); }),
+              {"glyphs", "binarize=none", "dynamic"});
+  EXPECT_EQ(load_dataset(small + ",binarize=none").values, "grey");
+  EXPECT_EQ(load_dataset(small + ",binarize=threshold").values, "binary");
+  EXPECT_EQ(load_dataset(small + ",standardise=true").values, "real");
 }
 
 TEST(GeneratedSets, AreTheSameEachTime) {

@@ -45,12 +45,31 @@ TEST(DenseLayers, EqualTheirComposedTwins) {
   }
 }
 
+TEST(DenseLayers, OneRowLeavesItsArgumentsAsTheyAre) {
+  const Inputs i = inputs(1, 5, 7, 9);
+  const Tensor bias = i.b.detach().clone();
+  const Tensor first = dense(i.x, i.w, i.b), again = dense(i.x, i.w, i.b);
+  expect_bit_equal(i.b, bias, "the bias");
+  expect_bit_equal(first, again, "twice");
+}
+
 TEST(DenseLayers, GradientsAreNotAskedForInVain) {
   const Inputs i = inputs(3, 4, 5, 2);
   const Tensor x = i.x.detach();
   const auto g = gradients(dense(x, i.w, i.b, Activation::tanh), {i.w, i.b});
   const auto h = gradients(composed::dense(x, i.w, i.b, Activation::tanh), {i.w, i.b});
   for (std::size_t k = 0; k < 2; ++k) expect_near(doubles(g[k]), doubles(h[k]), 1e-5, "given the input");
+}
+
+TEST(DenseLayers, LeaveTheirArgumentsAsTheyAre) {
+  for (const std::int64_t rows : {1, 3}) {
+    const Inputs i = inputs(rows, 4, 5, 2);
+    const Tensor x = i.x.detach().clone(), w = i.w.detach().clone(), b = i.b.detach().clone();
+    dense(i.x, i.w, i.b, Activation::tanh);
+    expect_bit_equal(i.x, x, "x");
+    expect_bit_equal(i.w, w, "w");
+    expect_bit_equal(i.b, b, "b");
+  }
 }
 
 TEST(DenseLayers, DoNotDependOnTheNumberOfThreads) {

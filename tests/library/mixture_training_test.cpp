@@ -119,7 +119,7 @@ TEST(MixtureTraining, RefusesAMovingAverage) {
 
 TEST(MixtureTraining, ValidationAndEvaluationAreExact) {
   const Dataset data = runs::random_bits(70, 6);
-  const auto model = runs::model_for(runs::settings_of(quick, "bernoulli_mixture"), data);
+  const auto model = make_model(runs::settings_of(quick, "bernoulli_mixture"), data);
   Trainer trainer(model, data, runs::settings_of(quick, "bernoulli_mixture"), 7);
   Observer silent;
   trainer.run(silent);

@@ -45,15 +45,10 @@ inline Dataset random_bits(std::int64_t rows, std::int64_t columns, std::uint64_
       {{"train", random_bytes(rows, columns, 1, seed)}, {"valid", random_bytes(9, columns, 1, seed + 1)}});
 }
 
-inline std::shared_ptr<Model> model_for(const Settings& settings, const Dataset& data) {
-  return make_model(settings.model, settings.model_json(), settings.learning_json(),
-                    {data.columns(), data.shape, data.classes});
-}
-
 inline std::unique_ptr<Trainer> trainer_for(const Assignments& assignments, const Dataset& data,
                                             std::uint64_t seed, const std::string& model = "rbm") {
   const Settings settings = settings_of(assignments, model);
-  return std::make_unique<Trainer>(model_for(settings, data), data, settings_of(assignments, model), seed);
+  return std::make_unique<Trainer>(make_model(settings, data), data, settings_of(assignments, model), seed);
 }
 
 // Asks for a stop after `steps` steps; never when negative.

@@ -11,8 +11,8 @@ using namespace runs;
 
 using Named = std::map<std::string, Doubles>;
 
-// Two stages. In "alternate" the phases "left" (a, W; twice) and "right" (b; once) take turns; "joint" has
-// one phase with W and b. Gradients pull to zero, plus noise from the turn's generator.
+// Two stages. In "alternate" the phases "left" (a, W; twice) and "right" (b; once, at half the rate) take
+// turns; "joint" has one phase with W and b. Gradients pull to zero, plus noise from the turn's generator.
 class Toy : public Model {
  public:
   Toy() {
@@ -24,7 +24,8 @@ class Toy : public Model {
   std::vector<Stage> stages() override {
     if (again)
       return {{"one", 1, {{"x", {a}, 1}}}, {"two", 1, {{"y", {b}, 1}}}, {"three", 1, {{"x", {a}, 1}}}};
-    return {{"alternate", 2, {{"left", {a, W}, 2}, {"right", {b}, 1}}}, {"joint", 1, {{"both", {W, b}, 1}}}};
+    return {{"alternate", 2, {{"left", {a, W}, 2}, {"right", {b}, 1, 0.5}}},
+            {"joint", 1, {{"both", {W, b}, 1}}}};
   }
   Metrics gradients(const Batch& batch, const Turn& turn, Rng& rng) override {
     turns.push_back(turn);
@@ -136,7 +137,8 @@ void replay(const ToyRun& run, const Plain& plain, Named& p, Named& averages) {
   for (std::size_t t = 0; t < run.model->turns.size(); ++t) {
     const Turn& turn = run.model->turns[t];
     const double progress = real(turn.step) / real(steps[turn.stage] - 1);
-    const double rate = plain.schedule == "linear" ? plain.rate * (1 - progress) : plain.rate;
+    const double share = turn.stage == 0 && turn.phase == 1 ? 0.5 : 1;
+    const double rate = share * (plain.schedule == "linear" ? plain.rate * (1 - progress) : plain.rate);
     double squares = 0;
     for (const std::string& name : names_of_turn(turn))
       for (const double g : run.model->gradients_seen[t].at(name)) squares += g * g;

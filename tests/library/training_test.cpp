@@ -213,7 +213,7 @@ double learnt(Assignments assignments) {
   assignments.push_back("model.hidden=10");
   assignments.push_back("training.batch=16");
   const Settings settings = settings_of(assignments);
-  const auto model = model_for(settings, data);
+  const auto model = make_model(settings, data);
   Trainer trainer(model, data, settings_of(assignments), 11);
   StopAfter never;
   trainer.run(never);

@@ -63,8 +63,8 @@ nlohmann::ordered_json record(const Recipe& recipe, const Dataset& data, const s
   for (const Score& each : scores)  // what the score has to be compared with
     if (each.split == score.split && each.metric != score.metric &&
         (each.metric == "baseline_log_prob" || each.metric == "log_prob" ||
-         each.metric.find("elbo") != std::string::npos || is_of_samples(each.metric) ||
-         each.metric.find("_error_") != std::string::npos))
+         each.metric.starts_with("conditional_") || each.metric.find("elbo") != std::string::npos ||
+         is_of_samples(each.metric) || each.metric.find("_error_") != std::string::npos))
       r["beside"][each.metric] = each.value;
   if (recipe.published) r["published"] = *recipe.published;
   if (recipe.aim) r["aim"] = *recipe.aim;

@@ -25,8 +25,7 @@ Candidate make_candidate(const TrainingPlan& plan, const Dataset& data) {
   Settings settings(plan.settings.model);
   settings.set_all(plan.settings.to_json());
   Candidate made;
-  made.model = make_model(settings.model, settings.model_json(), settings.learning_json(),
-                          {data.columns(), data.shape, data.classes, data.values, data.groups});
+  made.model = make_model(settings, data);
   made.trainer = std::make_unique<Trainer>(made.model, data, std::move(settings), plan.seed);
   return made;
 }
@@ -43,6 +42,7 @@ Tensor in_units_of(const Split& like, const Split& part) {
 Dataset load_search_data(const std::string& text) {
   const DataSpec spec = parse_data_spec(text);
   DataOptions options = check_spec(spec);
+  refuse_unsaid_binarisation(spec, options);
   RawSet raw = read_set(spec);
   raw.arrays.erase("test");
   raw.arrays.erase("test_labels");

@@ -191,9 +191,7 @@ TrainingResult train_into(const RunFolder& folder, const TrainingPlan& plan, boo
   Settings settings(plan.settings.model);
   settings.set_all(plan.settings.to_json());
   const std::int64_t epochs = settings.training.epochs;
-  const std::shared_ptr<Model> model =
-      make_model(settings.model, settings.model_json(), settings.learning_json(),
-                 {data.columns(), data.shape, data.classes, data.values, data.groups});
+  const std::shared_ptr<Model> model = make_model(settings, data);
   Trainer trainer(model, data, std::move(settings), plan.seed);
   Checkpoint checkpoint;
   const bool resumed = resume && resume_from(folder, trainer, observer, checkpoint);

@@ -336,8 +336,14 @@ RawSet read_set(const DataSpec& spec, const TableSchema* learnt) {
   return read_path(spec.name, options, learnt);
 }
 
-bool has_many_binarisations(const std::string& name) {
-  return name == "mnist" || name == "fashion_mnist" || name == "omniglot" || name == "glyphs";
+void refuse_unsaid_binarisation(const DataSpec& spec, const DataOptions& options) {
+  const auto& name = spec.name;
+  const bool ambiguous = name == "mnist" || name == "fashion_mnist" || name == "omniglot" || name == "glyphs";
+  const bool transformed = options.onehot || options.dequantise || options.standardise || options.whiten;
+  if (!ambiguous || transformed || !options.binarize.empty()) return;
+  fail_data(name,
+            "is read in several ways, whose numbers are not comparable; say which: "
+            ":binarize=none (grey), dynamic, threshold or static");
 }
 
 DataOptions check_spec(const DataSpec& spec) {

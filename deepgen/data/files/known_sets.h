@@ -44,8 +44,9 @@ bool is_available(const KnownSet& set);
 // error that says where to get them and where to put them.
 RawSet read_set(const DataSpec& spec, const TableSchema* learnt = nullptr);
 
-// Whether the literature reads this set of grey pictures as bits in several ways, and as grey.
-bool has_many_binarisations(const std::string& name);
+// Numbers under different binarisations are not comparable: throws a data error where the literature reads
+// this set in several ways and `options` names neither a binarisation nor a transform for real values.
+void refuse_unsaid_binarisation(const DataSpec& spec, const DataOptions& options);
 
 // The options of `spec` that are not a generated set's own. Throws a usage error when it names neither a set
 // nor an existing file, or an option the set does not take. Cheap: reads nothing.

@@ -1,0 +1,51 @@
+#include "deepgen/models/cvae.h"
+
+#include <fmt/format.h>
+
+#include "deepgen/core/error.h"
+
+namespace deepgen {
+
+Cvae::Cvae(const VaeOptions& options, VaeLearning learning, std::int64_t columns, std::int64_t classes)
+    : LatentModel("cvae", options, std::move(learning), bernoulli_likelihood(columns),
+                  {.inputs = columns + classes,
+                   .condition = classes,
+                   .prior = options.prior,
+                   .prior_components = options.prior_components}),
+      options_(options),
+      classes_(classes) {
+  if (classes < 1)
+    fail_data("cvae",
+              "expected data with labels, which are its condition, got none; name their column with the "
+              "data's option labels, or give the arrays train_labels, test_labels");
+}
+
+// ---------------------------------------------------------------- conditionals
+
+Tensor Cvae::one_hot(const Tensor& y) const {
+  if (!y.defined()) fail_data("cvae", "expected the label of every row, which is its condition, got none");
+  const Tensor wrong = at::logical_or(y < 0, y >= classes_);
+  if (wrong.any().item<bool>())
+    fail_data("cvae", fmt::format("expected labels from 0 to {}, got {} at row {}", classes_ - 1,
+                                  y.masked_select(wrong)[0].item<std::int64_t>(),
+                                  wrong.nonzero()[0].item<std::int64_t>()));
+  return at::one_hot(y, classes_).to(at::kFloat);
+}
+
+Tensor Cvae::encoder_input(const Batch& rows) const { return at::cat({rows.x, one_hot(rows.y)}, 1); }
+
+// ---------------------------------------------------------------- sampling
+
+Tensor Cvae::sample_given(const Tensor& y, Rng& rng) {
+  NoGradGuard no_graph;
+  const Tensor condition = one_hot(y), z = prior_state().sample(y.size(0), sizes_.latent, rng);
+  return likelihood_->sample(decoded(z, condition), rng);
+}
+
+// ---------------------------------------------------------------- scores
+
+Tensor Cvae::conditional_bound(const Tensor& x, const Tensor& y, std::int64_t samples, Rng& rng) {
+  return bound_of({x, y}, samples, rng);
+}
+
+}  // namespace deepgen

@@ -1,0 +1,80 @@
+// The order-agnostic, deep NADE of bits: one network for every order of the columns.
+//
+//   p(x | o) = prod_p p(x_o(p) | x_o(<p)),   all log odds of the missing columns = net(x * m, m),
+//
+// where m marks the columns that are known. For each row of a batch a number d of known columns, from 0 to
+// D - 1, and which ones are drawn at random, and
+//
+//   D / (D - d) sum over the missing columns of log p(x_i | known)
+//
+// is raised: an unbiased estimate of the mean over all orders of log p(x | o). Gradients come from automatic
+// differentiation; a step is one pass, however many columns there are.
+//
+// Every order gives an exact distribution of its own (HasOrders, endlessly many: order o is the o-th
+// permutation of a fixed stream of random numbers, the same for all models). They are not equal; log_prob and
+// samples are those of order 0, and the mean of the probabilities under several is better, and an ensemble.
+// A row costs D passes through all layers but the first, which changes by two rows of its weights from column
+// to column.
+//
+// Completion draws the missing columns in an order drawn anew for each row, given the known ones, which come
+// first: exact draws of p(missing | known, o) for the orders o that begin with the known columns, where
+// fixed-order models need a chain.
+//
+// Differs from the paper: Adam in place of stochastic gradient descent with momentum; no layer-wise
+// pre-training.
+//
+// Known to fail: with d drawn evenly few rows ask what the last columns are, and these matter as much; a
+// single order is worse than a model trained for it.
+//
+// Source: Uria, Murray, Larochelle 2014, "A deep and tractable density estimator", equations 6 to 10,
+// section 4.
+#pragma once
+
+#include "deepgen/models/capabilities.h"
+#include "deepgen/models/orderless_nade_options.h"
+#include "deepgen/parts/nets.h"
+#include "deepgen/parts/unit_layer.h"
+
+namespace deepgen {
+
+class OrderlessNade : public Model,
+                      public CanSample,
+                      public HasLogProb,
+                      public HasOrders,
+                      public CanComplete {
+ public:
+  OrderlessNade(OrderlessNadeOptions options, OrderlessNadeLearning learning, std::int64_t columns);
+
+  // Training.
+  void initialise(const Batch& sample, Rng& rng) override;
+  Metrics gradients(const Batch& batch, const Turn& turn, Rng& rng) override;
+  Metrics diagnose(const Batch& train, const Batch& valid, Rng& rng) override;
+  void check_data(const Tensor& x, const std::string& what, std::int64_t first_row = 0) const override;
+
+  // Scores and draws.
+  Tensor log_prob(const Tensor& x) override { return log_prob_under(x, 0); }
+  std::int64_t orders() const override { return 0; }
+  Tensor log_prob_under(const Tensor& x, std::int64_t order) override;  // [B] float64
+  Tensor sample(std::int64_t count, Rng& rng) override;                 // [count, D]
+  Tensor complete(const Tensor& x, Rng& rng) override;                  // [B, D]
+
+  // Log odds of every column given those of x [B, D] where known [B, D] (0 or 1) is 1: one pass.
+  Tensor logits_given(const Tensor& x, const Tensor& known, double dropout, Rng& rng) const;
+  std::vector<std::int64_t> order(std::int64_t number) const;  // columns; below 0 a usage error
+
+  Options& options() override { return options_; }
+  Options& learning() override { return learning_; }
+
+ private:
+  struct Walk;
+  Tensor walk(Walk& walk) const;
+  Tensor objective(const Tensor& x, double dropout, Rng& rng) const;
+  std::int64_t columns_;
+  OrderlessNadeOptions options_;
+  OrderlessNadeLearning learning_;
+  UnitLayer units_;
+  std::shared_ptr<Mlp> net_;
+  std::shared_ptr<DenseLayer> output_;
+};
+
+}  // namespace deepgen

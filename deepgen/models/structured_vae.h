@@ -1,0 +1,67 @@
+// Conditional variational autoencoder of structured output: a part of the case is given, the rest is
+// modelled.
+//
+//   x = (g, r): the given part (model.given) and the rest
+//   p(r | g) = integral of p(z | g) p(r | z, g) dz
+//   p(z | g) = N(z; m'(g), diag s'(g)^2)        prior network
+//   q(z | x) = N(z; m(x), diag s(x)^2)          recognition network, sees all of x
+//   p(r | z, g)                                 generation network: independent Bernoulli variables
+//
+//   log p(r | g) >= E_q [log p(r | z, g)] - KL(q(z | x) || p(z | g))
+//
+// Objectives and settings are those of vae.h. Completions draw z ~ p(z | g), then r. Two estimates of log p(r
+// | g) are both bounds from below: with draws of q (conditional_log_prob) and with draws of p(z | g)
+// (conditional_log_prob_prior), the "Monte Carlo" of the source.
+//
+// Beside it the baseline of the source is trained on the same batches: the same network without z, p(r | g)
+// of independent Bernoulli variables, whose exact log-probability is the score conditional_log_prob_baseline.
+//
+// Differs from the source: no convolutions and no recurrent connection (the prior network does not see the
+// baseline's guess), and no hybrid objective.
+//
+// Known to fail: where g says nearly everything z is not used; the gap to the baseline then vanishes.
+//
+// Source: Sohn, Lee, Yan 2015, "Learning structured output representation using deep conditional generative
+// models".
+#pragma once
+
+#include "deepgen/models/latent_model.h"
+#include "deepgen/models/own_scores.h"
+
+namespace deepgen {
+
+class StructuredVae : public LatentModel,
+                      public IsConditional,
+                      public HasConditionalBound,
+                      public CanComplete,
+                      public HasOwnScores {
+ public:
+  // given: [D] bool, the columns of the condition.
+  StructuredVae(const StructuredVaeOptions& options, VaeLearning learning, const Tensor& given);
+
+  void initialise(const Batch& sample, Rng& rng) override;
+  void check_data(const Tensor& x, const std::string& what, std::int64_t first_row = 0) const override;
+
+  std::int64_t condition_classes() const override { return 0; }
+  std::string condition() const override { return "the part " + options_.given; }
+  Tensor condition_mask() const override { return mask_; }
+  Tensor sample_given(const Tensor& y, Rng& rng) override;  // a usage error: the condition is no label
+  Tensor conditional_bound(const Tensor& x, const Tensor& y, std::int64_t samples, Rng& rng) override;
+  // The rest drawn from p(r | g). Known cells of the rest must be all or none of it, the given part must be
+  // known: else a data error.
+  Tensor complete(const Tensor& x, Rng& rng) override;
+  std::vector<OwnScore> own_scores(const Batch& rows, std::int64_t samples, Rng& rng) override;
+  Options& options() override { return options_; }
+
+ protected:
+  Tensor target(const Batch& rows) const override { return rows.x.index_select(1, rest_); }
+  Tensor condition_of(const Batch& rows) const override { return rows.x.index_select(1, given_); }
+  Tensor other_loss(const Batch& rows, Metrics& metrics) const override;
+
+ private:
+  StructuredVaeOptions options_;
+  Tensor mask_, given_, rest_;  // [D] bool; the columns of either part, int64
+  std::shared_ptr<DecoderNet> baseline_;
+};
+
+}  // namespace deepgen

@@ -1,0 +1,30 @@
+// The shared computation of NADE (models/nade.h) as tensor functions: a pass over D columns with H hidden
+// units costs O(D H) a row, forwards and backwards.
+//
+//   logit_i = b_i + v_i . sigmoid(c + sum_(j<i) x_j w_j)
+#pragma once
+
+#include "deepgen/core/torch.h"
+
+namespace deepgen {
+
+struct NadeWeights {
+  Tensor w, c, v, b;  // [D, H], [H], [D, H], [D], float32, dense
+};
+
+// Of rows of bits x [B, D]: [B, D], without a graph.
+Tensor nade_logits(const Tensor& x, const NadeWeights& weights);
+
+// Cells of x [B, D] where held [B, D] (bool; undefined: nowhere) is false become [u < sigmoid(logit)], column
+// by column; the logits under which they were drawn.
+Tensor nade_draw(Tensor& x, const Tensor& uniform, const Tensor& held, const NadeWeights& weights);
+
+// log p(x) of each row, [B] float64; `gradients` (like the weights) becomes the gradient of minus its mean.
+// Memory: at most some 64 MB beside the results, and one row's states (ones of x, times H) at least.
+Tensor nade_gradients(const Tensor& x, const NadeWeights& weights, NadeWeights& gradients);
+
+namespace composed {
+Tensor nade_logits(const Tensor& x, const NadeWeights& weights);  // differentiable; O(D) products
+}  // namespace composed
+
+}  // namespace deepgen

@@ -1,0 +1,50 @@
+#include "deepgen/parts/code_nets.h"
+
+#include <cmath>
+
+namespace deepgen {
+namespace {
+
+constexpr double largest_log_variance = 6;  // of a code; the prior's is 0
+constexpr double first_share_below = 0.1;   // of the usual weights: a full covariance begins nearly diagonal
+
+}  // namespace
+
+GaussianNet::GaussianNet(std::int64_t in, const Shape& shape, std::int64_t out)
+    : body_(register_module("body", std::make_shared<Mlp>(in, shape.hidden, shape.activation))),
+      mean_(register_module("mean", std::make_shared<DenseLayer>(body_->out(), out))),
+      log_variance_(register_module("log_variance", std::make_shared<DenseLayer>(body_->out(), out))),
+      least_(2 * std::log(shape.smallest_deviation)) {
+  if (shape.full && out > 1)
+    below_ = register_module("below", std::make_shared<DenseLayer>(body_->out(), out * (out - 1) / 2));
+}
+
+void GaussianNet::initialise(Rng& rng) {
+  body_->initialise(rng);
+  mean_->initialise(rng);
+  log_variance_->initialise(rng);
+  if (!below_) return;
+  below_->initialise(rng);
+  NoGradGuard no_graph;
+  below_->weight.mul_(first_share_below);
+}
+
+Gaussian GaussianNet::forward(const Tensor& x, bool frozen) const {
+  const Tensor h = body_->forward(x, frozen);
+  return {mean_->forward(h, frozen), log_variance_->forward(h, frozen).clamp(least_, largest_log_variance),
+          below_ ? below_->forward(h, frozen) : Tensor()};
+}
+
+DecoderNet::DecoderNet(std::int64_t in, const std::vector<std::int64_t>& hidden,
+                       const std::string& activation, std::int64_t out)
+    : body_(register_module("body", std::make_shared<Mlp>(in, hidden, activation))),
+      output_(register_module("output", std::make_shared<DenseLayer>(body_->out(), out))) {}
+
+void DecoderNet::initialise(Rng& rng, const Tensor& bias) {
+  body_->initialise(rng);
+  output_->initialise(rng);
+  NoGradGuard no_graph;
+  output_->bias.copy_(bias);
+}
+
+}  // namespace deepgen
