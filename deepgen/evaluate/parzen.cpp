@@ -39,6 +39,42 @@ double log_sum_exp(const float* distances, std::int64_t n, double nearest, doubl
   return std::log(sum) - scale * nearest;
 }
 
+// The nearest centre of each row, block after block.
+template <class F>
+void nearest_centres(const Tensor& rows, const Tensor& centres, std::vector<std::int64_t>& nearest,
+                     F after_block) {
+  const std::int64_t k = centres.size(0), count = rows.size(0), block = block_rows(k);
+  const Tensor squares = squares_of(centres);
+  for (std::int64_t first = 0; first < count; first += block) {
+    const std::int64_t some = std::min(block, count - first);
+    const Tensor distances = partial_distances(rows.narrow(0, first, some), centres, squares);
+    const float* d = distances.data_ptr<float>();
+    nearest.resize(static_cast<std::size_t>(first + some));
+    parallel_ranges(some, static_cast<double>(k), 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i)
+        nearest[static_cast<std::size_t>(first + i)] =
+            std::min_element(d + i * k, d + (i + 1) * k) - (d + i * k);
+    });
+    after_block();
+  }
+}
+
+// The mean of the rows of each centre, added row after row in float64: the order is fixed.
+Tensor means_of_members(const Tensor& rows, const Tensor& centres, const std::vector<std::int64_t>& nearest) {
+  const std::int64_t k = centres.size(0), columns = centres.size(1);
+  Tensor sums = at::zeros({k, columns}, at::kDouble), members = at::zeros({k, 1}, at::kDouble);
+  const float* x = rows.data_ptr<float>();
+  for (const std::int64_t centre : nearest) {
+    double* sum = sums.data_ptr<double>() + centre * columns;
+    members.data_ptr<double>()[centre] += 1;
+    for (std::int64_t j = 0; j < columns; ++j) sum[j] += static_cast<double>(x[j]);
+    x += columns;
+  }
+  return at::where(members > 0, sums / members.clamp_min(1), centres.to(at::kDouble))
+      .to(at::kFloat)
+      .contiguous();
+}
+
 std::vector<double> sigma_grid(const ParzenPlan& plan, double unit) {
   std::vector<double> all;
   for (std::int64_t i = 0; i < plan.sigmas; ++i) {
@@ -160,40 +196,17 @@ Tensor ParzenWindow::log_density(const Tensor& x, const std::vector<double>& sig
 }
 
 Tensor kmeans_centres(const Tensor& rows, std::int64_t k, std::int64_t steps, Rng& rng, Observer& observer) {
-  const std::int64_t count = rows.size(0), columns = rows.size(1);
-  std::vector<std::int64_t> index = rng.permutation(count);
-  index.resize(static_cast<std::size_t>(std::min(k, count)));
+  std::vector<std::int64_t> index = rng.permutation(rows.size(0));
+  index.resize(static_cast<std::size_t>(std::min(k, rows.size(0))));
   Tensor centres = rows.index_select(0, at::tensor(index, at::kLong)).contiguous();
-  k = centres.size(0);
-  const std::int64_t block = block_rows(k);
-  std::vector<std::int64_t> nearest(static_cast<std::size_t>(count));
   for (std::int64_t step = 0; step < steps; ++step) {
-    const Tensor squares = squares_of(centres);
-    for (std::int64_t first = 0; first < count; first += block) {
-      const std::int64_t some = std::min(block, count - first);
-      const Tensor distances = partial_distances(rows.narrow(0, first, some), centres, squares);
-      const float* d = distances.data_ptr<float>();
-      parallel_ranges(some, static_cast<double>(k), 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i)
-          nearest[static_cast<std::size_t>(first + i)] =
-              std::min_element(d + i * k, d + (i + 1) * k) - (d + i * k);
-      });
-      observer.progress({"k-means", step * count + first + some, steps * count, 0, -1}, {});
+    std::vector<std::int64_t> nearest;
+    nearest_centres(rows, centres, nearest, [&] {
+      const std::int64_t done = step * rows.size(0) + static_cast<std::int64_t>(nearest.size());
+      observer.progress({"k-means", done, steps * rows.size(0), 0, -1}, {});
       if (observer.stop_requested()) throw Error(ErrorKind::interrupted, "k-means", "stopped by request");
-    }
-    const Tensor member = at::tensor(nearest, at::kLong);
-    // Row after row in float64: the order of addition is fixed.
-    Tensor sums = at::zeros({k, columns}, at::kDouble);
-    std::vector<double> members(static_cast<std::size_t>(k));
-    const float* x = rows.data_ptr<float>();
-    for (std::int64_t i = 0; i < count; ++i) {
-      double* sum = sums.data_ptr<double>() + nearest[static_cast<std::size_t>(i)] * columns;
-      members[static_cast<std::size_t>(nearest[static_cast<std::size_t>(i)])] += 1;
-      for (std::int64_t j = 0; j < columns; ++j) sum[j] += static_cast<double>(x[i * columns + j]);
-    }
-    const Tensor sizes = at::tensor(members, at::kDouble).unsqueeze(1);
-    centres =
-        at::where(sizes > 0, sums / sizes.clamp_min(1), centres.to(at::kDouble)).to(at::kFloat).contiguous();
+    });
+    centres = means_of_members(rows, centres, nearest);
   }
   return centres;
 }
@@ -201,33 +214,31 @@ Tensor kmeans_centres(const Tensor& rows, std::int64_t k, std::int64_t steps, Rn
 std::vector<Score> parzen_scores(const Tensor& samples, const Dataset& data, const std::string& split_name,
                                  const ParzenPlan& plan, const Rng& rng, Observer& observer) {
   const Split& split = data.split(split_name);
-  const Parts parts = arrange(data, split_name, plan, rng.fork({0}));
-  std::vector<std::int64_t> asked(static_cast<std::size_t>(split.rows()));
-  for (std::size_t i = 0; i < asked.size(); ++i) asked[i] = static_cast<std::int64_t>(i);
-  std::vector<std::int64_t> known = parts.others;
-  known.resize(std::min(known.size(), static_cast<std::size_t>(std::max(plan.kmeans_rows, samples.size(0)))));
-  const Tensor training = rows_of(data, data.train, known, rng.fork({2})).x;
-  const double unit = data.values == "real" ? mean_deviation(training) : 1;
-  Examination exam{
+  Parts parts = arrange(data, split_name, plan, rng.fork({0}));
+  const auto most = static_cast<std::size_t>(std::max(plan.kmeans_rows, samples.size(0)));
+  parts.others.resize(std::min(parts.others.size(), most));
+  const Tensor training = rows_of(data, data.train, parts.others, rng.fork({2})).x;
+  const bool real = data.values == "real";
+  const Examination exam{
       rows_of(data, parts.own ? data.valid : data.train, parts.choice, rng.fork({3})),
-      rows_of(data, split, asked, rng.fork({4})),
-      sigma_grid(plan, unit),
+      rows_of(data, split, random_index(split, split.rows(), rng.fork({4})), rng.fork({5})),
+      sigma_grid(plan, real ? mean_deviation(training) : 1),
       split.name,
       fmt::format("chosen on {} {} rows", parts.choice.size(), parts.own ? "validation" : "other training"),
-      data.values == "real" ? "in the units of the file" : "values from 0 to 1",
+      real ? "in the units of the file" : "values from 0 to 1",
       observer};
   const std::int64_t control = std::min(samples.size(0), training.size(0));
-  std::vector<Score> scores = {window_score("parzen_log_density", samples, "samples", exam)};
-  scores.push_back(window_score("parzen_log_density_training_rows", training.narrow(0, 0, control),
-                                "training rows", exam));
-  Rng own = rng.fork({5});
+  // No more centres than rows that could have two.
   const std::int64_t k = control < training.size(0) ? control : (control + 1) / 2;
-  const Tensor few = training.narrow(0, 0, std::min(training.size(0), std::max(plan.kmeans_rows, k)));
-  scores.push_back(window_score(
-      "parzen_log_density_kmeans", kmeans_centres(few, k, plan.kmeans_steps, own, observer),
-      fmt::format("centres of {} steps of k-means on {} training rows", plan.kmeans_steps, few.size(0)),
-      exam));
-  return scores;
+  Rng own = rng.fork({6});
+  const Tensor centres = kmeans_centres(training, k, plan.kmeans_steps, own, observer);
+  return {
+      window_score("parzen_log_density", samples, "samples", exam),
+      window_score("parzen_log_density_training_rows", training.narrow(0, 0, control), "training rows", exam),
+      window_score("parzen_log_density_kmeans", centres,
+                   fmt::format("centres of {} steps of k-means on {} training rows", plan.kmeans_steps,
+                               training.size(0)),
+                   exam)};
 }
 
 }  // namespace deepgen

@@ -37,6 +37,33 @@ double median_square(const Tensor& distances) {
   return static_cast<double>(*middle);
 }
 
+// The unbiased estimate does not change when a constant is taken off all pairs of different rows, and rounds
+// less without their mean. The diagonal becomes zero: a row makes no pair with itself.
+void take_mean_off(Tensor& kernel) {
+  kernel.fill_diagonal_(0);
+  const double all = static_cast<double>(kernel.size(0));
+  const double mean = kernel.to(at::kDouble).sum(1).sum().item<double>() / (all * (all - 1));
+  kernel.sub_(mean).fill_diagonal_(0);
+}
+
+using Doubles = std::vector<double>;
+
+// The estimates for cuts [P, N + M] of ones (n of them in a row) and zeros (m).
+Doubles mmd_estimates(const Tensor& kernel, const Tensor& cuts, std::int64_t n, std::int64_t m) {
+  const Tensor rest = 1 - cuts;
+  Tensor with_cuts = at::empty_like(cuts), with_rest = at::empty_like(cuts);
+  multiply(with_cuts, cuts, kernel);
+  multiply(with_rest, rest, kernel);
+  const auto within = [](const Tensor& k, const Tensor& s) {
+    return (k.to(at::kDouble) * s.to(at::kDouble)).sum(1);
+  };
+  const double dn = static_cast<double>(n), dm = static_cast<double>(m);
+  const Tensor all = (within(with_cuts, cuts) / (dn * (dn - 1)) + within(with_rest, rest) / (dm * (dm - 1)) -
+                      2 * within(with_cuts, rest) / (dn * dm))
+                         .contiguous();
+  return {all.data_ptr<double>(), all.data_ptr<double>() + all.numel()};
+}
+
 // Standard normal probability above z.
 // No smaller than 1e-16: so far out the approximation means no more than that.
 double upper_tail(double z) { return std::max(1e-16, 0.5 * std::erfc(z / std::sqrt(2.0))); }
@@ -83,12 +110,8 @@ TestResult mmd_test(const Tensor& a, const Tensor& b, std::int64_t permutations,
   result.scale = std::sqrt(width);
   if (width <= 0) return result;  // most pairs are equal rows: the kernel tells nothing apart
   kernel.mul_(-0.5 / width).exp_();
-  kernel.fill_diagonal_(0);
-  // The estimate does not change when a constant is taken off all pairs, and rounds less without the mean.
-  const double pairs = static_cast<double>(all) * static_cast<double>(all - 1);
-  const double mean = kernel.to(at::kDouble).sum(1).sum().item<double>() / pairs;
-  kernel.sub_(mean).fill_diagonal_(0);
-  // Column 0 says which rows are of a; the others are random cuts of the same sizes.
+  take_mean_off(kernel);
+  // Row 0 says which rows are of a; the others are random cuts of the same sizes.
   Tensor cuts = at::zeros({1 + permutations, all});
   for (std::int64_t i = 0; i < all; ++i)
     if (order[static_cast<std::size_t>(i)] < n) cuts.data_ptr<float>()[i] = 1;
@@ -97,22 +120,10 @@ TestResult mmd_test(const Tensor& a, const Tensor& b, std::int64_t permutations,
     for (std::int64_t i = 0; i < n; ++i)
       cuts.data_ptr<float>()[p * all + cut[static_cast<std::size_t>(i)]] = 1;
   }
-  const Tensor rest = 1 - cuts;
-  Tensor with_cuts = at::empty({1 + permutations, all}), with_rest = at::empty_like(with_cuts);
-  multiply(with_cuts, cuts, kernel);
-  multiply(with_rest, rest, kernel);
-  const auto within = [](const Tensor& k, const Tensor& s) {
-    return (k.to(at::kDouble) * s.to(at::kDouble)).sum(1);
-  };
-  const double dn = static_cast<double>(n), dm = static_cast<double>(m);
-  const Tensor estimates =
-      (within(with_cuts, cuts) / (dn * (dn - 1)) + within(with_rest, rest) / (dm * (dm - 1)) -
-       2 * within(with_cuts, rest) / (dn * dm))
-          .contiguous();
-  const double* e = estimates.data_ptr<double>();
-  result.statistic = e[0];
-  const auto not_smaller =
-      std::count_if(e + 1, e + 1 + permutations, [&](double each) { return each >= e[0]; });
+  const Doubles estimates = mmd_estimates(kernel, cuts, n, m);
+  result.statistic = estimates[0];
+  const auto not_smaller = std::count_if(estimates.begin() + 1, estimates.end(),
+                                         [&](double each) { return each >= estimates[0]; });
   result.p_value = static_cast<double>(1 + not_smaller) / static_cast<double>(1 + permutations);
   return result;
 }
