@@ -25,7 +25,8 @@ struct Variant {
 
 std::vector<Variant> variants() {
   std::vector<Variant> all;
-  for (const ModelCard& card : model_catalog()) all.push_back({card.name, card.name});
+  for (const ModelCard& card : model_catalog())
+    if (!for_pictures(card.name)) all.push_back({card.name, card.name});
   all.push_back({"vae_mixture", "vae", {{"prior", "mixture"}}});
   all.push_back({"vae_vamp", "vae", {{"prior", "vamp"}}});
   all.push_back({"cvae_vamp", "cvae", {{"prior", "vamp"}}});

@@ -16,9 +16,6 @@ constexpr std::int64_t columns = 10, classes = 3;
 // Models whose cases are no bits even where the data are: their sums are integrals (mixtures_test.cpp).
 bool continuous(const std::string& name) { return name == "gaussian_mixture" || name == "rnade"; }
 
-// Models that refuse cases that are no pictures.
-bool for_pictures(const std::string& name) { return name == "conditional_dcgan"; }
-
 std::shared_ptr<Model> small_model(const ModelCard& card) {
   nlohmann::ordered_json options = nlohmann::ordered_json::object();
   const nlohmann::ordered_json defaults = options_to_json(*card.options());

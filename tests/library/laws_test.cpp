@@ -26,7 +26,7 @@ std::ostream& operator<<(std::ostream& out, const Case& c) {
 std::vector<Case> cases() {
   std::vector<Case> all;
   for (const ModelCard& card : model_catalog()) {
-    if (card.name == "conditional_dcgan") continue;  // for pictures alone, and without a free energy
+    if (for_pictures(card.name)) continue;
     const auto model = make_model(card.name, nlohmann::ordered_json::object(),
                                   nlohmann::ordered_json::object(), {columns, {columns}, 2});
     if (!as<HasFreeEnergy>(*model)) continue;

@@ -21,6 +21,9 @@ namespace deepgen::machines {
 
 using Doubles = std::vector<double>;
 
+// Models that refuse cases that are no pictures, and so have laws of their own.
+inline bool for_pictures(const std::string& model) { return model == "conditional_dcgan"; }
+
 inline std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 inline double real(std::int64_t n) { return static_cast<double>(n); }
 
