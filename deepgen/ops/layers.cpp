@@ -191,7 +191,7 @@ Tensor categorical_log_prob(const Tensor& logits, const Tensor& x, const Tensor&
 namespace composed {
 
 Tensor dense(const Tensor& x, const Tensor& w, const Tensor& b, Activation f) {
-  return activate(b.defined() ? at::addmm(b, x, w) : at::mm(x, w), f);
+  return composed::activate(b.defined() ? at::addmm(b, x, w) : at::mm(x, w), f);
 }
 
 Tensor activate(const Tensor& a, Activation f) {
