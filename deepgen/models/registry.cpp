@@ -48,6 +48,12 @@ void refuse_groups(const std::string& model, const std::vector<ColumnGroup>& gro
                                    fmt::join(kinds, " or "), group.kind, group.first));
 }
 
+std::shared_ptr<Likelihood> case_likelihood(const std::string& model, const LatentOptions& options,
+                                            const DataShape& data) {
+  return likelihood_for(model, options.decoder, data.values, data.columns, data.groups,
+                        options.smallest_noise);
+}
+
 // One line a model.
 const std::map<std::string, Factory>& factories() {
   static const std::map<std::string, Factory> all = {
@@ -90,26 +96,30 @@ const std::map<std::string, Factory>& factories() {
       {"vae",
        [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
           const DataShape& data) {
-         return build<VaeOptions, VaeLearning>(options, learning,
-                                               [&](const VaeOptions& o, const VaeLearning& l) {
-                                                 return std::make_shared<Vae>(o, l, data.columns);
-                                               });
+         return build<VaeOptions, VaeLearning>(
+             options, learning, [&](const VaeOptions& o, const VaeLearning& l) {
+               return std::make_shared<Vae>(o, l, case_likelihood("vae", o, data), data.shape);
+             });
        }},
       {"cvae",
        [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
           const DataShape& data) {
-         return build<VaeOptions, VaeLearning>(
-             options, learning, [&](const VaeOptions& o, const VaeLearning& l) {
-               return std::make_shared<Cvae>(o, l, data.columns, data.classes);
+         return build<CvaeOptions, VaeLearning>(
+             options, learning, [&](const CvaeOptions& o, const VaeLearning& l) {
+               return std::make_shared<Cvae>(o, l, case_likelihood("cvae", o, data), data.classes);
              });
        }},
       {"structured_vae",
        [](const nlohmann::ordered_json& options, const nlohmann::ordered_json& learning,
           const DataShape& data) {
+         refuse_groups("structured_vae", data.groups, {});
          return build<StructuredVaeOptions, VaeLearning>(
              options, learning, [&](const StructuredVaeOptions& o, const VaeLearning& l) {
-               return std::make_shared<StructuredVae>(
-                   o, l, region_mask("model.given", o.given, data.shape, data.columns));
+               const Tensor given = region_mask("model.given", o.given, data.shape, data.columns);
+               DataShape rest = data;
+               rest.columns = given.logical_not().sum().item<std::int64_t>();
+               return std::make_shared<StructuredVae>(o, l, case_likelihood("structured_vae", o, data),
+                                                      case_likelihood("structured_vae", o, rest), given);
              });
        }},
   };
