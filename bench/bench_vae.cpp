@@ -168,7 +168,7 @@ void bench_step(const std::string& sizes, std::int64_t latent, std::int64_t draw
 // 10 rows with 1,000 draws each: 1/5000 of the bound with k = 5,000 of 10,000 rows.
 void bench_bound() {
   VaeOptions options;
-  Vae vae(options, {}, visible);
+  Vae vae(options, {}, bernoulli_likelihood(visible));
   Rng rng(5);
   const Tensor x = (uniform(1000, visible, rng.next()) < 0.13).to(at::kFloat), some = x.narrow(0, 0, 10);
   vae.initialise({x, {}}, rng);

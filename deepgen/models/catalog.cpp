@@ -69,7 +69,7 @@ const std::vector<ModelCard>& model_catalog() {
        "Lawson, Gu, Maddison 2019",
        make_options<VaeOptions>, make_options<VaeLearning>, [] { return adam_training(1e-3); }},
       {"cvae", "Variational autoencoder conditional on labels",
-       "Kingma, Rezende, Mohamed, Welling 2014; Sohn, Lee, Yan 2015", make_options<VaeOptions>,
+       "Kingma, Rezende, Mohamed, Welling 2014; Sohn, Lee, Yan 2015", make_options<CvaeOptions>,
        make_options<VaeLearning>, [] { return adam_training(1e-3); }},
       {"structured_vae", "Variational autoencoder of the rest of a case given a part of it",
        "Sohn, Lee, Yan 2015", make_options<StructuredVaeOptions>, make_options<VaeLearning>,

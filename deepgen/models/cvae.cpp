@@ -6,9 +6,11 @@
 
 namespace deepgen {
 
-Cvae::Cvae(const VaeOptions& options, VaeLearning learning, std::int64_t columns, std::int64_t classes)
-    : LatentModel("cvae", options, std::move(learning), bernoulli_likelihood(columns),
-                  {.inputs = columns + classes,
+Cvae::Cvae(const CvaeOptions& options, VaeLearning learning, std::shared_ptr<Likelihood> likelihood,
+           std::int64_t classes)
+    : LatentModel("cvae", options, std::move(learning), likelihood,
+                  {.inputs = likelihood->columns() + classes,
+                   .bounded = likelihood->bounded(),
                    .condition = classes,
                    .prior = options.prior,
                    .prior_components = options.prior_components}),
@@ -32,13 +34,15 @@ Tensor Cvae::one_hot(const Tensor& y) const {
   return at::one_hot(y, classes_).to(at::kFloat);
 }
 
-Tensor Cvae::encoder_input(const Batch& rows) const { return at::cat({rows.x, one_hot(rows.y)}, 1); }
+Tensor Cvae::encoder_input(const Batch& rows) const {
+  return at::cat({likelihood_->input_of(rows.x), one_hot(rows.y)}, 1);
+}
 
 // ---------------------------------------------------------------- sampling
 
 Tensor Cvae::sample_given(const Tensor& y, Rng& rng) {
   NoGradGuard no_graph;
-  const Tensor condition = one_hot(y), z = prior_state().sample(y.size(0), sizes_.latent, rng);
+  const Tensor condition = one_hot(y), z = sample_code(y.size(0), rng);
   return likelihood_->sample(decoded(z, condition), rng);
 }
 

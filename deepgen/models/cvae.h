@@ -21,7 +21,8 @@ namespace deepgen {
 
 class Cvae : public LatentModel, public IsConditional, public HasConditionalBound {
  public:
-  Cvae(const VaeOptions& options, VaeLearning learning, std::int64_t columns, std::int64_t classes);
+  Cvae(const CvaeOptions& options, VaeLearning learning, std::shared_ptr<Likelihood> likelihood,
+       std::int64_t classes);
 
   std::int64_t condition_classes() const override { return classes_; }
   std::string condition() const override { return "the label"; }
@@ -36,7 +37,7 @@ class Cvae : public LatentModel, public IsConditional, public HasConditionalBoun
 
  private:
   Tensor one_hot(const Tensor& y) const;  // [B, classes]; a label that is none is a data error
-  VaeOptions options_;
+  CvaeOptions options_;
   std::int64_t classes_;
 };
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "deepgen/core/error.h"
 #include "deepgen/ops/unit_layers.h"
@@ -12,7 +11,6 @@
 namespace deepgen {
 namespace {
 
-constexpr double largest_log_variance = 6;    // of a code; the prior's is 0
 constexpr std::int64_t draws_at_once = 1000;  // of a bound: their activations stay in the processor's cache
 constexpr double active_variance = 0.01;      // Burda et al. 2016, section 5.2
 
@@ -27,63 +25,46 @@ std::vector<std::int64_t> reversed(std::vector<std::int64_t> sizes) {
 
 // ---------------------------------------------------------------- construction
 
-GaussianNet::GaussianNet(std::int64_t in, const std::vector<std::int64_t>& hidden,
-                         const std::string& activation, std::int64_t out, double smallest_deviation)
-    : body_(register_module("body", std::make_shared<Mlp>(in, hidden, activation))),
-      mean_(register_module("mean", std::make_shared<DenseLayer>(body_->out(), out))),
-      log_variance_(register_module("log_variance", std::make_shared<DenseLayer>(body_->out(), out))),
-      least_(2 * std::log(smallest_deviation)) {}
-
-void GaussianNet::initialise(Rng& rng) {
-  body_->initialise(rng);
-  mean_->initialise(rng);
-  log_variance_->initialise(rng);
-}
-
-Gaussian GaussianNet::forward(const Tensor& x) const {
-  const Tensor h = body_->forward(x);
-  return {mean_->forward(h), log_variance_->forward(h).clamp(least_, largest_log_variance)};
-}
-
-DecoderNet::DecoderNet(std::int64_t in, const std::vector<std::int64_t>& hidden,
-                       const std::string& activation, std::int64_t out)
-    : body_(register_module("body", std::make_shared<Mlp>(in, hidden, activation))),
-      output_(register_module("output", std::make_shared<DenseLayer>(body_->out(), out))) {}
-
-void DecoderNet::initialise(Rng& rng) {
-  body_->initialise(rng);
-  output_->initialise(rng);
-}
-
-Tensor DecoderNet::forward(const Tensor& x) const { return output_->forward(body_->forward(x)); }
-
 LatentModel::LatentModel(std::string name, const LatentOptions& sizes, VaeLearning learning,
-                         std::shared_ptr<Likelihood> likelihood, LatentShape shape)
+                         std::shared_ptr<Likelihood> likelihood, const LatentShape& shape)
     : name_(std::move(name)),
       sizes_(sizes),
       learning_(std::move(learning)),
-      likelihood_(std::move(likelihood)) {
+      likelihood_(register_module("likelihood", std::move(likelihood))),
+      upper_(shape.upper) {
   const std::vector<std::int64_t> hidden = parse_sizes("model.hidden", sizes_.hidden);
-  const auto gaussian_net = [&](std::int64_t in) {
-    return std::make_shared<GaussianNet>(in, hidden, sizes_.activation, sizes_.latent,
-                                         sizes_.smallest_deviation);
-  };
-  encoder_ = register_module("encoder", gaussian_net(shape.inputs));
-  decoder_ = register_module("decoder",
-                             std::make_shared<DecoderNet>(sizes_.latent + shape.condition, reversed(hidden),
-                                                          sizes_.activation, likelihood_->width()));
+  GaussianNet::Shape net{hidden, sizes_.activation, sizes_.smallest_deviation, sizes_.covariance == "full",
+                         shape.pictures};
+  encoder_ = register_module("encoder", std::make_shared<GaussianNet>(shape.inputs, net, sizes_.latent));
+  decoder_ = register_module(
+      "decoder", std::make_shared<DecoderNet>(sizes_.latent + shape.condition, reversed(hidden),
+                                              sizes_.activation, likelihood_->width(), shape.pictures));
   prior_ = register_module("prior", std::make_shared<LatentPrior>(shape.prior, shape.prior_components,
-                                                                  sizes_.latent, shape.inputs, true));
-  if (shape.prior_network) prior_network_ = register_module("prior_network", gaussian_net(shape.condition));
+                                                                  upper_ > 0 ? upper_ : sizes_.latent,
+                                                                  shape.inputs, shape.bounded));
+  net.full = false, net.pictures.reset();
+  if (shape.prior_network)
+    prior_network_ =
+        register_module("prior_network", std::make_shared<GaussianNet>(shape.condition, net, sizes_.latent));
+  if (upper_ == 0) return;
+  net.hidden = shape.upper_hidden;
+  upper_encoder_ =
+      register_module("upper_encoder", std::make_shared<GaussianNet>(sizes_.latent, net, upper_));
+  net.hidden = reversed(shape.upper_hidden);
+  upper_decoder_ =
+      register_module("upper_decoder", std::make_shared<GaussianNet>(upper_, net, sizes_.latent));
 }
 
 void LatentModel::initialise(const Batch& sample, Rng& rng) {
+  NoGradGuard no_graph;
+  likelihood_->start(target(sample));
   encoder_->initialise(rng);
-  decoder_->initialise(rng);
+  decoder_->initialise(rng, likelihood_->marginals(target(sample)));
   prior_->initialise(encoder_input(sample), rng);
   if (prior_network_) prior_network_->initialise(rng);
-  NoGradGuard no_graph;
-  decoder_->output_bias().copy_(likelihood_->marginals(target(sample)));
+  if (upper_ == 0) return;
+  upper_encoder_->initialise(rng);
+  upper_decoder_->initialise(rng);
 }
 
 void LatentModel::check_data(const Tensor& x, const std::string& what, std::int64_t first_row) const {
@@ -97,7 +78,10 @@ Tensor LatentModel::Terms::log_weights(double beta) const {
 }
 
 PriorState LatentModel::prior_state() const {
-  return prior_->state([this](const Tensor& x) { return encoder_->forward(x); });
+  return prior_->state([this](const Tensor& x) {
+    const Gaussian q = encoder_->forward(x);
+    return upper_ > 0 ? upper_encoder_->forward(q.mean) : q;
+  });
 }
 
 Tensor LatentModel::decoded(const Tensor& z, const Tensor& condition) const {
@@ -105,27 +89,53 @@ Tensor LatentModel::decoded(const Tensor& z, const Tensor& condition) const {
   return decoder_->forward(at::cat({z, condition.repeat_interleave(z.size(0) / condition.size(0), 0)}, 1));
 }
 
-LatentModel::Terms LatentModel::terms(const Batch& rows, std::int64_t draws, const PriorState& prior,
-                                      Rng& rng, bool doubly) const {
-  Terms t;
-  t.posterior = posterior_of(rows);
-  Tensor z = draw(t.posterior, normal(rows.x.size(0) * draws, sizes_.latent, rng.next()));
-  if (doubly) {
-    t.factors = std::make_shared<Tensor>();
-    z = with_gradient_factors(z, t.factors);
+// The second layer is drawn from the first as it is; factors are those of what is weighed.
+LatentModel::Latents LatentModel::infer(const Gaussian& posterior, std::int64_t draws, Rng& rng,
+                                        bool doubly) const {
+  Latents z;
+  const std::int64_t rows = posterior.mean.size(0) * draws;
+  z.lower = draw(posterior, normal(rows, sizes_.latent, rng.next()));
+  if (upper_ > 0) {
+    z.upper_posterior = upper_encoder_->forward(z.lower);
+    z.upper = draw(z.upper_posterior, normal(rows, upper_, rng.next()));
   }
-  const Tensor condition = condition_of(rows);
-  t.log_likelihood = likelihood_->log_prob(decoded(z, condition), target(rows));
+  if (!doubly) return z;
+  z.factors = std::make_shared<Tensor>();
+  z.lower = with_gradient_factors(z.lower, z.factors);
+  if (upper_ == 0) return z;
+  z.upper = with_gradient_factors(z.upper, z.factors);
+  z.upper_posterior = upper_encoder_->forward(z.lower, true);
+  return z;
+}
+
+void LatentModel::weigh_prior(const Batch& rows, const Latents& z, const PriorState& prior, Terms& t) const {
   if (prior_network_) {
-    const Gaussian p = prior_network_->forward(condition);
-    t.log_prior = log_density(p, z);
+    const Gaussian p = prior_network_->forward(condition_of(rows));
+    t.log_prior = log_density(p, z.lower);
     t.divergence = divergence(t.posterior, p);
+  } else if (upper_ > 0) {
+    t.log_prior = prior.log_density(z.upper) + log_density(upper_decoder_->forward(z.upper), z.lower);
   } else {
-    t.log_prior = prior.log_density(z);
+    t.log_prior = prior.log_density(z.lower);
     if (prior.closed()) t.divergence = divergence_from_standard(t.posterior);
   }
-  t.log_posterior = log_density(doubly ? t.posterior.detached() : t.posterior, z);
+}
+
+LatentModel::Terms LatentModel::weigh(const Batch& rows, const Gaussian& posterior, const Latents& z,
+                                      const PriorState& prior) const {
+  Terms t;
+  t.posterior = posterior, t.factors = z.factors;
+  t.log_likelihood = likelihood_->log_prob(decoded(z.lower, condition_of(rows)), target(rows));
+  weigh_prior(rows, z, prior, t);
+  t.log_posterior = log_density(z.factors ? posterior.detached() : posterior, z.lower);
+  if (upper_ > 0) t.log_posterior = t.log_posterior + log_density(z.upper_posterior, z.upper);
   return t;
+}
+
+LatentModel::Terms LatentModel::terms(const Batch& rows, std::int64_t draws, const PriorState& prior,
+                                      Rng& rng, bool doubly) const {
+  const Gaussian posterior = posterior_of(rows);
+  return weigh(rows, posterior, infer(posterior, draws, rng, doubly), prior);
 }
 
 // ---------------------------------------------------------------- gradients
@@ -216,6 +226,11 @@ Tensor LatentModel::in_pieces(const Batch& rows, std::int64_t samples, Weights w
     parts.push_back(bound.value());
   }
   return parts.empty() ? at::empty({0}, at::kDouble) : at::cat(parts);
+}
+
+Tensor LatentModel::sample_code(std::int64_t count, Rng& rng) const {
+  const Tensor z = prior_state().sample(count, upper_ > 0 ? upper_ : sizes_.latent, rng);
+  return upper_ > 0 ? draw(upper_decoder_->forward(z), normal(count, sizes_.latent, rng.next())) : z;
 }
 
 Tensor LatentModel::bound_of(const Batch& rows, std::int64_t samples, Rng& rng) const {

@@ -1,13 +1,15 @@
 // What models with Gaussian latent variables and a network that infers them have in common (vae.h says what
 // they are): the objective, its gradient and the bound.
 //
-//   log w(z) = log p(x | z) + log p(z) - log q(z | x),   z = m(x) + s(x) n,  n standard normal
+//   log w(z) = log p(x | z) + log p(z) - log q(z | x),   z = m(x) + L(x) n,  n standard normal
 //
 //   k = 1   1/M sum_i log p(x | z_i) - beta KL(q(z | x) || p(z)), the divergence in closed form where there
 //   is
 //           one, else from the draws
 //   k > 1   the mean over M of log 1/k sum_i w_i                                           (Burda et al.
 //   2016)
+//
+// With a second stochastic layer z = (z1, z2): p(z) = p(z2) p(z1 | z2), q(z | x) = q(z1 | x) q(z2 | z1).
 //
 // Gradients by reparameterisation. Doubly reparameterised (Tucker et al. 2019, eq. 8): with normalised
 // weights v_i the encoder's gradient is sum_i v_i^2 d log w_i / d z_i  d z_i / d phi, in which the term of
@@ -19,54 +21,29 @@
 
 #include "deepgen/models/capabilities.h"
 #include "deepgen/models/vae_options.h"
-#include "deepgen/parts/gaussian_code.h"
+#include "deepgen/parts/code_nets.h"
 #include "deepgen/parts/latent_prior.h"
 #include "deepgen/parts/likelihood.h"
-#include "deepgen/parts/nets.h"
 
 namespace deepgen {
 
-// A network whose output is a Gaussian: hidden layers, then one layer for means and one for log-variances.
-class GaussianNet : public torch::nn::Module {
- public:
-  GaussianNet(std::int64_t in, const std::vector<std::int64_t>& hidden, const std::string& activation,
-              std::int64_t out, double smallest_deviation);
-  void initialise(Rng& rng);
-  Gaussian forward(const Tensor& x) const;  // [B, in] -> [B, out]
-
- private:
-  std::shared_ptr<Mlp> body_;
-  std::shared_ptr<DenseLayer> mean_, log_variance_;
-  double least_;  // log-variance
-};
-
-// A network that ends in the parameters of a likelihood.
-class DecoderNet : public torch::nn::Module {
- public:
-  DecoderNet(std::int64_t in, const std::vector<std::int64_t>& hidden, const std::string& activation,
-             std::int64_t out);
-  void initialise(Rng& rng);
-  Tensor forward(const Tensor& x) const;  // [B, in] -> [B, out]
-  Tensor& output_bias() { return output_->bias; }
-
- private:
-  std::shared_ptr<Mlp> body_;
-  std::shared_ptr<DenseLayer> output_;
-};
-
-// What the networks see of a case.
+// What the networks see of a case, and how the codes are distributed before it is seen.
 struct LatentShape {
-  std::int64_t inputs = 0;       // columns of the encoder's input
-  std::int64_t condition = 0;    // columns that the decoder is given beside the code; 0: none
-  bool prior_network = false;    // the code's prior is a network's output given the condition
-  std::string prior = "normal";  // where it is not
-  std::int64_t prior_components = 1;
+  std::int64_t inputs = 0;            // columns of the encoder's input
+  bool bounded = true;                // they lie in [0, 1]
+  std::int64_t condition = 0;         // columns that the decoder is given beside the code; 0: none
+  bool prior_network = false;         // the code's prior is a network's output given the condition
+  std::string prior = "normal";       // where it is not
+  std::int64_t prior_components = 1;  // of a mixture or VampPrior
+  std::int64_t upper = 0;             // units of a second stochastic layer, whose prior that is; 0: none
+  std::vector<std::int64_t> upper_hidden = {};
+  std::optional<PictureShape> pictures = {};  // of convolutional networks
 };
 
 class LatentModel : public Model {
  public:
   LatentModel(std::string name, const LatentOptions& sizes, VaeLearning learning,
-              std::shared_ptr<Likelihood> likelihood, LatentShape shape);
+              std::shared_ptr<Likelihood> likelihood, const LatentShape& shape);
 
   Metrics gradients(const Batch& batch, const Turn& turn, Rng& rng) override;
   void initialise(const Batch& sample, Rng& rng) override;
@@ -74,31 +51,39 @@ class LatentModel : public Model {
   void check_data(const Tensor& x, const std::string& what, std::int64_t first_row = 0) const override;
   Options& learning() override { return learning_; }
 
-  // The terms of log w for `draws` draws a row; draws of a row are neighbours.
+  // Draws of the latent variables, and what the gradient with respect to them is multiplied by.
+  struct Latents {
+    Tensor lower, upper;              // [B * draws, units]; draws of a row are neighbours
+    Gaussian upper_posterior;         // q(z2 | z1), where there is a second layer
+    std::shared_ptr<Tensor> factors;  // [B * draws], to be set before the gradient is taken; null: ones
+  };
+  // The terms of log w.
   struct Terms {
     Tensor log_likelihood, log_prior, log_posterior;  // [B * draws] float64
-    Gaussian posterior;                               // [B, latent]
+    Gaussian posterior;                               // q(z1 | x)
     Tensor divergence;  // KL(q || p) unit by unit, [B, latent], or undefined where it has no closed form
-    std::shared_ptr<Tensor> factors;  // of the gradient with respect to z, [B * draws]; to be set before it
-                                      // is taken. Null: the plain gradient
+    std::shared_ptr<Tensor> factors;
     // log w of a row's draws, the divergence's part weighted by beta: [B, draws].
     Tensor log_weights(double beta = 1) const;
   };
+  Latents infer(const Gaussian& posterior, std::int64_t draws, Rng& rng, bool doubly = false) const;
+  Terms weigh(const Batch& rows, const Gaussian& posterior, const Latents& z, const PriorState& prior) const;
   Terms terms(const Batch& rows, std::int64_t draws, const PriorState& prior, Rng& rng,
               bool doubly = false) const;
+  Gaussian posterior_of(const Batch& rows) const { return encoder_->forward(encoder_input(rows)); }
   PriorState prior_state() const;
   const LatentPrior& prior() const { return *prior_; }
 
  protected:
   // As HasBound says; pieces of bounded size.
   Tensor bound_of(const Batch& rows, std::int64_t samples, Rng& rng) const;
-  // As bound_of with draws from the prior in place of q: a looser bound, which needs no encoder.
+  // As bound_of with draws from the prior in place of q: a looser bound, which needs no encoder. One layer.
   Tensor prior_bound_of(const Batch& rows, std::int64_t samples, Rng& rng) const;
-  Gaussian posterior_of(const Batch& rows) const { return encoder_->forward(encoder_input(rows)); }
+  Tensor sample_code(std::int64_t count, Rng& rng) const;          // z1 ~ p(z1), [count, latent]
   Tensor decoded(const Tensor& z, const Tensor& condition) const;  // z [B * draws, latent], condition [B, C]
 
   // What conditional models change: the whole case is both input and target, and there is no condition.
-  virtual Tensor encoder_input(const Batch& rows) const { return rows.x; }
+  virtual Tensor encoder_input(const Batch& rows) const { return likelihood_->input_of(rows.x); }
   virtual Tensor target(const Batch& rows) const { return rows.x; }
   virtual Tensor condition_of(const Batch&) const { return {}; }
   // Beside the objective, of parameters that are not in it; undefined: nothing.
@@ -111,9 +96,11 @@ class LatentModel : public Model {
   std::shared_ptr<GaussianNet> encoder_;
   std::shared_ptr<DecoderNet> decoder_;
   std::shared_ptr<LatentPrior> prior_;
-  std::shared_ptr<GaussianNet> prior_network_;  // null: the prior does not depend on the case
+  std::shared_ptr<GaussianNet> prior_network_;                  // null: the prior does not depend on the case
+  std::shared_ptr<GaussianNet> upper_encoder_, upper_decoder_;  // q(z2 | z1), p(z1 | z2); null: one layer
 
  private:
+  void weigh_prior(const Batch& rows, const Latents& z, const PriorState& prior, Terms& t) const;
   template <class Weights>
   Tensor in_pieces(const Batch& rows, std::int64_t samples, Weights weights) const;
   double beta_at(const Turn& turn) const;
@@ -121,6 +108,8 @@ class LatentModel : public Model {
   Tensor importance_loss(const Batch& batch, double beta, Rng& rng, Metrics& metrics) const;
   Tensor closed_cost(const Tensor& units, double& divergence) const;
   Tensor drawn_cost(const Terms& t, double& divergence) const;
+
+  std::int64_t upper_ = 0;
 };
 
 }  // namespace deepgen

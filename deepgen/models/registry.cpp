@@ -60,6 +60,23 @@ std::string values_of(const std::string& model, const DataShape& data) {
   return binary ? "binary" : "real";
 }
 
+std::shared_ptr<Likelihood> case_likelihood(const std::string& model, const LatentOptions& options,
+                                            const DataShape& data) {
+  return likelihood_for(model, options.decoder, data.values, data.columns, data.groups,
+                        options.smallest_noise);
+}
+
+std::shared_ptr<Model> structured_vae(const StructuredVaeOptions& options, const VaeLearning& learning,
+                                      const DataShape& data) {
+  const std::string name = "structured_vae";
+  refuse_groups(name, data.groups, {});
+  const Tensor given = region_mask("model.given", options.given, data.shape, data.columns);
+  DataShape rest = data;
+  rest.columns = given.logical_not().sum().item<std::int64_t>();
+  return std::make_shared<StructuredVae>(options, learning, case_likelihood(name, options, data),
+                                         case_likelihood(name, options, rest), given);
+}
+
 // An entry: the model's name, the kinds of columns it takes of a table of mixed kinds ({}: it judges itself),
 // and how it is made from its options, its learning options and the shape of the data.
 template <class ModelOptions, class Learning, class Make>
@@ -126,19 +143,19 @@ const std::map<std::string, Factory>& factories() {
                                                  return std::make_shared<ConditionalPixelCnn>(
                                                      o, l, d.shape, d.values, d.classes);
                                                }),
-      entry<VaeOptions, VaeLearning>(
-          "vae", any,
-          [](const auto& o, const auto& l, const D& d) { return std::make_shared<Vae>(o, l, d.columns); }),
-      entry<VaeOptions, VaeLearning>("cvae", any,
+      entry<VaeOptions, VaeLearning>("vae", any,
                                      [](const auto& o, const auto& l, const D& d) {
-                                       return std::make_shared<Cvae>(o, l, d.columns, d.classes);
+                                       return std::make_shared<Vae>(o, l, case_likelihood("vae", o, d),
+                                                                    d.shape);
                                      }),
-      entry<StructuredVaeOptions, VaeLearning>("structured_vae", any,
-                                               [](const auto& o, const auto& l, const D& d) {
-                                                 return std::make_shared<StructuredVae>(
-                                                     o, l,
-                                                     region_mask("model.given", o.given, d.shape, d.columns));
-                                               }),
+      entry<CvaeOptions, VaeLearning>("cvae", any,
+                                      [](const auto& o, const auto& l, const D& d) {
+                                        return std::make_shared<Cvae>(o, l, case_likelihood("cvae", o, d),
+                                                                      d.classes);
+                                      }),
+      entry<StructuredVaeOptions, VaeLearning>(
+          "structured_vae", any,
+          [](const auto& o, const auto& l, const D& d) { return structured_vae(o, l, d); }),
       entry<GanOptions, GanLearning>("gan", any,
                                      [](const auto& o, const auto& l, const D& d) {
                                        return std::make_shared<Gan>(o, l, d.columns, values_of("gan", d));

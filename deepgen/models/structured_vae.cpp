@@ -13,28 +13,30 @@ Tensor columns_of(const Tensor& mask) { return mask.nonzero().view({-1}); }
 
 }  // namespace
 
-StructuredVae::StructuredVae(const StructuredVaeOptions& options, VaeLearning learning, const Tensor& given)
-    : LatentModel("structured_vae", options, std::move(learning),
-                  bernoulli_likelihood(given.size(0) - count(given)),
+StructuredVae::StructuredVae(const StructuredVaeOptions& options, VaeLearning learning,
+                             std::shared_ptr<Likelihood> whole, std::shared_ptr<Likelihood> rest,
+                             const Tensor& given)
+    : LatentModel("structured_vae", options, std::move(learning), std::move(rest),
                   {.inputs = given.size(0), .condition = count(given), .prior_network = true}),
       options_(options),
+      whole_(register_module("whole", std::move(whole))),
       mask_(given),
       given_(columns_of(given)),
       rest_(columns_of(given.logical_not())) {
   baseline_ = register_module(
       "baseline", std::make_shared<DecoderNet>(given_.size(0), parse_sizes("model.hidden", options_.hidden),
-                                               options_.activation, rest_.size(0)));
+                                               options_.activation, likelihood_->width()));
 }
 
 void StructuredVae::initialise(const Batch& sample, Rng& rng) {
-  LatentModel::initialise(sample, rng);
-  baseline_->initialise(rng);
   NoGradGuard no_graph;
-  baseline_->output_bias().copy_(likelihood_->marginals(target(sample)));
+  whole_->start(sample.x);
+  LatentModel::initialise(sample, rng);
+  baseline_->initialise(rng, likelihood_->marginals(target(sample)));
 }
 
 void StructuredVae::check_data(const Tensor& x, const std::string& what, std::int64_t first_row) const {
-  bernoulli_likelihood(mask_.size(0))->check(x, what, first_row);
+  whole_->check(x, what, first_row);
 }
 
 // ---------------------------------------------------------------- gradients
@@ -62,7 +64,7 @@ Tensor StructuredVae::complete(const Tensor& x, Rng& rng) {
     fail_data(name_,
               "expected rows whose cells outside the condition are all missing or all known, got a row with "
               "some; this model draws the rest as a whole");
-  const Tensor given = condition_of({x, {}});
+  const Tensor given = condition_of({at::nan_to_num(x), {}});
   const Tensor z = draw(prior_network_->forward(given), normal(x.size(0), sizes_.latent, rng.next()));
   const Tensor drawn = likelihood_->sample(decoded(z, given), rng);
   Tensor result = x.clone();

@@ -5,7 +5,7 @@
 //   p(r | g) = integral of p(z | g) p(r | z, g) dz
 //   p(z | g) = N(z; m'(g), diag s'(g)^2)        prior network
 //   q(z | x) = N(z; m(x), diag s(x)^2)          recognition network, sees all of x
-//   p(r | z, g)                                 generation network: independent Bernoulli variables
+//   p(r | z, g)                                 generation network: independent columns (parts/likelihood.h)
 //
 //   log p(r | g) >= E_q [log p(r | z, g)] - KL(q(z | x) || p(z | g))
 //
@@ -36,8 +36,10 @@ class StructuredVae : public LatentModel,
                       public CanComplete,
                       public HasOwnScores {
  public:
-  // given: [D] bool, the columns of the condition.
-  StructuredVae(const StructuredVaeOptions& options, VaeLearning learning, const Tensor& given);
+  // whole, rest: distributions of all columns (what goes into networks) and of those outside `given`, [D]
+  // bool, the columns of the condition.
+  StructuredVae(const StructuredVaeOptions& options, VaeLearning learning, std::shared_ptr<Likelihood> whole,
+                std::shared_ptr<Likelihood> rest, const Tensor& given);
 
   void initialise(const Batch& sample, Rng& rng) override;
   void check_data(const Tensor& x, const std::string& what, std::int64_t first_row = 0) const override;
@@ -55,11 +57,15 @@ class StructuredVae : public LatentModel,
 
  protected:
   Tensor target(const Batch& rows) const override { return rows.x.index_select(1, rest_); }
-  Tensor condition_of(const Batch& rows) const override { return rows.x.index_select(1, given_); }
+  Tensor encoder_input(const Batch& rows) const override { return whole_->input_of(rows.x); }
+  Tensor condition_of(const Batch& rows) const override {
+    return encoder_input(rows).index_select(1, given_);
+  }
   Tensor other_loss(const Batch& rows, Metrics& metrics) const override;
 
  private:
   StructuredVaeOptions options_;
+  std::shared_ptr<Likelihood> whole_;
   Tensor mask_, given_, rest_;  // [D] bool; the columns of either part, int64
   std::shared_ptr<DecoderNet> baseline_;
 };

@@ -14,6 +14,9 @@ struct LatentOptions : Options {
   std::string hidden = "200,200";
   std::string activation = "tanh";
   double smallest_deviation = 0.01;
+  std::string covariance = "diagonal";
+  std::string decoder = "auto";
+  double smallest_noise = 0.03;
 
   void check() const override { parse_sizes("model.hidden", hidden); }
   void visit(OptionVisitor& v) override {
@@ -34,13 +37,40 @@ struct LatentOptions : Options {
              "be sharper than a decoder can read",
              1e-4, 0.5},
             smallest_deviation);
+    v.field({"covariance",
+             "of the encoder's Gaussians: diagonal, or full by its Cholesky factor (numbers grow with the "
+             "square of "
+             "latent)",
+             0,
+             0,
+             {"diagonal", "full"}},
+            covariance);
+    v.field({"decoder",
+             "distribution of a case given its code; auto goes by the data: bernoulli, logistic "
+             "(discretised) for grey "
+             "bytes, gaussian (means and variances) for reals, and for a table each column its own",
+             0,
+             0,
+             {"auto", "bernoulli", "gaussian", "categorical", "logistic"}},
+            decoder);
+    v.field({"smallest_noise",
+             "floor of a gaussian decoder's standard deviations, as a share of each column's own deviation",
+             1e-4, 1},
+            smallest_noise);
   }
 };
 
-struct VaeOptions : LatentOptions {
+struct CvaeOptions : LatentOptions {
   std::string prior = "normal";
   std::int64_t prior_components = 500;
 
+  void check() const override {
+    LatentOptions::check();
+    if (prior == "vamp" && covariance == "full")
+      fail_usage("model.prior",
+                 "expected normal or mixture with model.covariance=full: a VampPrior is made of the "
+                 "encoder's Gaussians, whose units must be independent");
+  }
   void visit(OptionVisitor& v) override {
     LatentOptions::visit(v);
     v.field(
@@ -52,6 +82,43 @@ struct VaeOptions : LatentOptions {
         prior);
     v.field({"prior_components", "Gaussians of a mixture, or pseudo-inputs (vamp)", 1, 1e5},
             prior_components);
+  }
+};
+
+struct VaeOptions : CvaeOptions {
+  std::int64_t upper_latent = 0;
+  std::string upper_hidden = "100,100";
+  std::int64_t completion_steps = 200;
+  std::string network = "dense";
+  std::string channels = "32,64";
+  bool pooling = false;
+
+  void check() const override {
+    CvaeOptions::check();
+    parse_sizes("model.upper_hidden", upper_hidden);
+    parse_sizes("model.channels", channels);
+  }
+  void visit(OptionVisitor& v) override {
+    CvaeOptions::visit(v);
+    v.field({"upper_latent", "units of a second stochastic layer above the first; 0: none", 0, 1e5},
+            upper_latent);
+    v.field({"upper_hidden", "hidden layers between the two stochastic layers, from the lower one on"},
+            upper_hidden);
+    v.field({"completion_steps", "of the chain that fills in missing cells", 1, 1e6}, completion_steps);
+    v.field({"network",
+             "dense; or convolutional: of pictures, each layer of model.channels halves them, then come the "
+             "dense "
+             "hidden layers; the decoder has the same in reverse",
+             0,
+             0,
+             {"dense", "convolutional"}},
+            network);
+    v.field({"channels", "of the convolutions, from the data on: sizes with commas between them"}, channels);
+    v.field({"pooling",
+             "convolutional: pictures halved by the largest of 2 x 2 pixels and made to grow by unpooling; "
+             "false: by "
+             "strided and transposed convolutions"},
+            pooling);
   }
 };
 

@@ -11,7 +11,10 @@ constexpr double first_share_below = 0.1;   // of the usual weights: a full cova
 }  // namespace
 
 GaussianNet::GaussianNet(std::int64_t in, const Shape& shape, std::int64_t out)
-    : body_(register_module("body", std::make_shared<Mlp>(in, shape.hidden, shape.activation))),
+    : pictures_(shape.pictures ? register_module("pictures", std::make_shared<PicturesDown>(*shape.pictures))
+                               : nullptr),
+      body_(register_module(
+          "body", std::make_shared<Mlp>(pictures_ ? pictures_->out() : in, shape.hidden, shape.activation))),
       mean_(register_module("mean", std::make_shared<DenseLayer>(body_->out(), out))),
       log_variance_(register_module("log_variance", std::make_shared<DenseLayer>(body_->out(), out))),
       least_(2 * std::log(shape.smallest_deviation)) {
@@ -20,6 +23,7 @@ GaussianNet::GaussianNet(std::int64_t in, const Shape& shape, std::int64_t out)
 }
 
 void GaussianNet::initialise(Rng& rng) {
+  if (pictures_) pictures_->initialise(rng);
   body_->initialise(rng);
   mean_->initialise(rng);
   log_variance_->initialise(rng);
@@ -30,21 +34,37 @@ void GaussianNet::initialise(Rng& rng) {
 }
 
 Gaussian GaussianNet::forward(const Tensor& x, bool frozen) const {
-  const Tensor h = body_->forward(x, frozen);
+  const Tensor h = body_->forward(pictures_ ? pictures_->forward(x) : x, frozen);
   return {mean_->forward(h, frozen), log_variance_->forward(h, frozen).clamp(least_, largest_log_variance),
           below_ ? below_->forward(h, frozen) : Tensor()};
 }
 
 DecoderNet::DecoderNet(std::int64_t in, const std::vector<std::int64_t>& hidden,
-                       const std::string& activation, std::int64_t out)
-    : body_(register_module("body", std::make_shared<Mlp>(in, hidden, activation))),
-      output_(register_module("output", std::make_shared<DenseLayer>(body_->out(), out))) {}
+                       const std::string& activation, std::int64_t out,
+                       const std::optional<PictureShape>& pictures)
+    : body_(register_module("body", std::make_shared<Mlp>(in, hidden, activation))) {
+  if (!pictures) {
+    output_ = register_module("output", std::make_shared<DenseLayer>(body_->out(), out));
+    return;
+  }
+  const std::int64_t pixels = pictures->shape[1] * pictures->shape[2];
+  pictures_ = register_module("pictures", std::make_shared<PicturesUp>(*pictures, out / pixels));
+  output_ = register_module("output", std::make_shared<DenseLayer>(body_->out(), pictures_->in(),
+                                                                   activation_of(pictures->activation)));
+  bias_ = register_parameter("bias", at::zeros({out}));
+}
 
 void DecoderNet::initialise(Rng& rng, const Tensor& bias) {
   body_->initialise(rng);
   output_->initialise(rng);
+  if (pictures_) pictures_->initialise(rng);
   NoGradGuard no_graph;
-  output_->bias.copy_(bias);
+  (pictures_ ? bias_ : output_->bias).copy_(bias);
+}
+
+Tensor DecoderNet::forward(const Tensor& x) const {
+  const Tensor y = output_->forward(body_->forward(x));
+  return pictures_ ? pictures_->forward(y) + bias_ : y;
 }
 
 }  // namespace deepgen

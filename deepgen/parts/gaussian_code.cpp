@@ -5,6 +5,7 @@
 
 #include "deepgen/kernels/kernels.h"
 #include "deepgen/ops/products.h"
+#include "deepgen/parts/triangular_code.h"
 
 namespace deepgen {
 namespace {
@@ -103,31 +104,67 @@ class StandardDensity : public torch::autograd::Function<StandardDensity> {
 Tensor draw(const Gaussian& q, const Tensor& noise) {
   const std::int64_t cases = q.mean.size(0), units = q.mean.size(1);
   const Tensor deviation = (q.log_variance * 0.5).exp();
+  if (q.below.defined())
+    return (q.mean.unsqueeze(1) + triangular_product(deviation, q.below, noise).view({cases, -1, units}))
+        .view(noise.sizes());
   if (noise.size(0) == cases) return q.mean + deviation * noise;
   return (q.mean.unsqueeze(1) + deviation.unsqueeze(1) * noise.view({cases, -1, units})).view(noise.sizes());
 }
 
 Tensor log_density(const Gaussian& q, const Tensor& z) {
-  return DiagonalDensity::apply(z, q.mean, q.log_variance);
+  if (!q.below.defined()) return DiagonalDensity::apply(z, q.mean, q.log_variance);
+  const std::int64_t cases = q.mean.size(0), units = q.mean.size(1);
+  const Tensor y = (z.view({cases, -1, units}) - q.mean.unsqueeze(1)).view(z.sizes());
+  const Tensor u = triangular_solution((q.log_variance * 0.5).exp(), q.below, y);
+  const Tensor log_determinant = q.log_variance.to(at::kDouble).sum(1) * 0.5;
+  return (StandardDensity::apply(u).view({cases, -1}) - log_determinant.unsqueeze(1)).view({-1});
 }
 
 Tensor standard_log_density(const Tensor& z) { return StandardDensity::apply(z); }
 
+namespace {
+// Of each unit, the others summed out.
+Tensor marginal_variance(const Gaussian& q) {
+  const Tensor own = q.log_variance.exp();
+  return q.below.defined() ? own + row_squares(q.below, q.mean.size(1)) : own;
+}
+}  // namespace
+
 Tensor divergence_from_standard(const Gaussian& q) {
-  return (q.mean.square() + q.log_variance.exp() - q.log_variance - 1) * 0.5;
+  return (q.mean.square() + marginal_variance(q) - q.log_variance - 1) * 0.5;
 }
 
 Tensor divergence(const Gaussian& q, const Gaussian& p) {
-  const Tensor distance = (q.mean - p.mean).square() + q.log_variance.exp();
+  const Tensor distance = (q.mean - p.mean).square() + marginal_variance(q);
   return (distance * (-p.log_variance).exp() + p.log_variance - q.log_variance - 1) * 0.5;
 }
 
 namespace composed {
+namespace {
+// L of each case, [B, units, units] float64.
+Tensor factor(const Gaussian& q) {
+  const std::int64_t units = q.mean.size(1);
+  Tensor l = at::diag_embed((q.log_variance.to(at::kDouble) * 0.5).exp());
+  if (!q.below.defined()) return l;
+  const Tensor where = at::tril_indices(units, units, -1, at::TensorOptions(at::kLong));
+  return l.index_put({Tensor(), where[0], where[1]}, q.below.to(at::kDouble));
+}
+}  // namespace
+
+Tensor draw(const Gaussian& q, const Tensor& noise) {
+  const std::int64_t cases = q.mean.size(0), units = q.mean.size(1);
+  const Tensor n = noise.to(at::kDouble).view({cases, -1, units});
+  return (q.mean.unsqueeze(1) + at::matmul(n, factor(q).transpose(1, 2))).view(noise.sizes());
+}
+
+// By the covariance and not by its factor.
 Tensor log_density(const Gaussian& q, const Tensor& z) {
-  const std::int64_t draws = z.size(0) / q.mean.size(0);
-  const Tensor mean = q.mean.to(at::kDouble).repeat_interleave(draws, 0);
-  const Tensor log_variance = q.log_variance.to(at::kDouble).repeat_interleave(draws, 0);
-  return ((z - mean).square() * (-log_variance).exp() + log_variance + log_two_pi).sum(1) * -0.5;
+  const std::int64_t cases = q.mean.size(0), units = q.mean.size(1);
+  const Tensor l = factor(q), covariance = at::matmul(l, l.transpose(1, 2));
+  const Tensor y = z.to(at::kDouble).view({cases, -1, units}) - q.mean.to(at::kDouble).unsqueeze(1);
+  const Tensor square = (at::matmul(y, at::inverse(covariance)) * y).sum(2);
+  const double constant = static_cast<double>(units) * log_two_pi;
+  return ((square + at::logdet(covariance).unsqueeze(1) + constant) * -0.5).view({-1});
 }
 }  // namespace composed
 }  // namespace deepgen

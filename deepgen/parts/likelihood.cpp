@@ -2,15 +2,208 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+#include <numeric>
+
 #include "deepgen/core/error.h"
-#include "deepgen/ops/binary_units.h"
 #include "deepgen/ops/layers.h"
+#include "deepgen/ops/unit_layers.h"
+#include "deepgen/parts/likelihood_checks.h"
 
 namespace deepgen {
 namespace {
 
-[[noreturn]] void refuse(const Tensor& x, const Tensor& bad, const std::string& what, std::int64_t first_row,
-                         const std::string& expected) {
+// As if each value had been seen half a time more: no logit is infinite.
+Tensor smoothed_shares(const Tensor& x) {
+  return (x.sum(0, false, at::kDouble) + 0.5) / (static_cast<double>(x.size(0)) + 1);
+}
+
+class Bernoulli : public Likelihood {
+ public:
+  explicit Bernoulli(std::int64_t columns) : columns_(columns) {}
+  std::int64_t width() const override { return columns_; }
+  std::int64_t columns() const override { return columns_; }
+  Tensor log_prob(const Tensor& logits, const Tensor& x) const override {
+    return bernoulli_log_prob(logits, x);
+  }
+  Tensor mean(const Tensor& logits) const override { return activate(logits, Activation::sigmoid); }
+  Tensor sample(const Tensor& logits, Rng& rng) const override {
+    Tensor bits = at::empty(logits.sizes());
+    binary_layer(logits.contiguous(), {}, 1, rng.next(), {.sample = bits});
+    return bits;
+  }
+  Tensor marginals(const Tensor& x) const override { return smoothed_shares(x).logit().to(at::kFloat); }
+  void check(const Tensor& x, const std::string& what, std::int64_t first_row) const override {
+    likelihood_checks::columns(x, columns_, what);
+    likelihood_checks::refuse(
+        x, at::logical_and(x != 0, x != 1), what, first_row,
+        "0 or 1 in every cell (binarise grey data with the data's option binarize; fill gaps first)");
+  }
+
+ private:
+  std::int64_t columns_;
+};
+
+class Categorical : public Likelihood {
+ public:
+  explicit Categorical(const std::vector<std::int64_t>& sizes) : sizes_(sizes) {
+    std::vector<std::int64_t> ends = {0};
+    for (const std::int64_t size : sizes) ends.push_back(ends.back() + size);
+    columns_ = ends.back();
+    offsets_ = at::tensor(ends, at::kLong);
+  }
+  std::int64_t width() const override { return columns_; }
+  std::int64_t columns() const override { return columns_; }
+  Tensor log_prob(const Tensor& logits, const Tensor& x) const override {
+    return categorical_log_prob(logits, x, offsets_);
+  }
+  Tensor mean(const Tensor& logits) const override {
+    Tensor shares = at::empty(logits.sizes());
+    softmax_layer(logits.contiguous(), {}, offsets_, 1, {}, {.mean = shares});
+    return shares;
+  }
+  Tensor sample(const Tensor& logits, Rng& rng) const override {
+    Tensor chosen = at::empty(logits.sizes());
+    softmax_layer(logits.contiguous(), {}, offsets_, 1, rng.next(), {.sample = chosen});
+    return chosen;
+  }
+  Tensor marginals(const Tensor& x) const override { return smoothed_shares(x).log().to(at::kFloat); }
+  void check(const Tensor& x, const std::string& what, std::int64_t first_row) const override {
+    likelihood_checks::columns(x, columns_, what);
+    likelihood_checks::refuse(x, at::logical_and(x != 0, x != 1), what, first_row,
+                              "one category on in every group (fill gaps first)");
+    std::int64_t first = 0;
+    for (const std::int64_t size : sizes_) {
+      const Tensor wrong = x.narrow(1, first, size).sum(1, true) != 1;
+      likelihood_checks::refuse(
+          x.narrow(1, first, 1), wrong, what, first_row,
+          fmt::format("exactly one of the categories of the group of columns {} to {} to be on", first,
+                      first + size - 1));
+      first += size;
+    }
+  }
+
+ private:
+  std::vector<std::int64_t> sizes_;
+  std::int64_t columns_ = 0;
+  Tensor offsets_;
+};
+
+// Parts side by side, each with its own columns and its own share of the parameters.
+class Joint : public Likelihood {
+ public:
+  explicit Joint(std::vector<std::shared_ptr<Likelihood>> parts) : parts_(std::move(parts)) {
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      register_module(fmt::format("part{}", i), parts_[i]);
+      width_ += parts_[i]->width(), columns_ += parts_[i]->columns();
+    }
+  }
+  std::int64_t width() const override { return width_; }
+  std::int64_t columns() const override { return columns_; }
+  void start(const Tensor& x) override {
+    std::int64_t first = 0;
+    for (const auto& part : parts_)
+      part->start(x.narrow(1, first, part->columns())), first += part->columns();
+  }
+  Tensor log_prob(const Tensor& parameters, const Tensor& x) const override {
+    Tensor sum;
+    each([&](const Likelihood& part, std::int64_t column, std::int64_t parameter) {
+      const Tensor value =
+          part.log_prob(parameters.narrow(1, parameter, part.width()), x.narrow(1, column, part.columns()));
+      sum = sum.defined() ? sum + value : value;
+    });
+    return sum;
+  }
+  Tensor mean(const Tensor& parameters) const override {
+    return joined(parameters, [](const Likelihood& part, const Tensor& some) { return part.mean(some); });
+  }
+  Tensor sample(const Tensor& parameters, Rng& rng) const override {
+    return joined(parameters,
+                  [&](const Likelihood& part, const Tensor& some) { return part.sample(some, rng); });
+  }
+  Tensor marginals(const Tensor& x) const override {
+    std::vector<Tensor> all;
+    each([&](const Likelihood& part, std::int64_t column, std::int64_t) {
+      all.push_back(part.marginals(x.narrow(1, column, part.columns())));
+    });
+    return at::cat(all);
+  }
+  Tensor input_of(const Tensor& x) const override {
+    std::vector<Tensor> all;
+    each([&](const Likelihood& part, std::int64_t column, std::int64_t) {
+      all.push_back(part.input_of(x.narrow(1, column, part.columns())));
+    });
+    return at::cat(all, 1);
+  }
+  bool bounded() const override {
+    bool all = true;
+    for (const auto& part : parts_) all = all && part->bounded();
+    return all;
+  }
+  void check(const Tensor& x, const std::string& what, std::int64_t first_row) const override {
+    likelihood_checks::columns(x, columns_, what);
+    each([&](const Likelihood& part, std::int64_t column, std::int64_t) {
+      part.check(x.narrow(1, column, part.columns()), what, first_row);
+    });
+  }
+
+ private:
+  template <class Body>
+  void each(Body body) const {
+    std::int64_t column = 0, parameter = 0;
+    for (const auto& part : parts_) {
+      body(*part, column, parameter);
+      column += part->columns(), parameter += part->width();
+    }
+  }
+  template <class F>
+  Tensor joined(const Tensor& parameters, F function) const {
+    std::vector<Tensor> all;
+    each([&](const Likelihood& part, std::int64_t, std::int64_t parameter) {
+      all.push_back(function(part, parameters.narrow(1, parameter, part.width())));
+    });
+    return at::cat(all, 1);
+  }
+  std::vector<std::shared_ptr<Likelihood>> parts_;
+  std::int64_t width_ = 0, columns_ = 0;
+};
+
+// The likelihood of groups of columns, neighbours of one kind together.
+std::shared_ptr<Likelihood> of_groups(const std::string& who, const std::vector<ColumnGroup>& groups,
+                                      double smallest_deviation) {
+  std::vector<std::shared_ptr<Likelihood>> parts;
+  for (std::size_t i = 0; i < groups.size();) {
+    const std::string& kind = groups[i].kind;
+    std::vector<std::int64_t> sizes;
+    for (; i < groups.size() && groups[i].kind == kind; ++i) sizes.push_back(groups[i].size);
+    const std::int64_t columns = std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});
+    if (kind == "binary")
+      parts.push_back(bernoulli_likelihood(columns));
+    else if (kind == "softmax")
+      parts.push_back(categorical_likelihood(sizes));
+    else if (kind == "gaussian" || kind == "mean_field")
+      parts.push_back(gaussian_likelihood(columns, smallest_deviation));
+    else
+      fail_data(who,
+                fmt::format("expected binary, categorical or real columns, got {} columns from column {} of "
+                            "the encoded table",
+                            kind, groups[i - sizes.size()].first));
+  }
+  return parts.size() == 1 ? parts.front() : joint_likelihood(std::move(parts));
+}
+
+}  // namespace
+
+namespace likelihood_checks {
+
+void columns(const Tensor& x, std::int64_t wanted, const std::string& what) {
+  if (x.dim() != 2 || x.size(1) != wanted)
+    fail_data(what, fmt::format("expected rows of {} columns, got {}", wanted, x.dim() == 2 ? x.size(1) : 0));
+}
+
+void refuse(const Tensor& x, const Tensor& bad, const std::string& what, std::int64_t first_row,
+            const std::string& expected) {
+  if (!bad.any().item<bool>()) return;
   const Tensor first = bad.nonzero()[0];
   const std::int64_t row = first[0].item<std::int64_t>(), column = first[1].item<std::int64_t>();
   const float value = x[row][column].item<float>();
@@ -19,51 +212,35 @@ namespace {
                               first_row + row, column));
 }
 
-void check_columns(const Tensor& x, std::int64_t columns, const std::string& what) {
-  if (x.dim() != 2 || x.size(1) != columns)
-    fail_data(what,
-              fmt::format("expected rows of {} columns, got {}", columns, x.dim() == 2 ? x.size(1) : 0));
-}
-
-class Bernoulli : public Likelihood {
- public:
-  explicit Bernoulli(std::int64_t columns) : columns_(columns) {}
-  std::int64_t width() const override { return columns_; }
-  Tensor log_prob(const Tensor& logits, const Tensor& x) const override {
-    return bernoulli_log_prob(logits, x);
-  }
-  Tensor mean(const Tensor& logits) const override {
-    Tensor mean = at::empty_like(logits);
-    binary_layer(logits, {}, 1, {}, {.mean = mean});
-    return mean;
-  }
-  Tensor sample(const Tensor& logits, Rng& rng) const override {
-    Tensor bits = at::empty_like(logits);
-    binary_layer(logits, {}, 1, rng.next(), {.sample = bits});
-    return bits;
-  }
-  Tensor marginals(const Tensor& x) const override {
-    // As if each value had been seen half a time more: no logit is infinite.
-    const double rows = static_cast<double>(x.size(0));
-    const Tensor share = (x.sum(0, false, at::kDouble) + 0.5) / (rows + 1);
-    return share.logit().to(at::kFloat);
-  }
-  void check(const Tensor& x, const std::string& what, std::int64_t first_row) const override {
-    check_columns(x, columns_, what);
-    const Tensor bad = at::logical_and(x != 0, x != 1);
-    if (!bad.any().item<bool>()) return;
-    refuse(x, bad, what, first_row,
-           "0 or 1 in every cell (binarise grey data with the data's option binarize; fill gaps first)");
-  }
-
- private:
-  std::int64_t columns_;
-};
-
-}  // namespace
+}  // namespace likelihood_checks
 
 std::shared_ptr<Likelihood> bernoulli_likelihood(std::int64_t columns) {
   return std::make_shared<Bernoulli>(columns);
+}
+
+std::shared_ptr<Likelihood> categorical_likelihood(const std::vector<std::int64_t>& group_sizes) {
+  return std::make_shared<Categorical>(group_sizes);
+}
+
+std::shared_ptr<Likelihood> joint_likelihood(std::vector<std::shared_ptr<Likelihood>> parts) {
+  return std::make_shared<Joint>(std::move(parts));
+}
+
+std::shared_ptr<Likelihood> likelihood_for(const std::string& who, const std::string& kind,
+                                           const std::string& values, std::int64_t columns,
+                                           const std::vector<ColumnGroup>& groups,
+                                           double smallest_deviation) {
+  if (kind == "auto" && !groups.empty()) return of_groups(who, groups, smallest_deviation);
+  if (kind == "bernoulli" || (kind == "auto" && values == "binary")) return bernoulli_likelihood(columns);
+  if (kind == "logistic" || (kind == "auto" && values == "grey")) return logistic_likelihood(columns);
+  if (kind == "gaussian" || kind == "auto") return gaussian_likelihood(columns, smallest_deviation);
+  std::vector<std::int64_t> sizes;
+  for (const ColumnGroup& group : groups) sizes.push_back(group.size);
+  if (sizes.empty())
+    fail_data(who,
+              "expected data with groups of categories for the categorical decoder, got columns without "
+              "groups; read a table, or use bernoulli");
+  return categorical_likelihood(sizes);
 }
 
 }  // namespace deepgen

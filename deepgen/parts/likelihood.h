@@ -1,34 +1,62 @@
-// Distributions of a case given the output of a network: what a decoder ends in.
+// Distributions of a case given the output of a network: what a decoder ends in. Columns are independent
+// given it.
 //
-//   bernoulli   p(x | a) = prod_i sigmoid(a_i)^x_i (1 - sigmoid(a_i))^(1 - x_i),   a: logits
+//   bernoulli    p(x = 1) = sigmoid(a)                                        one number a column: a logit
+//   gaussian     N(x; c + s m, (s (f + softplus(t)))^2), c and s the column's mean and deviation in the first
+//   sample,
+//                f a floor                                                    two: m and t
+//   categorical  one of a group of columns is on: softmax of the group        one a column: a logit
+//   logistic     P(byte) = S(byte + 1/2) - S(byte - 1/2) with S the distribution function of a logistic
+//   variable, the
+//                first and last byte taking its tails (Salimans et al. 2017, eq. 2, one component); x = byte
+//                / 255
+//                                                                             two: mean and log-scale
 //
 // log p(x | z) is asked for many z of one x; x is not copied for them.
 #pragma once
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "deepgen/core/rng.h"
 #include "deepgen/core/torch.h"
+#include "deepgen/data/files/column_group.h"
 
 namespace deepgen {
 
-class Likelihood {
+class Likelihood : public torch::nn::Module {
  public:
-  virtual ~Likelihood() = default;
   // Numbers the network must give for a case.
   virtual std::int64_t width() const = 0;
+  virtual std::int64_t columns() const = 0;
+  // Looks at a sample of the data once: locations and scales of the columns (buffers).
+  virtual void start(const Tensor&) {}
   // Row r of parameters [B * draws, width] is a draw for case r / draws of x [B, D]: [B * draws] float64,
   // nats. Gradients flow to the parameters.
   virtual Tensor log_prob(const Tensor& parameters, const Tensor& x) const = 0;
   virtual Tensor mean(const Tensor& parameters) const = 0;              // [B, D]
   virtual Tensor sample(const Tensor& parameters, Rng& rng) const = 0;  // [B, D]
-  // The bias of the output layer at which p(x) has the marginals of these rows, [width].
+  // The bias of the output layer at which p(x) has about the marginals of these rows, [width].
   virtual Tensor marginals(const Tensor& x) const = 0;
+  // What a network should see in place of x: the same columns on a scale of about one.
+  virtual Tensor input_of(const Tensor& x) const { return x; }
+  virtual bool bounded() const { return true; }  // input_of lies in [0, 1]
   // Throws a data error with row (counted from first_row) and column of the first value it cannot take.
   virtual void check(const Tensor& x, const std::string& what, std::int64_t first_row) const = 0;
 };
 
 std::shared_ptr<Likelihood> bernoulli_likelihood(std::int64_t columns);
+std::shared_ptr<Likelihood> gaussian_likelihood(std::int64_t columns, double smallest_deviation);
+std::shared_ptr<Likelihood> categorical_likelihood(const std::vector<std::int64_t>& group_sizes);
+std::shared_ptr<Likelihood> logistic_likelihood(std::int64_t columns);
+// Columns of several kinds side by side.
+std::shared_ptr<Likelihood> joint_likelihood(std::vector<std::shared_ptr<Likelihood>> parts);
+
+// What the data are like, and what was asked for: auto, bernoulli, gaussian, categorical or logistic. Data
+// that do not fit are a data error that names `who`.
+std::shared_ptr<Likelihood> likelihood_for(const std::string& who, const std::string& kind,
+                                           const std::string& values, std::int64_t columns,
+                                           const std::vector<ColumnGroup>& groups, double smallest_deviation);
 
 }  // namespace deepgen

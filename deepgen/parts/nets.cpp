@@ -48,9 +48,10 @@ void Mlp::initialise(Rng& rng) {
   }
 }
 
-Tensor Mlp::forward(Tensor x) const {
+Tensor Mlp::forward(Tensor x, bool frozen) const {
   for (std::size_t l = 0; l < layers_.size(); ++l)
-    x = gates_.empty() ? layers_[l]->forward(x) : layers_[l]->forward(x) * gates_[l]->forward(x);
+    x = gates_.empty() ? layers_[l]->forward(x, frozen)
+                       : layers_[l]->forward(x, frozen) * gates_[l]->forward(x, frozen);
   return x;
 }
 

@@ -20,9 +20,11 @@ class DenseLayer : public torch::nn::Module {
  public:
   DenseLayer(std::int64_t in, std::int64_t out, Activation f = Activation::identity);
   void initialise(Rng& rng);  // the weights anew, the bias zero
-  Tensor forward(const Tensor& x) const {
-    return dense(x, weight, bias, activation_);
-  }  // [B, in] -> [B, out]
+  // [B, in] -> [B, out]; frozen: gradients flow to x alone.
+  Tensor forward(const Tensor& x, bool frozen = false) const {
+    return frozen ? dense(x, weight.detach(), bias.detach(), activation_)
+                  : dense(x, weight, bias, activation_);
+  }
 
   Tensor weight, bias;  // [in, out], [out]
 
@@ -36,7 +38,7 @@ class Mlp : public torch::nn::Module {
   // `activation`: a name of activation_names, or "gated".
   Mlp(std::int64_t in, std::vector<std::int64_t> sizes, const std::string& activation);
   void initialise(Rng& rng);
-  Tensor forward(Tensor x) const;  // [B, in] -> [B, out()]; without layers, x itself
+  Tensor forward(Tensor x, bool frozen = false) const;  // [B, in] -> [B, out()]; without layers, x itself
   std::int64_t out() const { return out_; }
   const std::vector<std::shared_ptr<DenseLayer>>& layers() const { return layers_; }
 

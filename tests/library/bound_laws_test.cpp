@@ -30,6 +30,9 @@ std::vector<Variant> variants() {
   all.push_back({"vae_mixture", "vae", {{"prior", "mixture"}}});
   all.push_back({"vae_vamp", "vae", {{"prior", "vamp"}}});
   all.push_back({"cvae_vamp", "cvae", {{"prior", "vamp"}}});
+  all.push_back({"vae_full", "vae", {{"covariance", "full"}}});
+  all.push_back({"vae_upper", "vae", {{"upper_latent", "2"}, {"upper_hidden", "4"}}});
+  all.push_back({"vae_upper_vamp", "vae", {{"upper_latent", "2"}, {"upper_hidden", "4"}, {"prior", "vamp"}}});
   return all;
 }
 
@@ -70,7 +73,7 @@ std::vector<Variant> bounded_variants() {
 std::vector<Case> cases() {
   std::vector<Case> all;
   for (const Variant& variant : bounded_variants())
-    for (const double scale : {0.0, 0.2, 1.0}) all.push_back({variant, scale});
+    for (const double scale : {0.2, 1.0}) all.push_back({variant, scale});
   return all;
 }
 
@@ -150,7 +153,7 @@ TEST_P(BoundLaws, WeightsOfAllStatesSumToOneAndBoundsToLess) {
   Tensor logs = at::zeros({states.size(0)}, at::kDouble);
   Rng rng(7);
   for (int r = 0; r < repeats; ++r) {
-    const Tensor rows = bound(states, 50, rng, label);
+    const Tensor rows = bound(states, 20, rng, label);
     sums.add(totals(rows.exp()));
     logs += rows / repeats;
   }
@@ -164,16 +167,16 @@ TEST_P(BoundLaws, WeightsOfAllStatesSumToOneAndBoundsToLess) {
 TEST_P(BoundLaws, RiseWithTheNumberOfDraws) {
   Rng rng(9);
   double before = -1e300;
-  for (const std::int64_t samples : {1, 4, 16, 256}) {
+  for (const std::int64_t samples : {1, 8, 64}) {
     Tensor mean = at::zeros({states.size(0)}, at::kDouble);
-    for (int r = 0; r < 8; ++r) mean += bound(states, samples, rng) / 8;
-    const double now = mean.mean().item<double>();  // over 8192 rows: a standard error below 0.03
-    EXPECT_GT(now, before - 0.02) << samples;
+    for (int r = 0; r < 4; ++r) mean += bound(states, samples, rng) / 4;
+    const double now = mean.mean().item<double>();  // over 4096 rows: a standard error below 0.04
+    EXPECT_GT(now, before - 0.03) << samples;
     before = now;
   }
 }
 
-// p from 3000 weights a state is some per cent off in each, at random: some units of a chi-square whose
+// p from 1500 weights a state is some per cent off in each, at random: some units of a chi-square whose
 // deviation is 45.
 TEST_P(BoundLaws, SamplesFollowTheProbabilities) {
   auto* direct = as<CanSample>(*model);
@@ -182,14 +185,14 @@ TEST_P(BoundLaws, SamplesFollowTheProbabilities) {
   if (GetParam().scale > 0.5) GTEST_SKIP() << "weights may have no variance";
   Rng rng(11), a(5), b(5);
   auto draw = [&](Rng& own) {
-    return direct ? direct->sample(8000, own)
-                  : conditional->sample_given(at::full({8000}, 2, at::kLong), own);
+    return direct ? direct->sample(4000, own)
+                  : conditional->sample_given(at::full({4000}, 2, at::kLong), own);
   };
   const Tensor first = draw(a);
-  ASSERT_EQ(first.sizes(), at::IntArrayRef({8000, columns}));
+  ASSERT_EQ(first.sizes(), at::IntArrayRef({4000, columns}));
   expect_bit_equal(first, draw(b), "equal generators");
   EXPECT_FALSE(at::equal(first, draw(a))) << "the generator stood still";
-  expect_drawn_from(first, doubles(bound(states, 3000, rng, 2).exp()), "samples");
+  expect_drawn_from(first, doubles(bound(states, 1500, rng, 2).exp()), "samples");
 }
 
 TEST_P(BoundLaws, CodesAndMeansHaveTheirShape) {
