@@ -137,44 +137,56 @@ struct OrderlessNade::Walk {
   Tensor known;                       // [B, D] of 0 and 1, at the start
   std::vector<std::int64_t> columns;  // [B, steps], row by row; below 0: no column
   Tensor uniform;                     // [B, steps]: columns are drawn; undefined: their values are in x
+
+  Tensor zero = {}, one = {};  // [D, H]: what a column adds to the first layer when it is known to be 0, or 1
+  Tensor output = {};          // [D, out], the last layer's weights
+
+  std::int64_t steps() const {
+    return static_cast<std::int64_t>(columns.size()) / std::max<std::int64_t>(1, x.size(0));
+  }
 };
+
+// Row r learns its next column: its logit from the last hidden layer h, its value, and what the first layer
+// receives with it.
+void OrderlessNade::learn_column(Walk& walk, std::int64_t r, std::int64_t step, const Tensor& h, Tensor& a,
+                                 Tensor& logits) const {
+  const std::int64_t steps = walk.steps(), out = h.size(1), hidden = a.size(1);
+  const std::int64_t i = walk.columns[static_cast<std::size_t>(r * steps + step)];
+  if (i < 0) return;
+  float& logit = logits.data_ptr<float>()[r * steps + step];
+  column_passes().prefix_dots({.input = h.data_ptr<float>() + r * out,
+                               .stride = out,
+                               .count = out,
+                               .weight = walk.output.data_ptr<float>() + i * out,
+                               .bias = output_->bias.data_ptr<float>()[i],
+                               .output = &logit,
+                               .output_stride = 1},
+                              0, 1);
+  float& x = walk.x.data_ptr<float>()[r * columns_ + i];
+  if (walk.uniform.defined())
+    x = walk.uniform.data_ptr<float>()[r * steps + step] < 1 / (1 + std::exp(-logit)) ? 1.0F : 0.0F;
+  const float* added = (x != 0 ? walk.one : walk.zero).data_ptr<float>() + i * hidden;
+  float* own = a.data_ptr<float>() + r * hidden;
+  for (std::int64_t j = 0; j < hidden; ++j) own[j] += added[j];
+}
 
 // The log odds of the column of each step, [B, steps]; 0 where there is none.
 Tensor OrderlessNade::walk(Walk& walk) const {
   NoGradGuard no_graph;
   const DenseLayer& first = *net_->layers().front();
   const Activation f = activation_of(options_.activation);
-  const std::int64_t rows = walk.x.size(0), hidden = first.weight.size(1), out = net_->out();
-  const std::int64_t steps = static_cast<std::int64_t>(walk.columns.size()) / std::max<std::int64_t>(1, rows);
+  walk.zero = first.weight.narrow(0, columns_, columns_).detach();
+  walk.one = walk.zero + first.weight.narrow(0, 0, columns_);
+  walk.output = output_->weight.detach().t().contiguous();
+  const std::int64_t rows = walk.x.size(0);
   Tensor a = dense(at::cat({walk.x * walk.known, walk.known}, 1), first.weight, first.bias);
-  const Tensor value_rows = first.weight.narrow(0, 0, columns_) + first.weight.narrow(0, columns_, columns_);
-  const Tensor last = output_->weight.t().contiguous();
-  Tensor logits = at::zeros({rows, steps});
-  for (std::int64_t step = 0; step < steps; ++step) {
+  Tensor logits = at::zeros({rows, walk.steps()});
+  for (std::int64_t step = 0; step < walk.steps(); ++step) {
     Tensor h = activated(f, a);
     for (std::size_t l = 1; l < net_->layers().size(); ++l) h = net_->layers()[l]->forward(h);
-    const double cost = 0.3 * static_cast<double>(hidden + out);
+    const double cost = 0.3 * static_cast<double>(a.size(1) + h.size(1));
     parallel_ranges(rows, cost, 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t r = begin; r < end; ++r) {
-        const std::int64_t i = walk.columns[static_cast<std::size_t>(r * steps + step)];
-        if (i < 0) continue;
-        float& logit = logits.data_ptr<float>()[r * steps + step];
-        column_passes().prefix_dots({.input = h.data_ptr<float>() + r * out,
-                                     .stride = out,
-                                     .count = out,
-                                     .weight = last.data_ptr<float>() + i * out,
-                                     .bias = output_->bias.data_ptr<float>()[i],
-                                     .output = &logit,
-                                     .output_stride = 1},
-                                    0, 1);
-        float& x = walk.x.data_ptr<float>()[r * columns_ + i];
-        if (walk.uniform.defined())
-          x = walk.uniform.data_ptr<float>()[r * steps + step] < 1 / (1 + std::exp(-logit)) ? 1.0F : 0.0F;
-        const float* added = x != 0 ? value_rows.data_ptr<float>() + i * hidden
-                                    : first.weight.data_ptr<float>() + (columns_ + i) * hidden;
-        float* own = a.data_ptr<float>() + r * hidden;
-        for (std::int64_t j = 0; j < hidden; ++j) own[j] += added[j];
-      }
+      for (std::int64_t r = begin; r < end; ++r) learn_column(walk, r, step, h, a, logits);
     });
   }
   return logits;
@@ -231,7 +243,7 @@ Tensor OrderlessNade::complete(const Tensor& x, Rng& rng) {
     const Tensor some = x.narrow(0, first, rows),
                  known = some.isnan().logical_not().to(at::kFloat).contiguous();
     Walk draws{at::nan_to_num(some, 0).contiguous(), known, shuffled_missing(known, rng), {}};
-    const std::int64_t steps = static_cast<std::int64_t>(draws.columns.size()) / rows;
+    const std::int64_t steps = draws.steps();
     draws.uniform = uniform(rows, std::max<std::int64_t>(1, steps), rng.next());
     if (steps > 0) walk(draws);
     parts.push_back(at::where(known > 0, some, draws.x));

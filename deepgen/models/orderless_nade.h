@@ -68,6 +68,8 @@ class OrderlessNade : public Model,
  private:
   struct Walk;
   Tensor walk(Walk& walk) const;
+  void learn_column(Walk& walk, std::int64_t r, std::int64_t step, const Tensor& h, Tensor& a,
+                    Tensor& logits) const;
   Tensor objective(const Tensor& x, double dropout, Rng& rng) const;
   std::int64_t columns_;
   OrderlessNadeOptions options_;

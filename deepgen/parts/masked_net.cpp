@@ -166,52 +166,74 @@ std::vector<MaskedNet::Sorted> MaskedNet::sorted_layers(const Ranks& ranks) cons
   return all;
 }
 
+// Some rows on their way through the columns: units in the order of their ranks, computed when they can be.
+class MaskedNet::Block {
+ public:
+  Block(const MaskedNet& net, const std::vector<Sorted>& layers, std::int64_t rows)
+      : net_(net), layers_(layers), rows_(rows), next_(net.layers_.size(), 0), past_(at(rows)) {
+    values_.emplace_back(at(rows * net.columns_));
+    for (const auto& layer : net.layers_) values_.emplace_back(at(rows * layer->weight.size(1)));
+  }
+
+  // The logits of the column at position p, the next one; cells before it are set.
+  void compute_logits(std::int64_t p) {
+    const std::size_t last = net_.layers_.size() - 1;
+    for (std::size_t l = 0; l < last; ++l)
+      while (next_[l] < layers_[l].rank.size() && layers_[l].rank[next_[l]] <= p)
+        compute_unit(l, net_.activation_);
+    compute_unit(last, Activation::identity);
+    if (net_.direct_.defined()) dots(values_[0], net_.columns_, layers_.back(), p, p, 0, past_.data(), 1);
+  }
+  float logit(std::int64_t row, std::int64_t p) const {
+    return values_.back()[at(row * net_.columns_ + p)] + past_[at(row)];
+  }
+  void set(std::int64_t row, std::int64_t p, float x) { values_[0][at(row * net_.columns_ + p)] = x; }
+
+ private:
+  void dots(const std::vector<float>& below, std::int64_t in, const Sorted& layer, std::int64_t unit,
+            std::int64_t seen, float bias, float* output, std::int64_t stride) {
+    column_passes().prefix_dots({.input = below.data(),
+                                 .stride = in,
+                                 .count = seen,
+                                 .weight = layer.weight.data_ptr<float>() + unit * in,
+                                 .bias = bias,
+                                 .output = output,
+                                 .output_stride = stride},
+                                0, rows_);
+  }
+  void compute_unit(std::size_t l, Activation f) {
+    const Sorted& layer = layers_[l];
+    const std::int64_t out = layer.weight.size(0);
+    const auto unit = static_cast<std::int64_t>(next_[l]++);
+    float* column = values_[l + 1].data() + unit;
+    dots(values_[l], layer.weight.size(1), layer, unit, layer.seen[at(unit)],
+         layer.bias.data_ptr<float>()[unit], column, out);
+    for (std::int64_t r = 0; f != Activation::identity && r < rows_; ++r)
+      column[r * out] = activate(f, column[r * out]);
+  }
+
+  const MaskedNet& net_;
+  const std::vector<Sorted>& layers_;
+  std::int64_t rows_;
+  std::vector<std::vector<float>> values_;  // inputs, then layers: [rows, units in the order of their ranks]
+  std::vector<std::size_t> next_;           // of each layer: the unit that is computed next
+  std::vector<float> past_;                 // what reaches the logits past the hidden layers
+};
+
 void MaskedNet::draw_rows(const BitPass& pass, const Ranks& ranks, const std::vector<Sorted>& layers,
                           float* logits, std::int64_t begin, std::int64_t end) const {
-  const ColumnPasses& loops = column_passes();
-  const std::int64_t rows = end - begin;
-  std::vector<std::vector<float>> values = {std::vector<float>(at(rows * columns_))};  // inputs, in the order
-  for (const auto& layer : layers_) values.emplace_back(at(rows * layer->weight.size(1)));
-  std::vector<std::size_t> next(layers_.size(), 0);
-  auto compute = [&](std::size_t l, Activation f) {
-    const Sorted& layer = layers[l];
-    const std::int64_t in = layer.weight.size(1), out = layer.weight.size(0);
-    const auto unit = static_cast<std::int64_t>(next[l]++);
-    float* column = values[l + 1].data() + unit;
-    loops.prefix_dots({.input = values[l].data(),
-                       .stride = in,
-                       .count = layer.seen[at(unit)],
-                       .weight = layer.weight.data_ptr<float>() + unit * in,
-                       .bias = layer.bias.data_ptr<float>()[unit],
-                       .output = column,
-                       .output_stride = out},
-                      0, rows);
-    for (std::int64_t r = 0; f != Activation::identity && r < rows; ++r)
-      column[r * out] = activate(f, column[r * out]);
-  };
-  std::vector<float> past(at(rows));
+  Block block(*this, layers, end - begin);
   float* x = pass.x.data_ptr<float>();
   const float* u = pass.uniform.data_ptr<float>();
   const bool* held = pass.held.defined() ? pass.held.data_ptr<bool>() : nullptr;
   for (std::int64_t p = 0; p < columns_; ++p) {
-    for (std::size_t l = 0; l + 1 < layers_.size(); ++l)
-      while (next[l] < layers[l].rank.size() && layers[l].rank[next[l]] <= p) compute(l, activation_);
-    compute(layers_.size() - 1, Activation::identity);
-    if (direct_.defined())
-      loops.prefix_dots({.input = values[0].data(),
-                         .stride = columns_,
-                         .count = p,
-                         .weight = layers.back().weight.data_ptr<float>() + p * columns_,
-                         .bias = 0,
-                         .output = past.data(),
-                         .output_stride = 1},
-                        0, rows);
-    for (std::int64_t r = 0; r < rows; ++r) {
+    block.compute_logits(p);
+    for (std::int64_t r = 0; r < end - begin; ++r) {
       const std::int64_t cell = (begin + r) * columns_ + ranks.order[at(p)];
-      logits[cell] = values.back()[at(r * columns_ + p)] + past[at(r)];
-      if (!(held && held[cell]))
-        x[cell] = u[cell] < activate(Activation::sigmoid, logits[cell]) ? 1.0F : 0.0F;
-      values[0][at(r * columns_ + p)] = x[cell];
+      logits[cell] = block.logit(r, p);
+      const bool drawn = held == nullptr || !held[cell];
+      if (drawn) x[cell] = u[cell] < activate(Activation::sigmoid, logits[cell]) ? 1.0F : 0.0F;
+      block.set(r, p, x[cell]);
     }
   }
 }

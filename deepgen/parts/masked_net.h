@@ -52,6 +52,7 @@ class MaskedNet : public torch::nn::Module {
 
  private:
   struct Sorted;
+  class Block;
   std::vector<Sorted> sorted_layers(const Ranks& ranks) const;
   void draw_rows(const BitPass& pass, const Ranks& ranks, const std::vector<Sorted>& layers, float* logits,
                  std::int64_t begin, std::int64_t end) const;
