@@ -296,11 +296,16 @@ TEST(Refusals, OfSetsWithoutRowsOrColumns) {
 // A binary model on grey rows must say where, whichever part they are in.
 TEST(Refusals, GreyRowsForABinaryModelAreShown) {
   const Dataset set = set_of(grey(), {});
-  const std::string message = error_of(ErrorKind::data, [&] { trainer_for({"model.hidden=3"}, set, 1); });
+  const std::string message = error_of(ErrorKind::data, [&] {
+    trainer_for({"model.hidden=3", "model.visible_units=binary"}, set, 1);
+  });
   expect_says(message, {"train", "row", "column", "binarize"});
   NamedArrays arrays = {{"train", random_bytes(10, 4, 1, 1)}, {"valid", random_bytes(10, 4, 1, 2)}};
   arrays["valid"].bytes[4 * 7 + 2] = 9;
-  expect_says(error_of(ErrorKind::data, [&] { trainer_for({"model.hidden=3"}, set_of(arrays, {}), 1); }),
+  expect_says(error_of(ErrorKind::data,
+                       [&] {
+                         trainer_for({"model.hidden=3", "model.visible_units=binary"}, set_of(arrays, {}), 1);
+                       }),
               {"valid", "row 7", "column 2"});
 }
 
