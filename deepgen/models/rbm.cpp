@@ -272,12 +272,13 @@ double Rbm::largest_gain(int rounds, int starts) const {
   return gain.max().item<double>();
 }
 
-// A round of power iteration an update from where the last one ended, for several directions at once: with
-// rectified units the gain has many local maxima. One direction after the other begins anew. The correction
-// takes the excess out of the direction with the largest gain alone.
+// A round of power iteration an update from where the last one ended, for several directions, since with
+// rectified units the gain has many local maxima; a third of them at a time, as weights move little in three
+// updates. One direction after the other begins anew. The correction takes the excess out of the direction
+// with the largest gain alone.
 void Rbm::limit_gain() {
   constexpr double limit = 0.99;
-  constexpr std::int64_t restart_every = 10;
+  constexpr std::int64_t restart_every = 10, at_once = 4;  // of 12
   if (!gain_directions.defined()) return;
   const Unbounded left(visible_units_), right(hidden_units_);
   Workspace& w = *workspace_;
@@ -287,17 +288,17 @@ void Rbm::limit_gain() {
     for (std::int64_t j = 0; j < hidden(); ++j) row.data_ptr<float>()[j] = static_cast<float>(rng.normal());
     row.copy_(unit_rows(right.project(row)));
   }
-  product(w.direction, gain_directions, weights.t());
+  Tensor some = gain_directions.narrow(0, w.step * at_once % gain_directions.size(0), at_once);
+  product(w.direction, some, weights.t());
   w.direction = unit_rows(left.project(w.direction));
   product(w.answer, w.direction, weights);
   const Tensor next = right.project(w.answer);
   const Tensor gains = next.norm(2, {1});
-  gain_directions.copy_(unit_rows(next));
+  some.copy_(unit_rows(next));
   const std::int64_t best = gains.argmax().item<std::int64_t>();
   const double gain = gains[best].item<double>();
   if (gain > limit)
-    multiply(weights, w.direction.narrow(0, best, 1).t(), gain_directions.narrow(0, best, 1), limit - gain,
-             1);
+    multiply(weights, w.direction.narrow(0, best, 1).t(), some.narrow(0, best, 1), limit - gain, 1);
 }
 
 void Rbm::project() {

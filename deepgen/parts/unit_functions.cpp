@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "deepgen/kernels/kernels.h"
 #include "deepgen/ops/binary_units.h"
+#include "deepgen/ops/layers.h"
 
 namespace deepgen {
 namespace {
@@ -55,13 +57,35 @@ Tensor steps_log_partition(const Tensor& a, std::int64_t copies) {
   return sum;
 }
 
-// The midpoint rule: sum_k f(a - k + 1/2) = F(a) - f'(a) / 24 + 7 f'''(a) / 5760 - ..., f the sigmoid.
+namespace {
+
+// The midpoint rule: sum_k f(a - k + 1/2) = F(a) - f'(a) / 24 + 7 f'''(a) / 5760 - ..., f the sigmoid and
+// f''' = slope (1 - 6 slope).
+constexpr double first_term = 1.0 / 24, third_term = 7.0 / 5760;
+
+Tensor endless_mean(const Tensor& a) {
+  if (a.scalar_type() != at::kFloat || !a.device().is_cpu()) {
+    const Tensor s = a.sigmoid(), slope = s * (1 - s);
+    return stable_softplus(a) - slope * (first_term - third_term * (1 - 6 * slope));
+  }
+  // In training: two kernels and one pass, where torch takes ten; equal bits on any number of threads.
+  Tensor mean = activate(a, Activation::softplus);
+  const Tensor s = activate(a, Activation::sigmoid);
+  parallel_ranges(mean.numel(), 0.5, 1024, [&](std::int64_t begin, std::int64_t end) {
+    float* m = mean.data_ptr<float>();
+    const float* share = s.data_ptr<float>();
+    for (std::int64_t i = begin; i < end; ++i) {
+      const float slope = share[i] * (1 - share[i]);
+      m[i] -= slope * (static_cast<float>(first_term) - static_cast<float>(third_term) * (1 - 6 * slope));
+    }
+  });
+  return mean;
+}
+
+}  // namespace
+
 Tensor steps_mean(const Tensor& a, std::int64_t copies) {
-  auto endless = [](const Tensor& x) {
-    const Tensor s = x.sigmoid();
-    const Tensor slope = s * (1 - s);  // f''' = slope (1 - 6 slope)
-    return stable_softplus(x) - slope * (1.0 / 24 - 7.0 / 5760 * (1 - 6 * slope));
-  };
+  const auto endless = endless_mean;
   return copies > 0 ? endless(a) - endless(a - static_cast<double>(copies)) : endless(a);
 }
 
