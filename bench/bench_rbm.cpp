@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "bench/harness.h"
+#include "bench/random_bits.h"
 #include "deepgen/models/rbm.h"
 #include "deepgen/ops/binary_units.h"
 #include "deepgen/train/trainer.h"
@@ -14,20 +15,6 @@ namespace deepgen::bench {
 namespace {
 
 constexpr std::int64_t visible = 784, hidden = 500;
-
-Dataset random_set(std::int64_t rows) {
-  RawSet raw{.name = "random bits",
-             .description = "",
-             .arrays = {},
-             .case_shape = {visible},
-             .values = "binary",
-             .column_names = {}};
-  Array train = make_array(DType::u8, {rows, visible});
-  Rng rng(3);
-  for (std::uint8_t& byte : train.bytes) byte = rng.uniform() < 0.13 ? 1 : 0;
-  raw.arrays["train"] = std::move(train);
-  return make_dataset(std::move(raw), DataOptions{});
-}
 
 Settings step_settings(std::int64_t batch, const std::string& learning, bool centring) {
   Settings settings("rbm");
@@ -152,7 +139,7 @@ void check_gradient() {
 
 void bench_step(std::int64_t batch, const std::string& learning, bool centring, double aim,
                 double eager_aim) {
-  const Dataset data = random_set(5000);
+  const Dataset data = random_bits(5000, visible);
   auto trainer = make_trainer(data, step_settings(batch, learning, centring));
   Products products(batch);
   Eager eager(data, batch);

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "bench/harness.h"
+#include "bench/random_bits.h"
 #include "deepgen/models/vae.h"
 #include "deepgen/ops/binary_units.h"
 #include "deepgen/train/trainer.h"
@@ -14,20 +15,6 @@ namespace deepgen::bench {
 namespace {
 
 constexpr std::int64_t visible = 784, batch = 100;
-
-Dataset random_set(std::int64_t rows) {
-  RawSet raw{.name = "random bits",
-             .description = "",
-             .arrays = {},
-             .case_shape = {visible},
-             .values = "binary",
-             .column_names = {}};
-  Array train = make_array(DType::u8, {rows, visible});
-  Rng rng(3);
-  for (std::uint8_t& byte : train.bytes) byte = rng.uniform() < 0.13 ? 1 : 0;
-  raw.arrays["train"] = std::move(train);
-  return make_dataset(std::move(raw), DataOptions{});
-}
 
 std::unique_ptr<Trainer> make_trainer(const Dataset& data, const std::string& hidden, std::int64_t latent,
                                       std::int64_t importance) {
@@ -151,7 +138,7 @@ class Eager {
 
 void bench_step(const std::string& sizes, std::int64_t latent, std::int64_t draws, double aim,
                 double eager_aim) {
-  const Dataset data = random_set(5000);
+  const Dataset data = random_bits(5000, visible);
   const std::vector<std::int64_t> hidden = parse_sizes("sizes", sizes);
   const auto trainer = make_trainer(data, sizes, latent, draws);
   Products products(layers_of(hidden, latent, draws));

@@ -7,7 +7,7 @@
 #include "deepgen/ops/convolution.h"
 #include "deepgen/ops/layers.h"
 #include "deepgen/ops/unit_layers.h"
-#include "deepgen/parts/adversaries.h"
+#include "deepgen/models/adversaries.h"
 #include "deepgen/parts/check_cells.h"
 #include "deepgen/parts/nets.h"
 

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "deepgen/ops/unit_layers.h"
-#include "deepgen/parts/adversaries.h"
+#include "deepgen/models/adversaries.h"
 #include "deepgen/parts/check_cells.h"
 
 namespace deepgen {

@@ -2,7 +2,7 @@
 // discriminator, and its runs.
 #include "deepgen/models/gan.h"
 
-#include "deepgen/parts/adversaries.h"
+#include "deepgen/models/adversaries.h"
 #include "tests/library/runs.h"
 
 namespace deepgen {

@@ -1,4 +1,4 @@
-#include "deepgen/parts/adversaries.h"
+#include "deepgen/models/adversaries.h"
 
 #include "deepgen/ops/layers.h"
 
