@@ -4,10 +4,10 @@
 #include <fmt/ranges.h>
 
 #include "deepgen/core/error.h"
+#include "deepgen/models/adversaries.h"
 #include "deepgen/ops/convolution.h"
 #include "deepgen/ops/layers.h"
 #include "deepgen/ops/unit_layers.h"
-#include "deepgen/models/adversaries.h"
 #include "deepgen/parts/check_cells.h"
 #include "deepgen/parts/nets.h"
 

@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include "deepgen/ops/unit_layers.h"
 #include "deepgen/models/adversaries.h"
+#include "deepgen/ops/unit_layers.h"
 #include "deepgen/parts/check_cells.h"
 
 namespace deepgen {
