@@ -83,7 +83,7 @@ Normaliser normaliser_of(Model& model, const AnnealingPlan& plan, const Tensor& 
                          Observer& observer) {
   Normaliser result;
   if (as<HasLogProb>(model)) {
-    result.how = "computed exactly; missing cells summed out";
+    result.how = "computed exactly";
     return result;
   }
   auto* energy = as<HasFreeEnergy>(model);
@@ -123,7 +123,11 @@ Normaliser split_normaliser(Model& model, const Split& split, const AnnealingPla
                             Observer& observer) {
   Rng own = rng.fork({2});
   Normaliser result = normaliser_of(model, plan, random_rows(split, plan.chains, rng), own, observer);
-  if (as<HasLogProb>(model)) return result;
+  if (as<HasLogProb>(model)) {
+    if (split.x.is_floating_point() && split.x.isnan().any().item<bool>())
+      result.how += "; missing cells summed out";
+    return result;
+  }
   bool estimated = false;
   map_rows(split, rng, [&](const Tensor& x) {
     estimated = estimated || estimates_gaps(*as<HasFreeEnergy>(model), x);

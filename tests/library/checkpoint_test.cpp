@@ -314,5 +314,24 @@ TEST_F(CheckpointFile, AFailedWriteKeepsTheOldFile) {
   EXPECT_EQ(folder.entries(), 1U);
 }
 
+// No tensor of a convolutional model need have as many numbers as a case has pixels.
+TEST(ConvolutionalModels, ComeBackFromTheirFile) {
+  RawSet raw;
+  raw.name = "pictures", raw.values = "binary", raw.case_shape = {1, 28, 28};
+  raw.arrays = {{"train", runs::random_bytes(12, 784, 1, 1)}};
+  const Dataset data = make_dataset(std::move(raw), {});
+  const auto trainer = runs::trainer_for(
+      {"training.epochs=1", "model.channels=4", "model.blocks=2", "model.head=4"}, data, 7, "pixelcnn");
+  std::int64_t largest = 0;
+  for (const auto& [name, tensor] : trainer->checkpoint().tensors)
+    if (name.starts_with("model.")) largest = std::max(largest, tensor.numel());
+  ASSERT_LT(largest, data.columns());
+  const fixtures::Folder folder;
+  const std::string path = folder.path("model.safetensors");
+  save_checkpoint(path, trainer->checkpoint());
+  const auto model = load_model(load_checkpoint(path), path);
+  EXPECT_EQ(as<HasLogProb>(*model)->log_prob(Dataset::rows(data.train, 0, 2, Rng(1))).size(0), 2);
+}
+
 }  // namespace
 }  // namespace deepgen

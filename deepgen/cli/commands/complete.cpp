@@ -143,7 +143,7 @@ void complete_array(const Task& task, const Arguments& arguments, Rng& rng, Obse
   const std::vector<std::string> names =
       column_names(task.run).empty() ? task.data.column_names : column_names(task.run);
   write_rows(arguments.out, compare ? interleave({before, transform.invert(task.x), done.rows}) : done.rows,
-             names, task.run.shape, {.columns = compare ? picture_columns : 0});
+             names, task.run.shape, {.columns = compare ? std::min(picture_columns, done.rows.size(0)) : 0});
   if (!arguments.spread.empty()) write_rows(arguments.spread, done.spread, names, {}, {});
 }
 
