@@ -72,7 +72,7 @@ const std::vector<ModelCard>& model_catalog() {
        "Kingma, Rezende, Mohamed, Welling 2014; Sohn, Lee, Yan 2015", make_options<CvaeOptions>,
        make_options<VaeLearning>, [] { return adam_training(1e-3); }},
       {"structured_vae", "Variational autoencoder of the rest of a case given a part of it",
-       "Sohn, Lee, Yan 2015", make_options<StructuredVaeOptions>, make_options<VaeLearning>,
+       "Sohn, Lee, Yan 2015", make_options<StructuredVaeOptions>, make_options<StructuredVaeLearning>,
        [] { return adam_training(1e-3); }},
       {"gan", "Generative adversarial network of dense layers",
        "Goodfellow, Pouget-Abadie, Mirza, Xu, Warde-Farley, Ozair, Courville, Bengio 2014",

@@ -191,8 +191,8 @@ Metrics LatentModel::gradients(const Batch& batch, const Turn& turn, Rng& rng) {
   const bool plain = learning_.importance == 1 && !learning_.doubly_reparameterised;
   const Tensor loss =
       plain ? evidence_loss(batch, beta, rng, metrics) : importance_loss(batch, beta, rng, metrics);
-  const Tensor other = other_loss(batch, metrics);
-  fill_gradients(other.defined() ? loss + other : loss, parameters());
+  const Tensor other = other_loss(batch, rng, metrics);
+  fill_gradients(other.defined() ? loss * bound_share() + other : loss, parameters());
   return metrics;
 }
 

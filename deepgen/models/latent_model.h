@@ -86,8 +86,9 @@ class LatentModel : public Model {
   virtual Tensor encoder_input(const Batch& rows) const { return likelihood_->input_of(rows.x); }
   virtual Tensor target(const Batch& rows) const { return rows.x; }
   virtual Tensor condition_of(const Batch&) const { return {}; }
-  // Beside the objective, of parameters that are not in it; undefined: nothing.
-  virtual Tensor other_loss(const Batch&, Metrics&) const { return {}; }
+  // The objective's share in what is descended, and what stands beside it; undefined: nothing.
+  virtual double bound_share() const { return 1; }
+  virtual Tensor other_loss(const Batch&, Rng&, Metrics&) const { return {}; }
 
   std::string name_;
   LatentOptions sizes_;

@@ -66,8 +66,8 @@ std::shared_ptr<Likelihood> case_likelihood(const std::string& model, const Late
                         options.smallest_noise);
 }
 
-std::shared_ptr<Model> structured_vae(const StructuredVaeOptions& options, const VaeLearning& learning,
-                                      const DataShape& data) {
+std::shared_ptr<Model> structured_vae(const StructuredVaeOptions& options,
+                                      const StructuredVaeLearning& learning, const DataShape& data) {
   const std::string name = "structured_vae";
   refuse_groups(name, data.groups, {});
   const Tensor given = region_mask("model.given", options.given, data.shape, data.columns);
@@ -153,7 +153,7 @@ const std::map<std::string, Factory>& factories() {
                                         return std::make_shared<Cvae>(o, l, case_likelihood("cvae", o, d),
                                                                       d.classes);
                                       }),
-      entry<StructuredVaeOptions, VaeLearning>(
+      entry<StructuredVaeOptions, StructuredVaeLearning>(
           "structured_vae", any,
           [](const auto& o, const auto& l, const D& d) { return structured_vae(o, l, d); }),
       entry<GanOptions, GanLearning>("gan", any,

@@ -13,12 +13,13 @@ Tensor columns_of(const Tensor& mask) { return mask.nonzero().view({-1}); }
 
 }  // namespace
 
-StructuredVae::StructuredVae(const StructuredVaeOptions& options, VaeLearning learning,
+StructuredVae::StructuredVae(const StructuredVaeOptions& options, const StructuredVaeLearning& learning,
                              std::shared_ptr<Likelihood> whole, std::shared_ptr<Likelihood> rest,
                              const Tensor& given)
-    : LatentModel("structured_vae", options, std::move(learning), std::move(rest),
+    : LatentModel("structured_vae", options, learning, std::move(rest),
                   {.inputs = given.size(0), .condition = count(given), .prior_network = true}),
       options_(options),
+      structured_learning_(learning),
       whole_(register_module("whole", std::move(whole))),
       mask_(given),
       given_(columns_of(given)),
@@ -41,10 +42,22 @@ void StructuredVae::check_data(const Tensor& x, const std::string& what, std::in
 
 // ---------------------------------------------------------------- gradients
 
-Tensor StructuredVae::other_loss(const Batch& rows, Metrics& metrics) const {
-  const Tensor value = likelihood_->log_prob(baseline_->forward(condition_of(rows)), target(rows)).mean();
+// E_{p(z | g)} log p(r | z, g), by reparameterised draws: a scalar.
+Tensor StructuredVae::prediction(const Batch& rows, Rng& rng) const {
+  const Tensor given = condition_of(rows);
+  const std::int64_t draws = rows.x.size(0) * learning_.samples;
+  const Tensor z = draw(prior_network_->forward(given), normal(draws, sizes_.latent, rng.next()));
+  return likelihood_->log_prob(decoded(z, given), target(rows)).mean();
+}
+
+Tensor StructuredVae::other_loss(const Batch& rows, Rng& rng, Metrics& metrics) const {
+  Tensor value = likelihood_->log_prob(baseline_->forward(condition_of(rows)), target(rows)).mean();
   metrics.emplace_back("baseline", value.item<double>());
-  return -value;
+  const double share = structured_learning_.hybrid;
+  if (share == 0) return -value;
+  const Tensor predicted = prediction(rows, rng);
+  metrics.emplace_back("prediction", predicted.item<double>());
+  return -value - predicted * share;
 }
 
 // ---------------------------------------------------------------- sampling

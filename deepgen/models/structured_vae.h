@@ -9,15 +9,21 @@
 //
 //   log p(r | g) >= E_q [log p(r | z, g)] - KL(q(z | x) || p(z | g))
 //
-// Objectives and settings are those of vae.h. Completions draw z ~ p(z | g), then r. Two estimates of log p(r
-// | g) are both bounds from below: with draws of q (conditional_log_prob) and with draws of p(z | g)
-// (conditional_log_prob_prior), the "Monte Carlo" of the source.
+// Objectives and settings are those of vae.h. The hybrid objective of the source, with the share a =
+// training.hybrid, is
+//
+//   (1 - a) (that bound) + a E_{p(z | g)} [log p(r | z, g)],
+//
+// both by reparameterised draws: the second term is trained as the model is used. Completions draw z ~ p(z |
+// g), then r. Two estimates of log p(r | g) are both bounds from below: with draws of q
+// (conditional_log_prob) and with draws of p(z | g) (conditional_log_prob_prior), the "Monte Carlo" of the
+// source.
 //
 // Beside it the baseline of the source is trained on the same batches: the same network without z, p(r | g)
 // of independent Bernoulli variables, whose exact log-probability is the score conditional_log_prob_baseline.
 //
 // Differs from the source: no convolutions and no recurrent connection (the prior network does not see the
-// baseline's guess), and no hybrid objective.
+// baseline's guess).
 //
 // Known to fail: where g says nearly everything z is not used; the gap to the baseline then vanishes.
 //
@@ -38,8 +44,8 @@ class StructuredVae : public LatentModel,
  public:
   // whole, rest: distributions of all columns (what goes into networks) and of those outside `given`, [D]
   // bool, the columns of the condition.
-  StructuredVae(const StructuredVaeOptions& options, VaeLearning learning, std::shared_ptr<Likelihood> whole,
-                std::shared_ptr<Likelihood> rest, const Tensor& given);
+  StructuredVae(const StructuredVaeOptions& options, const StructuredVaeLearning& learning,
+                std::shared_ptr<Likelihood> whole, std::shared_ptr<Likelihood> rest, const Tensor& given);
 
   void initialise(const Batch& sample, Rng& rng) override;
   void check_data(const Tensor& x, const std::string& what, std::int64_t first_row = 0) const override;
@@ -54,6 +60,7 @@ class StructuredVae : public LatentModel,
   Tensor complete(const Tensor& x, Rng& rng) override;
   std::vector<OwnScore> own_scores(const Batch& rows, std::int64_t samples, Rng& rng) override;
   Options& options() override { return options_; }
+  Options& learning() override { return structured_learning_; }
 
  protected:
   Tensor target(const Batch& rows) const override { return rows.x.index_select(1, rest_); }
@@ -61,10 +68,14 @@ class StructuredVae : public LatentModel,
   Tensor condition_of(const Batch& rows) const override {
     return encoder_input(rows).index_select(1, given_);
   }
-  Tensor other_loss(const Batch& rows, Metrics& metrics) const override;
+  double bound_share() const override { return 1 - structured_learning_.hybrid; }
+  Tensor other_loss(const Batch& rows, Rng& rng, Metrics& metrics) const override;
 
  private:
+  Tensor prediction(const Batch& rows, Rng& rng) const;
+
   StructuredVaeOptions options_;
+  StructuredVaeLearning structured_learning_;
   std::shared_ptr<Likelihood> whole_;
   Tensor mask_, given_, rest_;  // [D] bool; the columns of either part, int64
   std::shared_ptr<DecoderNet> baseline_;

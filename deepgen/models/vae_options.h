@@ -170,4 +170,18 @@ struct VaeLearning : Options {
   }
 };
 
+struct StructuredVaeLearning : VaeLearning {
+  double hybrid = 0;
+
+  void visit(OptionVisitor& v) override {
+    VaeLearning::visit(v);
+    v.field(
+        {"hybrid",
+         "share of the objective that is the log-probability of the rest with draws of the prior network, "
+         "which is what completions use, in place of the evidence lower bound",
+         0, 1},
+        hybrid);
+  }
+};
+
 }  // namespace deepgen

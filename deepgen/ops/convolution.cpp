@@ -37,40 +37,32 @@ c10::optional<Tensor> optional_bias(const Tensor& b) {
   return b.defined() ? c10::optional<Tensor>(b) : c10::nullopt;
 }
 
-class Gathering : public torch::autograd::Function<Gathering> {
- public:
-  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& w,
-                        const c10::optional<Tensor>& bias, const Window& window) {
-    const Tensor b = bias.value_or(Tensor());
-    keep(context, window, x, w, b);
-    return window_product(window, x, w, b);
-  }
-  static variable_list backward(AutogradContext* context, variable_list gradients) {
-    const variable_list saved = context->get_saved_variables();
-    const Window window = unpacked(context->saved_data["window"].toIntVector());
-    const auto needs = context->saved_data["needs"].toBoolList();
-    const Tensor g = gradients[0].contiguous();
-    return {needs[0] ? window_adjoint(window, g, saved[1], {}) : Tensor(),
-            needs[1] ? window_weights(window, saved[0], g) : Tensor(),
-            needs[2] ? channel_sums(g).to(at::kFloat) : Tensor(), Tensor()};
-  }
-};
+// A convolution, which gathers what lies under a window, or its adjoint, which scatters over it. The gradient
+// with respect to the input is in either case the other one.
+enum class Way : bool { gather, scatter };
 
-class Scattering : public torch::autograd::Function<Scattering> {
+Tensor along(Way way, const Window& window, const Tensor& x, const Tensor& w, const Tensor& b) {
+  return way == Way::gather ? window_product(window, x, w, b) : window_adjoint(window, x, w, b);
+}
+
+template <Way way>
+class Convolution : public torch::autograd::Function<Convolution<way>> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& w,
                         const c10::optional<Tensor>& bias, const Window& window) {
     const Tensor b = bias.value_or(Tensor());
     keep(context, window, x, w, b);
-    return window_adjoint(window, x, w, b);
+    return along(way, window, x, w, b);
   }
   static variable_list backward(AutogradContext* context, variable_list gradients) {
+    constexpr bool gathers = way == Way::gather;
     const variable_list saved = context->get_saved_variables();
     const Window window = unpacked(context->saved_data["window"].toIntVector());
     const auto needs = context->saved_data["needs"].toBoolList();
     const Tensor g = gradients[0].contiguous();
-    return {needs[0] ? window_product(window, g, saved[1], {}) : Tensor(),
-            needs[1] ? window_weights(window, g, saved[0]) : Tensor(),
+    const Tensor &wide = gathers ? saved[0] : g, &narrow = gathers ? g : saved[0];
+    return {needs[0] ? along(gathers ? Way::scatter : Way::gather, window, g, saved[1], {}) : Tensor(),
+            needs[1] ? window_weights(window, wide, narrow) : Tensor(),
             needs[2] ? channel_sums(g).to(at::kFloat) : Tensor(), Tensor()};
   }
 };
@@ -119,7 +111,7 @@ Tensor convolution(const Tensor& x, const Tensor& w, const Tensor& b, const Kern
                       columns / steps.stride + 1,
                       steps.stride,
                       square_offsets(w.size(0), w.size(1), steps.padding)};
-  return Gathering::apply(x.contiguous(), w.flatten(0, 2), optional_bias(b), window);
+  return Convolution<Way::gather>::apply(x.contiguous(), w.flatten(0, 2), optional_bias(b), window);
 }
 
 Tensor transposed_convolution(const Tensor& x, const Tensor& w, const Tensor& b, const KernelSteps& steps) {
@@ -135,7 +127,7 @@ Tensor transposed_convolution(const Tensor& x, const Tensor& w, const Tensor& b,
                       steps.stride,
                       square_offsets(w.size(0), w.size(1), steps.padding)};
   expect_pixels(window.height, window.width);
-  return Scattering::apply(x.contiguous(), w.flatten(0, 2), optional_bias(b), window);
+  return Convolution<Way::scatter>::apply(x.contiguous(), w.flatten(0, 2), optional_bias(b), window);
 }
 
 Tensor offset_convolution(const Tensor& x, const Tensor& w, const Tensor& b,
@@ -145,7 +137,7 @@ Tensor offset_convolution(const Tensor& x, const Tensor& w, const Tensor& b,
     fail_usage("convolution",
                fmt::format("expected weights for {} offsets, got {}", offsets.size(), w.size(0)));
   const Window window{x.size(1), x.size(2), x.size(1), x.size(2), 1, offsets};
-  return Gathering::apply(x.contiguous(), w.flatten(0, 1), optional_bias(b), window);
+  return Convolution<Way::gather>::apply(x.contiguous(), w.flatten(0, 1), optional_bias(b), window);
 }
 
 namespace composed {

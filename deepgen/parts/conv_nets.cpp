@@ -23,31 +23,33 @@ double area(const Tensor& weight, double stride) {
 
 }  // namespace
 
-ConvLayer::ConvLayer(std::int64_t in, std::int64_t out, std::int64_t kernel, const KernelSteps& steps,
-                     Activation f)
-    : weight(register_parameter("weight", at::zeros({kernel, kernel, in, out}))),
+template <KernelWay way>
+KernelLayer<way>::KernelLayer(std::int64_t in, std::int64_t out, std::int64_t kernel,
+                              const KernelSteps& steps, Activation f)
+    : weight(register_parameter("weight", way == KernelWay::convolution
+                                              ? at::zeros({kernel, kernel, in, out})
+                                              : at::zeros({kernel, kernel, out, in}))),
       bias(register_parameter("bias", at::zeros({out}))),
       steps_(steps),
       activation_(f) {}
 
-void ConvLayer::initialise(Rng& rng) {
-  const auto in = static_cast<double>(weight.size(2)), out = static_cast<double>(weight.size(3));
+template <KernelWay way>
+void KernelLayer<way>::initialise(Rng& rng) {
+  const bool grows = way == KernelWay::transposed;
+  const auto in = static_cast<double>(weight.size(grows ? 3 : 2)), out = static_cast<double>(bias.size(0));
   const auto stride = static_cast<double>(steps_.stride);
-  begin_weights(weight, bias, in * area(weight, 1), out * area(weight, stride), activation_, rng);
+  begin_weights(weight, bias, in * area(weight, grows ? stride : 1), out * area(weight, grows ? 1 : stride),
+                activation_, rng);
 }
 
-TransposedConvLayer::TransposedConvLayer(std::int64_t in, std::int64_t out, std::int64_t kernel,
-                                         const KernelSteps& steps, Activation f)
-    : weight(register_parameter("weight", at::zeros({kernel, kernel, out, in}))),
-      bias(register_parameter("bias", at::zeros({out}))),
-      steps_(steps),
-      activation_(f) {}
-
-void TransposedConvLayer::initialise(Rng& rng) {
-  const auto in = static_cast<double>(weight.size(3)), out = static_cast<double>(weight.size(2));
-  const auto stride = static_cast<double>(steps_.stride);
-  begin_weights(weight, bias, in * area(weight, stride), out * area(weight, 1), activation_, rng);
+template <KernelWay way>
+Tensor KernelLayer<way>::forward(const Tensor& x) const {
+  const auto product = way == KernelWay::convolution ? convolution : transposed_convolution;
+  return activate(product(x, weight, bias, steps_), activation_);
 }
+
+template class KernelLayer<KernelWay::convolution>;
+template class KernelLayer<KernelWay::transposed>;
 
 BatchNorm::BatchNorm(std::int64_t channels, double momentum, double epsilon)
     : gain(register_parameter("gain", at::ones({channels}))),

@@ -13,39 +13,27 @@
 
 namespace deepgen {
 
-// f(x * W + b), a square kernel.
-class ConvLayer : public torch::nn::Module {
+// f(x * W + b), a square kernel; transposed: its adjoint in place of the convolution, so that pictures grow
+// by the stride.
+enum class KernelWay : bool { convolution, transposed };
+
+template <KernelWay way>
+class KernelLayer : public torch::nn::Module {
  public:
-  ConvLayer(std::int64_t in, std::int64_t out, std::int64_t kernel, const KernelSteps& steps = {},
-            Activation f = Activation::identity);
+  KernelLayer(std::int64_t in, std::int64_t out, std::int64_t kernel, const KernelSteps& steps = {},
+              Activation f = Activation::identity);
   void initialise(Rng& rng);  // the weights anew, the bias zero
-  Tensor forward(const Tensor& x) const {
-    return activate(convolution(x, weight, bias, steps_), activation_);
-  }
+  Tensor forward(const Tensor& x) const;
 
-  Tensor weight, bias;  // [kernel, kernel, in, out], [out]
+  Tensor weight, bias;  // [kernel, kernel, in, out], or [kernel, kernel, out, in] when transposed; [out]
 
  private:
   KernelSteps steps_;
   Activation activation_;
 };
 
-// The same with a transposed convolution: pictures grow by the stride.
-class TransposedConvLayer : public torch::nn::Module {
- public:
-  TransposedConvLayer(std::int64_t in, std::int64_t out, std::int64_t kernel, const KernelSteps& steps = {},
-                      Activation f = Activation::identity);
-  void initialise(Rng& rng);
-  Tensor forward(const Tensor& x) const {
-    return activate(transposed_convolution(x, weight, bias, steps_), activation_);
-  }
-
-  Tensor weight, bias;  // [kernel, kernel, out, in], [out]
-
- private:
-  KernelSteps steps_;
-  Activation activation_;
-};
+using ConvLayer = KernelLayer<KernelWay::convolution>;
+using TransposedConvLayer = KernelLayer<KernelWay::transposed>;
 
 // Batch normalisation (Ioffe and Szegedy 2015), of pictures or rows [.., channels]. Which moments are used is
 // said at each call; there is no mode to forget.

@@ -64,99 +64,99 @@ struct Triangle {
   }
 };
 
-// += scale * a b^T in the places of a triangle.
-void add_outer(float* diagonal, float* below, const float* a, const float* b, float scale,
-               std::int64_t units) {
-  for (std::int64_t i = 0; i < units; ++i) {
-    const float left = scale * a[i];
-    diagonal[i] += left * b[i];
-    float* row = below + i * (i - 1) / 2;
-    for (std::int64_t j = 0; j < i; ++j) row[j] += left * b[j];
-  }
+// body(triangle, case, own, other): row r of `own` and of `other` [cases * draws, units] beside the triangle
+// of their case, for all rows.
+template <class Body>
+void over_draws(const Tensor& diagonal, const Tensor& below, const Tensor& own, const Tensor& other,
+                Body body) {
+  const Sizes sizes(diagonal, own);
+  over_cases(sizes, [&](std::int64_t b) {
+    const Triangle triangle(diagonal, below, b);
+    for (std::int64_t r = b * sizes.draws; r < (b + 1) * sizes.draws; ++r)
+      body(triangle, b, own.data_ptr<float>() + r * sizes.units, other.data_ptr<float>() + r * sizes.units);
+  });
 }
 
+// The gradient of the entries of a triangle, added up over its draws.
+struct TriangleGradient {
+  Tensor diagonal, below;
+  TriangleGradient(const Tensor& d, const Tensor& b)
+      : diagonal(at::zeros_like(d)), below(at::zeros_like(b)) {}
+  // += scale * left right^T in the places of case b's triangle.
+  void add_outer(std::int64_t b, const float* left, const float* right, float scale) {
+    const std::int64_t units = diagonal.size(1);
+    float *on = diagonal.data_ptr<float>() + b * units, *row = below.data_ptr<float>() + b * below.size(1);
+    for (std::int64_t i = 0; i < units; row += i, ++i) {
+      const float factor = scale * left[i];
+      on[i] += factor * right[i];
+      for (std::int64_t j = 0; j < i; ++j) row[j] += factor * right[j];
+    }
+  }
+};
+
+// y = L n. With g the gradient of y:  dn = L^T g,  dL = g n^T where L has entries.
 class Product : public torch::autograd::Function<Product> {
  public:
-  static Tensor forward(AutogradContext* context, const Tensor& diagonal_given, const Tensor& below_given,
-                        const Tensor& noise_given) {
-    const Tensor diagonal = diagonal_given.contiguous(), below = below_given.contiguous(),
-                 noise = noise_given.contiguous();
-    const Sizes sizes(diagonal, noise);
+  static Tensor forward(AutogradContext* context, const Tensor& diagonal, const Tensor& below,
+                        const Tensor& noise) {
     Tensor out = at::empty_like(noise);
-    over_cases(sizes, [&](std::int64_t b) {
-      const Triangle triangle(diagonal, below, b);
-      for (std::int64_t r = b * sizes.draws; r < (b + 1) * sizes.draws; ++r)
-        triangle.multiply(noise.data_ptr<float>() + r * sizes.units, out.data_ptr<float>() + r * sizes.units);
-    });
+    over_draws(diagonal, below, noise, out,
+               [](const Triangle& l, std::int64_t, const float* n, float* y) { l.multiply(n, y); });
     context->save_for_backward({diagonal, below, noise});
     return out;
   }
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const variable_list saved = context->get_saved_variables();
     const Tensor &diagonal = saved[0], &below = saved[1], &noise = saved[2];
-    const Sizes sizes(diagonal, noise);
     const Tensor g = gradients[0].contiguous();
-    Tensor to_diagonal = at::zeros_like(diagonal), to_below = at::zeros_like(below),
-           to_noise = at::empty_like(noise);
-    over_cases(sizes, [&](std::int64_t b) {
-      const Triangle triangle(diagonal, below, b);
-      for (std::int64_t r = b * sizes.draws; r < (b + 1) * sizes.draws; ++r) {
-        const float* row = g.data_ptr<float>() + r * sizes.units;
-        add_outer(to_diagonal.data_ptr<float>() + b * sizes.units,
-                  to_below.data_ptr<float>() + b * below.size(1), row,
-                  noise.data_ptr<float>() + r * sizes.units, 1, sizes.units);
-        triangle.multiply_transposed(row, to_noise.data_ptr<float>() + r * sizes.units);
-      }
+    TriangleGradient to_l(diagonal, below);
+    Tensor to_noise = at::empty_like(noise);
+    over_draws(diagonal, below, g, noise,
+               [&](const Triangle&, std::int64_t b, const float* gy, const float* n) {
+                 to_l.add_outer(b, gy, n, 1);
+               });
+    over_draws(diagonal, below, g, to_noise, [](const Triangle& l, std::int64_t, const float* gy, float* gn) {
+      l.multiply_transposed(gy, gn);
     });
-    return {to_diagonal, to_below, to_noise};
+    return {to_l.diagonal, to_l.below, to_noise};
   }
 };
 
-// u = L^-1 y. With w = L^-T g:  dy = w,  dL = -w u^T where L has entries.
+// u = L^-1 y. With g the gradient of u and w = L^-T g:  dy = w,  dL = -w u^T where L has entries.
 class Solution : public torch::autograd::Function<Solution> {
  public:
-  static Tensor forward(AutogradContext* context, const Tensor& diagonal_given, const Tensor& below_given,
-                        const Tensor& y_given) {
-    const Tensor diagonal = diagonal_given.contiguous(), below = below_given.contiguous(),
-                 y = y_given.contiguous();
-    const Sizes sizes(diagonal, y);
+  static Tensor forward(AutogradContext* context, const Tensor& diagonal, const Tensor& below,
+                        const Tensor& y) {
     Tensor out = at::empty_like(y);
-    over_cases(sizes, [&](std::int64_t b) {
-      const Triangle triangle(diagonal, below, b);
-      for (std::int64_t r = b * sizes.draws; r < (b + 1) * sizes.draws; ++r)
-        triangle.solve(y.data_ptr<float>() + r * sizes.units, out.data_ptr<float>() + r * sizes.units);
-    });
+    over_draws(diagonal, below, y, out,
+               [](const Triangle& l, std::int64_t, const float* row, float* u) { l.solve(row, u); });
     context->save_for_backward({diagonal, below, out});
     return out;
   }
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const variable_list saved = context->get_saved_variables();
     const Tensor &diagonal = saved[0], &below = saved[1], &u = saved[2];
-    const Sizes sizes(diagonal, u);
     const Tensor g = gradients[0].contiguous();
-    Tensor to_diagonal = at::zeros_like(diagonal), to_below = at::zeros_like(below), to_y = at::empty_like(u);
-    over_cases(sizes, [&](std::int64_t b) {
-      const Triangle triangle(diagonal, below, b);
-      for (std::int64_t r = b * sizes.draws; r < (b + 1) * sizes.draws; ++r) {
-        float* w = to_y.data_ptr<float>() + r * sizes.units;
-        triangle.solve_transposed(g.data_ptr<float>() + r * sizes.units, w);
-        add_outer(to_diagonal.data_ptr<float>() + b * sizes.units,
-                  to_below.data_ptr<float>() + b * below.size(1), w, u.data_ptr<float>() + r * sizes.units,
-                  -1, sizes.units);
-      }
-    });
-    return {to_diagonal, to_below, to_y};
+    TriangleGradient to_l(diagonal, below);
+    Tensor to_y = at::empty_like(u);
+    over_draws(diagonal, below, g, to_y,
+               [](const Triangle& l, std::int64_t, const float* gu, float* w) { l.solve_transposed(gu, w); });
+    over_draws(diagonal, below, to_y, u,
+               [&](const Triangle&, std::int64_t b, const float* w, const float* solved) {
+                 to_l.add_outer(b, w, solved, -1);
+               });
+    return {to_l.diagonal, to_l.below, to_y};
   }
 };
 
 }  // namespace
 
 Tensor triangular_product(const Tensor& diagonal, const Tensor& below, const Tensor& noise) {
-  return Product::apply(diagonal, below, noise);
+  return Product::apply(diagonal.contiguous(), below.contiguous(), noise.contiguous());
 }
 
 Tensor triangular_solution(const Tensor& diagonal, const Tensor& below, const Tensor& y) {
-  return Solution::apply(diagonal, below, y);
+  return Solution::apply(diagonal.contiguous(), below.contiguous(), y.contiguous());
 }
 
 Tensor row_squares(const Tensor& below, std::int64_t units) {
