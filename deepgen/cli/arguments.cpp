@@ -157,7 +157,8 @@ class CommandLine {
     run_argument(sample);
     sample->add_option("-n", a_.count, "how many")->default_val(100)->check(CLI::Range(1, 10000000));
     out_option(sample, "FILE.png (a grid of images), .npy or .csv");
-    sample->add_option("--given", a_.given, "condition, as in y=3");
+    sample->add_option("--given", a_.given,
+                       "condition, as in y=3; models that need one draw the classes in turn without it");
     sample->add_option("--steps", a_.steps, "Gibbs steps before the first sample (models with chains)")
         ->default_val(1000)
         ->check(CLI::Range(0, 10000000));

@@ -11,6 +11,7 @@
 #include "deepgen/data/files/known_sets.h"
 #include "deepgen/data/generated/generated.h"
 #include "deepgen/evaluate/schedule.h"
+#include "deepgen/models/catalog.h"
 
 namespace deepgen {
 namespace {
@@ -81,8 +82,12 @@ void check_arguments(const Arguments& a) {
   if (!a.data.empty()) check_data_spec(a.data);
 }
 
+// A model's own name means the model with its defaults, also where a recipe is called the same; the recipe is
+// then told by its path.
 TrainingPlan plan_training(const Arguments& arguments) {
-  const std::string path = find_recipe(arguments.subject);
+  const bool is_model = std::any_of(model_catalog().begin(), model_catalog().end(),
+                                    [&](const ModelCard& card) { return card.name == arguments.subject; });
+  const std::string path = is_model ? "" : find_recipe(arguments.subject);
   std::optional<Recipe> recipe;
   if (!path.empty()) recipe = read_recipe(path);
   TrainingPlan plan{Settings(recipe ? recipe->model : arguments.subject), arguments.data, arguments.seed};

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "deepgen/core/error.h"
@@ -34,6 +35,11 @@ std::string table_row(const nlohmann::ordered_json& r) {
                      verdict(r), duration_text(number(r, "training_seconds")));
 }
 
+// Two decimals, and of small numbers (a p-value) two digits.
+std::string short_number(double value) {
+  return value != 0 && std::abs(value) < 0.1 ? fmt::format("{:.2g}", value) : fmt::format("{:.2f}", value);
+}
+
 std::string details(const nlohmann::ordered_json& r) {
   std::string out = fmt::format("\n## {}\n\n{}.\n\n", text(r, "recipe"), text(r, "title"));
   auto item = [&](const char* name, const std::string& value) {
@@ -46,7 +52,7 @@ std::string details(const nlohmann::ordered_json& r) {
   if (has(r, "train_value")) item("on the training rows", fmt::format("{:.2f}", number(r, "train_value")));
   if (r.contains("beside") && r["beside"].is_object())
     for (const auto& [name, value] : r["beside"].items())
-      if (value.is_number()) item("beside it", fmt::format("{} {:.2f}", name, value.get<double>()));
+      if (value.is_number()) item("beside it", fmt::format("{} {}", name, short_number(value.get<double>())));
   if (has(r, "aim")) item("aim", fmt::format("{:.2f}", number(r, "aim")));
   item("published", text(r, "source"));
   item("note", text(r, "note"));

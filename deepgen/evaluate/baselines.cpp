@@ -30,7 +30,7 @@ std::function<Tensor(const Tensor&)> full_gaussian(const Split& train, const Rng
   const double n = static_cast<double>(train.rows());
   const Tensor mean = total(train, rng, [](const Tensor& x) { return x.sum(0); }) / n;
   Tensor covariance = total(train, rng, [&](const Tensor& x) { return (x - mean).t().mm(x - mean); }) / n;
-  covariance.diagonal().add_(1e-6 * covariance.diagonal().mean().item<double>() + 1e-12);
+  covariance.diagonal().mul_(1 + 1e-6).add_(1e-12);  // each column by its own scale
   const Tensor factor = at::linalg_cholesky(covariance);
   const double constant = factor.diagonal().log().sum().item<double>() +
                           0.5 * static_cast<double>(mean.size(0)) * std::log(2 * std::numbers::pi);

@@ -60,6 +60,13 @@ void need_labels(Model& model, const Split& split) {
               "data's option labels, or give the arrays train_labels, test_labels");
 }
 
+// log_jacobian of the cells whose density the model tells: all, or those outside its condition.
+Tensor log_jacobian_of(Model& model, const Dataset& data, const Tensor& x) {
+  auto* conditional = as<IsConditional>(model);
+  const Tensor given = conditional ? conditional->condition_mask() : Tensor();
+  return data.log_jacobian(given.defined() ? x.masked_fill(given.unsqueeze(0), std::nanf("")) : x);
+}
+
 Tensor bound_rows_of(Model& model, const Dataset& data, const Split& split,
                      const std::vector<std::int64_t>& index, std::int64_t samples, const Rng& rng,
                      Observer& observer) {
@@ -74,13 +81,13 @@ Tensor bound_rows_of(Model& model, const Dataset& data, const Split& split,
         Rng own = rng.fork({2, static_cast<std::uint64_t>(first)});
         const Tensor rows = bound ? bound->log_prob_bound(x, samples, own)
                                   : given->conditional_bound(x, Dataset::labels(split, some), samples, own);
-        return rows + data.log_jacobian(x);
+        return rows + log_jacobian_of(model, data, x);
       });
 }
 
 // What the model has beside its bound.
-std::vector<Score> own_scores_of(Model& model, const Split& split, std::int64_t samples, const Rng& rng,
-                                 Observer& observer) {
+std::vector<Score> own_scores_of(Model& model, const Dataset& data, const Split& split, std::int64_t samples,
+                                 const Rng& rng, Observer& observer) {
   auto* own = as<HasOwnScores>(model);
   if (!own) return {};
   std::vector<OwnScore> about;
@@ -91,7 +98,8 @@ std::vector<Score> own_scores_of(Model& model, const Split& split, std::int64_t 
         Rng draws = rng.fork({2, static_cast<std::uint64_t>(first)});
         about = own->own_scores({x, Dataset::labels(split, some)}, samples, draws);
         std::vector<Tensor> rows;
-        for (const OwnScore& each : about) rows.push_back(each.rows);
+        const Tensor jacobian = log_jacobian_of(model, data, x);
+        for (const OwnScore& each : about) rows.push_back(each.rows + jacobian);
         return at::stack(rows, 1);
       });
   std::vector<Score> scores;
@@ -149,7 +157,7 @@ std::vector<Score> bound_scores(Model& model, const Dataset& data, const Split& 
   };
   add("log_prob", split, all_rows(split), plan.samples, 1);
   add("elbo", split, all_rows(split), 1, 2);
-  for (const Score& each : own_scores_of(model, split, plan.samples, rng.fork({6}), observer))
+  for (const Score& each : own_scores_of(model, data, split, plan.samples, rng.fork({6}), observer))
     scores.push_back(each);
   if (data.one_matrix || split.name == data.train.name) return scores;
   const std::vector<std::int64_t> index = random_index(data.train, train_rows, rng.fork({3}));
@@ -171,8 +179,11 @@ std::vector<Score> ensemble_scores(Model& model, const Dataset& data, const Spli
         NoGradGuard no_graph;
         const Tensor x = Dataset::rows(split, some, rng.fork({1, static_cast<std::uint64_t>(first)}));
         std::vector<Tensor> members;
-        for (std::int64_t order = 0; order < plan.orders; ++order)
+        for (std::int64_t order = 0; order < plan.orders; ++order) {
+          if (observer.stop_requested())
+            throw Error(ErrorKind::interrupted, "ensemble", "stopped by request; nothing was written");
           members.push_back(ordered->log_prob_under(x, order));
+        }
         return at::logsumexp(at::stack(members), 0) - std::log(static_cast<double>(plan.orders)) +
                data.log_jacobian(x);
       });

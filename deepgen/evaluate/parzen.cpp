@@ -219,6 +219,10 @@ std::vector<Score> parzen_scores(const Tensor& samples, const Dataset& data, con
   parts.others.resize(std::min(parts.others.size(), most));
   const Tensor training = rows_of(data, data.train, parts.others, rng.fork({2})).x;
   const bool real = data.values == "real";
+  if (parts.choice.empty())
+    fail_data(data.spec, "expected two training rows or more, or validation rows, to choose the windows by");
+  if (real && mean_deviation(training) == 0)
+    fail_data(data.spec, "expected columns that differ between the training rows, got constant ones alone");
   const Examination exam{
       rows_of(data, parts.own ? data.valid : data.train, parts.choice, rng.fork({3})),
       rows_of(data, split, random_index(split, split.rows(), rng.fork({4})), rng.fork({5})),

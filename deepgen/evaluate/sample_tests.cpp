@@ -7,6 +7,7 @@
 
 #include "deepgen/core/error.h"
 #include "deepgen/evaluate/bounds.h"
+#include "deepgen/evaluate/linear_classifier.h"
 #include "deepgen/evaluate/network_classifier.h"
 #include "deepgen/evaluate/two_sample.h"
 
@@ -14,6 +15,7 @@ namespace deepgen {
 namespace {
 
 constexpr std::int64_t draw_block = 2000;
+constexpr std::int64_t least_tested = 10;       // rows; the two-sample test halves them
 constexpr std::int64_t neighbour_rows = 60000;  // training rows that are looked at, at most
 
 IsConditional* labelled(Model& model) {
@@ -80,45 +82,55 @@ void add_tests(const Draws& draws, const Tensor& rows, const std::string& split,
                const Rng& rng, Observer& observer, std::vector<Score>& scores) {
   const std::int64_t count = std::min({plan.rows, draws.independent, rows.size(0)});
   const Tensor x = draws.x.narrow(0, 0, count), real = rows.narrow(0, 0, count);
-  const std::string sides = fmt::format("{} samples against {} rows; samples: {}", count, count, draws.how);
   Rng own = rng.fork({1});
   const TestResult accuracy = classifier_test(real, x, own, observer);
-  scores.push_back(
-      proxy("two_sample_accuracy", split, 100 * accuracy.statistic, 100 * accuracy.standard_error, "percent",
-            accuracy.held_out,
-            fmt::format("a network of 100 hidden units that learnt from half of them tells {} apart on "
-                        "the other half; 50: no difference seen; p-value {:.3g}",
-                        sides, accuracy.p_value)));
+  scores.push_back(proxy(
+      "two_sample_accuracy", split, 100 * accuracy.statistic, 100 * accuracy.standard_error, "percent",
+      accuracy.held_out,
+      fmt::format("a network of 100 hidden units that learnt from half of {0} samples and {0} rows, on the "
+                  "other half; 50: no difference seen; p-value {1:.3g}; samples: {2}",
+                  count, accuracy.p_value, draws.how)));
   scores.push_back(proxy("two_sample_p_value", split, accuracy.p_value, 0, "probability", accuracy.held_out,
                          "probability of such an accuracy or a higher one were there no difference"));
   observer.progress({"MMD", 0, 1, 0, -1}, {});
   const TestResult mmd = mmd_test(x, real, plan.permutations, own);
-  scores.push_back(
-      proxy("mmd2", split, mmd.statistic, 0, "squared kernel distance", 2 * count,
-            fmt::format("unbiased, Gaussian kernel of width {:.3g} (the median distance), {}; p-value {:.3g}",
-                        mmd.scale, sides, mmd.p_value)));
+  scores.push_back(proxy(
+      "mmd2", split, mmd.statistic, 0, "squared kernel distance", 2 * count,
+      fmt::format("unbiased, {0} samples against {0} rows, Gaussian kernel of width {1:.3g} (the median "
+                  "distance); p-value {2:.3g}",
+                  count, mmd.scale, mmd.p_value)));
   scores.push_back(proxy("mmd2_p_value", split, mmd.p_value, 0, "probability", 2 * count,
                          fmt::format("rank among {} random cuts of both sets together", plan.permutations)));
 }
 
-void add_neighbours(const Draws& draws, const Tensor& rows, const std::string& split, const Dataset& data,
-                    const SampleTestPlan& plan, const Rng& rng, Observer& observer,
-                    std::vector<Score>& scores) {
+// Real columns by the means and deviations of the training rows: else the widest column would be all that is
+// compared.
+void level_columns(const Dataset& data, const Tensor& training, const std::vector<Tensor*>& sets) {
+  if (data.values != "real" && data.values != "mixed" && data.values != "count") return;
+  const Standardiser by(training);
+  for (Tensor* each : sets) {
+    *each = each->contiguous();
+    by.apply(*each);
+  }
+}
+
+void add_neighbours(const Draws& draws, const Tensor& rows, const std::string& split, const Tensor& training,
+                    const SampleTestPlan& plan, Observer& observer, std::vector<Score>& scores) {
   observer.progress({"neighbours", 0, 1, 0, -1}, {});
-  const Tensor training = some_rows(data, data.train, neighbour_rows, rng);
   const Tensor x = draws.x.narrow(0, 0, std::min(plan.rows, draws.x.size(0)));
   const Tensor ours = nearest_distances(x, training);
   heed_stop(observer);
   const Tensor theirs = nearest_distances(rows.narrow(0, 0, std::min(plan.rows, rows.size(0))), training);
   const double near = std::get<0>(theirs.sort())[theirs.size(0) / 100].item<double>();
-  const double copies = (ours < near).to(at::kDouble).mean().item<double>();
+  const double copies = (ours <= near).to(at::kDouble).mean().item<double>(),
+               real_copies = (theirs <= near).to(at::kDouble).mean().item<double>();
   const RowMean a = mean_over_rows(ours), b = mean_over_rows(theirs);
   const std::string unit = "distance";
-  scores.push_back(
-      proxy("nearest_training_distance", split, a.mean, a.standard_error, unit, a.rows,
-            fmt::format("mean distance of samples to the nearest of {} training rows; {:.1f} % of them are "
-                        "nearer than {:.3g}, as 1 % of the rows of the split are",
-                        training.size(0), 100 * copies, near)));
+  scores.push_back(proxy(
+      "nearest_training_distance", split, a.mean, a.standard_error, unit, a.rows,
+      fmt::format("mean distance of samples to the nearest of {} training rows; {:.1f} % of them are no "
+                  "farther than {:.3g}, of the rows of the split {:.1f} %",
+                  training.size(0), 100 * copies, near, 100 * real_copies)));
   scores.push_back(proxy("nearest_training_distance_held_out", split, b.mean, b.standard_error, unit, b.rows,
                          "the same distance of rows of the split"));
 }
@@ -161,12 +173,33 @@ bool has_no_likelihood(Model& model) {
   return !as<HasLogProb>(model) && !as<HasFreeEnergy>(model) && !is_bounded(model);
 }
 
+namespace {
+
+// Labels that the model did not learn have no samples to be compared with.
+void check_labels(Model& model, const Dataset& data, const Split& split) {
+  IsConditional* conditional = labelled(model);
+  if (!conditional) return;
+  for (const Tensor& y : {data.train.y, split.y})
+    if (y.defined() && y.numel() > 0 && y.max().item<std::int64_t>() >= conditional->condition_classes())
+      fail_data(data.spec, fmt::format("expected labels from 0 to {}, those that the model learnt, got {}",
+                                       conditional->condition_classes() - 1, y.max().item<std::int64_t>()));
+}
+
+}  // namespace
+
 void check_sample_tests(Model& model, const Dataset& data, const std::string& split) {
   if (!can_draw(model)) fail_usage("sample tests", "this model cannot be sampled; see `deepgen models`");
   if (data.one_matrix)
-    fail_data(data.spec, "samples are judged beside rows that were not learnt; hold some out with :test=0.2");
+    fail_data(
+        data.spec,
+        "samples are judged beside rows that were not learnt; train with some held out, as in :test=0.2, "
+        "and evaluate on the same data");
   if (split == "train")
     fail_usage("sample tests", "expected --split valid or test: the training rows are the control");
+  if (data.split(split).rows() < least_tested)
+    fail_data(data.spec, fmt::format("tests of samples need {} rows of {} or more, got {}", least_tested,
+                                     split, data.split(split).rows()));
+  check_labels(model, data, data.split(split));
 }
 
 Draws draw_samples(Model& model, const Dataset& data, const SampleTestPlan& plan, Rng& rng,
@@ -202,8 +235,11 @@ std::vector<Score> sample_scores(Model& model, const Dataset& data, const std::s
     fail_numerical("sample tests",
                    "samples are not finite: the weights of the model are too large or broken");
   std::vector<Score> scores = parzen_scores(draws.x, data, split_name, plan.parzen, rng.fork({3}), observer);
-  add_tests(draws, rows, split.name, plan, rng.fork({4}), observer, scores);
-  add_neighbours(draws, rows, split.name, data, plan, rng.fork({5}), observer, scores);
+  Draws compared{draws.x.clone(), draws.independent, draws.how};
+  Tensor real = rows.clone(), training = some_rows(data, data.train, neighbour_rows, rng.fork({5}));
+  level_columns(data, training, {&compared.x, &real, &training});
+  add_tests(compared, real, split.name, plan, rng.fork({4}), observer, scores);
+  add_neighbours(compared, real, split.name, training, plan, observer, scores);
   add_recognition(model, split, data, plan, rng.fork({6}), observer, scores);
   return scores;
 }

@@ -55,8 +55,10 @@ std::string number_text(double value) {
 }  // namespace
 
 std::string score_line(const Score& score) {
-  std::string line = fmt::format("{} ({}, {})  {} +- {} {}", score.metric, kind_name(score.kind), score.split,
-                                 number_text(score.value), number_text(score.standard_error), score.unit);
+  std::string line = fmt::format("{} ({}, {})  {}", score.metric, kind_name(score.kind), score.split,
+                                 number_text(score.value));
+  if (score.standard_error != 0) line += " +- " + number_text(score.standard_error);
+  line += " " + score.unit;
   if (score.lower && score.upper)
     line += fmt::format("  bracket [{:.2f}, {:.2f}]", *score.lower, *score.upper);
   line += "  " + score.how;

@@ -25,6 +25,7 @@ Tensor squared_distances(const Tensor& x) {
 }
 
 // The median distance of pairs of neighbours in a random order: rows are shuffled by the caller.
+// Of pairs that differ: rows that are mostly equal would leave a kernel of no width.
 double median_square(const Tensor& distances) {
   const std::int64_t n = distances.size(0);
   std::vector<float> pairs;
@@ -32,6 +33,9 @@ double median_square(const Tensor& distances) {
   constexpr std::int64_t most = 1000000;
   for (std::int64_t i = 0; i < n && static_cast<std::int64_t>(pairs.size()) < most; ++i)
     for (std::int64_t j = 0; j < i; ++j) pairs.push_back(d[i * n + j]);
+  const float rounding = 1e-6F * (pairs.empty() ? 0 : *std::max_element(pairs.begin(), pairs.end()));
+  std::erase_if(pairs, [&](float each) { return each <= rounding; });
+  if (pairs.empty()) return 0;
   const auto middle = pairs.begin() + static_cast<std::ptrdiff_t>(pairs.size() / 2);
   std::nth_element(pairs.begin(), middle, pairs.end());
   return static_cast<double>(*middle);

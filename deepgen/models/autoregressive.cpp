@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "deepgen/core/error.h"
+#include "deepgen/kernels/kernels.h"
 #include "deepgen/ops/binary_units.h"
 
 namespace deepgen {
@@ -53,9 +55,18 @@ std::vector<std::vector<std::int64_t>> missing_cells(const Tensor& known,
   return missing;
 }
 
-// Of each cell, [B, D] float64.
+// Of each cell, [B, D] float64. Cell by cell: torch's own softplus rounds by the number of threads.
 Tensor bit_log_probs(const Tensor& logits, const Tensor& x) {
-  return x * logits - at::softplus(logits, 1, 40);
+  const Tensor a = logits.to(at::kDouble).contiguous(), bits = x.to(at::kDouble).contiguous();
+  Tensor result = at::empty_like(a);
+  parallel_ranges(a.numel(), 30, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const double logit = a.data_ptr<double>()[i];
+      result.data_ptr<double>()[i] =
+          bits.data_ptr<double>()[i] * logit - std::max(logit, 0.0) - std::log1p(std::exp(-std::abs(logit)));
+    }
+  });
+  return result;
 }
 
 Tensor row_sums(const Tensor& terms) {  // [B, D] float64, row by row in their order

@@ -162,6 +162,15 @@ Tensor ConditionalDcgan::logits(const Tensor& x, const Tensor& y) const { return
 Metrics ConditionalDcgan::gradients(const Batch& batch, const Turn& turn, Rng& rng) {
   check_labels(batch);
   const Tensor& y = batch.y;
+  if (y.size(0) < 2) {  // a row alone has no moments to be normalised by
+    if (turn.step == 0)
+      fail_usage("training.batch",
+                 "expected batches of 2 rows or more, which batch normalisation needs, got 1");
+    const std::vector<Tensor>& own = turn.phase == 0 ? discriminator_ : generator_;
+    for (const Tensor& parameter : own)
+      if (parameter.grad().defined()) parameter.grad().zero_();
+    return {};
+  }
   const Tensor z = uniform(y.size(0), options_.noise, rng.next());
   if (turn.phase == 0) {
     Tensor generated;

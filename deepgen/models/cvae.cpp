@@ -42,6 +42,7 @@ Tensor Cvae::encoder_input(const Batch& rows) const {
 
 Tensor Cvae::sample_given(const Tensor& y, Rng& rng) {
   NoGradGuard no_graph;
+  if (y.size(0) == 0) return at::empty({0, likelihood_->columns()});
   const Tensor condition = one_hot(y), z = sample_code(y.size(0), rng);
   return likelihood_->sample(decoded(z, condition), rng);
 }

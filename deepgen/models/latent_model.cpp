@@ -157,7 +157,7 @@ Tensor LatentModel::closed_cost(const Tensor& units, double& divergence) const {
 Tensor LatentModel::drawn_cost(const Terms& t, double& divergence) const {
   const Tensor total = (t.log_posterior - t.log_prior).mean();
   divergence = total.item<double>();
-  const double free = learning_.free_bits * static_cast<double>(sizes_.latent);
+  const double free = learning_.free_bits * static_cast<double>(sizes_.latent + upper_);
   return learning_.free_bits == 0 ? total : total.clamp_min(free);
 }
 
@@ -181,7 +181,7 @@ Tensor LatentModel::importance_loss(const Batch& batch, double beta, Rng& rng, M
       {"bound", bound}, {"divergence", mean_of(t.log_posterior) - mean_of(t.log_prior)}, {"beta", beta}};
   if (!learning_.doubly_reparameterised) return -importance_bound(log_weights).mean();
   const Tensor weights = normalised_weights(log_weights);
-  *t.factors = weights.reshape({-1});
+  *t.factors = (weights * beta + (1 - beta)).reshape({-1});
   return -(weights * log_weights).sum(1).mean();
 }
 

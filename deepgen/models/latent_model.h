@@ -14,7 +14,9 @@
 // Gradients by reparameterisation. Doubly reparameterised (Tucker et al. 2019, eq. 8): with normalised
 // weights v_i the encoder's gradient is sum_i v_i^2 d log w_i / d z_i  d z_i / d phi, in which the term of
 // the score of q, whose mean is zero, is gone; with k = 1 this is the path derivative of Roeder et al. 2017.
-// The gradient of all other parameters is sum_i v_i d log w_i / d theta either way.
+// Where the divergence's part is weighted by beta, log w is log p(x | z) + beta (log p(z) - log q(z | x)),
+// the score stands in the objective beta times, and v_i^2 becomes v_i (beta v_i + 1 - beta). The gradient of
+// all other parameters is sum_i v_i d log w_i / d theta either way.
 #pragma once
 
 #include <memory>

@@ -11,6 +11,7 @@
 #include "deepgen/kernels/kernels.h"
 #include "deepgen/models/autoregressive.h"
 #include "deepgen/ops/binary_units.h"
+#include "deepgen/ops/layers.h"
 #include "deepgen/ops/products.h"
 #include "deepgen/parts/sizes.h"
 
@@ -28,11 +29,11 @@ class WeightedLogProb : public torch::autograd::Function<WeightedLogProb> {
   static Tensor forward(AutogradContext* context, const Tensor& logits, const Tensor& x,
                         const Tensor& weights) {
     context->save_for_backward({logits, x, weights});
-    return row_dots(x * logits - at::softplus(logits, 1, 40), weights).to(at::kDouble);
+    return row_dots(x * logits - activate(logits, Activation::softplus), weights).to(at::kDouble);
   }
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const variable_list saved = context->get_saved_variables();
-    const Tensor g = at::sigmoid(saved[0]).neg_().add_(saved[1]).mul_(saved[2]);
+    const Tensor g = activate(saved[0], Activation::sigmoid).neg_().add_(saved[1]).mul_(saved[2]);
     return {g * gradients[0].to(at::kFloat).unsqueeze(1), Tensor(), Tensor()};
   }
 };
@@ -56,10 +57,6 @@ Tensor random_known(std::int64_t rows, std::int64_t columns, Rng& rng) {
     }
   });
   return known;
-}
-
-Tensor activated(Activation f, const Tensor& a) {
-  return f == Activation::relu ? at::relu(a) : f == Activation::tanh ? at::tanh(a) : at::sigmoid(a);
 }
 
 }  // namespace
@@ -182,7 +179,7 @@ Tensor OrderlessNade::walk(Walk& walk) const {
   Tensor a = dense(at::cat({walk.x * walk.known, walk.known}, 1), first.weight, first.bias);
   Tensor logits = at::zeros({rows, walk.steps()});
   for (std::int64_t step = 0; step < walk.steps(); ++step) {
-    Tensor h = activated(f, a);
+    Tensor h = activate(a, f);
     for (std::size_t l = 1; l < net_->layers().size(); ++l) h = net_->layers()[l]->forward(h);
     const double cost = 0.3 * static_cast<double>(a.size(1) + h.size(1));
     parallel_ranges(rows, cost, 1, [&](std::int64_t begin, std::int64_t end) {

@@ -17,6 +17,19 @@ namespace {
 
 // Pictures drawn together: enough that products over one pixel each are worth their call.
 constexpr std::int64_t drawn_together = 64;
+// Pictures whose outputs are held together: those of 256 levels of a whole set would take gigabytes.
+constexpr std::int64_t scored_together = 64;
+
+// function(first, rows) for consecutive rows of `count`, a few at a time.
+template <class F>
+void in_pieces(std::int64_t count, F function) {
+  for (std::int64_t first = 0; first < count; first += scored_together)
+    function(first, std::min(scored_together, count - first));
+}
+
+Tensor piece(const Tensor& rows, std::int64_t first, std::int64_t count) {
+  return rows.defined() ? rows.narrow(0, first, count) : rows;
+}
 
 PixelNetSizes sizes_of(const PixelCnnOptions& options, const PixelCnnLearning& learning,
                        const std::vector<std::int64_t>& shape, const PixelOutput& pixels,
@@ -111,6 +124,7 @@ Metrics PixelCnn::gradients(const Batch& batch, const Turn&, Rng& rng) {
 PixelCnn::Drawn PixelCnn::draw(const Tensor& from, const Tensor& labels, const Tensor& kept,
                                const Tensor& known, const Tensor& u) const {
   const std::int64_t rows = from.size(0), d = from.size(1), each = pixels_->outputs();
+  net_->expect_labels(labels, rows);
   const Drawn drawn{from.clone(at::MemoryFormat::Contiguous), at::zeros({rows}, at::kDouble)};
   float* x = drawn.x.data_ptr<float>();
   const float* quantiles = u.data_ptr<float>();
@@ -212,26 +226,33 @@ Tensor PixelCnn::chain_mean(const Tensor& x, Rng&) { return mean_given(x, {}); }
 
 Tensor PixelCnn::mean_given(const Tensor& x, const Tensor& labels) const {
   NoGradGuard no_graph;
-  const Tensor all = outputs(x, labels);
-  const std::int64_t each = pixels_->outputs();
+  const std::int64_t d = x.size(1), each = pixels_->outputs();
   Tensor mean = at::empty(x.sizes());
-  for (std::int64_t i = 0; i < mean.numel(); ++i)
-    mean.data_ptr<float>()[i] = pixels_->mean(all.data_ptr<float>() + i * each);
+  in_pieces(x.size(0), [&](std::int64_t first, std::int64_t rows) {
+    const Tensor all = outputs(piece(x, first, rows), piece(labels, first, rows));
+    float* means = mean.data_ptr<float>() + first * d;
+    for (std::int64_t i = 0; i < rows * d; ++i) means[i] = pixels_->mean(all.data_ptr<float>() + i * each);
+  });
   return mean;
 }
 
 // ---------------------------------------------------------------- scores
 
 Tensor PixelCnn::log_prob_of(const Tensor& x, const Tensor& labels, const Tensor& counted) const {
-  const Tensor values = x.contiguous(), all = outputs(values, labels);
+  const Tensor values = x.contiguous();
   const std::int64_t d = x.size(1), each = pixels_->outputs();
   const bool* counts = counted.defined() ? counted.data_ptr<bool>() : nullptr;
   Tensor sums = at::zeros({x.size(0)}, at::kDouble);
-  parallel_ranges(x.size(0), 20.0 * static_cast<double>(d), 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t cell = begin * d; cell < end * d; ++cell)
-      if (!counts || counts[cell])
-        sums.data_ptr<double>()[cell / d] +=
-            pixels_->log_prob(all.data_ptr<float>() + cell * each, values.data_ptr<float>()[cell]);
+  in_pieces(x.size(0), [&](std::int64_t first, std::int64_t rows) {
+    const Tensor all = outputs(piece(values, first, rows), piece(labels, first, rows));
+    parallel_ranges(rows, 20.0 * static_cast<double>(d), 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t own = begin * d; own < end * d; ++own) {
+        const std::int64_t cell = first * d + own;
+        if (!counts || counts[cell])
+          sums.data_ptr<double>()[cell / d] +=
+              pixels_->log_prob(all.data_ptr<float>() + own * each, values.data_ptr<float>()[cell]);
+      }
+    });
   });
   return sums;
 }

@@ -45,6 +45,9 @@ class PixelCnn : public Model, public CanSample, public HasLogProb, public HasCh
   Metrics gradients(const Batch& batch, const Turn& turn, Rng& rng) override;
   void initialise(const Batch& sample, Rng& rng) override;
   void check_data(const Tensor& x, const std::string& what, std::int64_t first_row = 0) const override;
+  bool decays(const std::string& name, const Tensor& parameter) const override {
+    return !name.ends_with("class_bias") && Model::decays(name, parameter);
+  }
 
   Tensor sample(std::int64_t count, Rng& rng) override;
   Tensor log_prob(const Tensor& x) override;  // [B] float64; no missing cells

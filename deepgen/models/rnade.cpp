@@ -7,6 +7,7 @@
 
 #include "deepgen/core/error.h"
 #include "deepgen/ops/binary_units.h"
+#include "deepgen/ops/layers.h"
 #include "deepgen/ops/unit_layers.h"
 #include "deepgen/parts/components.h"
 
@@ -69,23 +70,37 @@ void Rnade::check_data(const Tensor& x, const std::string& what, std::int64_t fi
 
 // ---------------------------------------------------------------- conditionals
 
-Rnade::Conditional Rnade::conditional(const Tensor& z, std::int64_t i) const {
+Rnade::Slices Rnade::slices() const {
+  return {weight_.unbind(0), output_weight_.unbind(0), output_bias_.unbind(0)};
+}
+
+// c in every row.
+Tensor Rnade::first_input(std::int64_t rows) const {
+  return dense(at::ones({rows, 1}), bias_.unsqueeze(0), {});
+}
+
+Rnade::Conditional Rnade::conditional(const Slices& of, const Tensor& a, std::int64_t i) const {
   const std::int64_t k = options_.components;
-  const Tensor before = z.narrow(1, 0, i).contiguous();
-  const Tensor a = i > 0 ? dense(before, weight_.narrow(0, 0, i), bias_)
-                         : dense(at::ones({z.size(0), 1}), bias_.unsqueeze(0), {});
+  const auto column = static_cast<std::size_t>(i);
   const Tensor h = at::relu(a) / std::sqrt(static_cast<double>(i) + 1);
-  const Tensor out = dense(h, output_weight_[i], output_bias_[i]);
+  const Tensor out = dense(h, of.output_weight[column], of.output_bias[column]);
   return {at::log_softmax(out.narrow(1, 0, k), 1), out.narrow(1, k, k),
-          at::softplus(out.narrow(1, 2 * k, k)) + options_.smallest_deviation};
+          activate(out.narrow(1, 2 * k, k).contiguous(), Activation::softplus) + options_.smallest_deviation};
+}
+
+Tensor Rnade::with_column(const Slices& of, const Tensor& a, const Tensor& z, std::int64_t i) const {
+  return a + dense(z.narrow(1, i, 1).contiguous(), of.weight[static_cast<std::size_t>(i)].unsqueeze(0), {});
 }
 
 Tensor Rnade::log_densities(const Tensor& x) const {
   const Tensor z = (x - mean_) / deviation_;
+  const Slices of = slices();
+  Tensor a = first_input(x.size(0));
   std::vector<Tensor> logs;
   for (std::int64_t i = 0; i < columns_; ++i) {
-    const Conditional c = conditional(z, i);
+    const Conditional c = conditional(of, a, i);
     logs.push_back(mixture_log_density(c.log_weight, c.mean, c.deviation, z.select(1, i)));
+    if (i + 1 < columns_) a = with_column(of, a, z, i);
   }
   return at::stack(logs, 1) - deviation_.to(at::kDouble).log();
 }
@@ -104,8 +119,10 @@ Autoregressive::Draw Rnade::draw(const Tensor& x, const Tensor& held, Rng& rng) 
   const Tensor u = uniform(rows, columns_, rng.next()), n = normal(rows, columns_, rng.next());
   Tensor z = ((x - mean_) / deviation_).contiguous();
   Draw done{x.clone(), at::empty({rows, columns_}, at::kDouble), at::empty_like(x)};
+  const Slices of = slices();
+  Tensor a = first_input(rows);
   for (std::int64_t i = 0; i < columns_; ++i) {
-    const Conditional c = conditional(z, i);
+    const Conditional c = conditional(of, a, i);
     const Tensor shares = c.log_weight.exp();
     const Tensor passed = at::cumsum(shares, 1) <= u.select(1, i).unsqueeze(1);
     const Tensor which = passed.sum(1).clamp_max(options_.components - 1).unsqueeze(1);
@@ -118,6 +135,7 @@ Autoregressive::Draw Rnade::draw(const Tensor& x, const Tensor& held, Rng& rng) 
     z.select(1, i).copy_((value - mean_[i]) / deviation_[i]);
     done.mean.select(1, i).copy_((shares * c.mean).sum(1) * deviation_[i] + mean_[i]);
     done.log_prob.select(1, i).copy_(mixture_log_density(c.log_weight, c.mean, c.deviation, z.select(1, i)));
+    a = with_column(of, a, z, i);
   }
   return done;
 }

@@ -48,8 +48,16 @@ class Rnade : public Autoregressive {
   struct Conditional {
     Tensor log_weight, mean, deviation;
   };
-  Conditional conditional(const Tensor& z, std::int64_t i) const;  // reads the columns before i
-  Tensor log_densities(const Tensor& x) const;                     // of each column, [B, D] float64
+  // The parameters column by column, cut up once: a cut in each step would have a gradient of full size each.
+  struct Slices {
+    std::vector<Tensor> weight, output_weight, output_bias;  // [H], [H, 3 K], [3 K] of each column
+  };
+  Slices slices() const;
+  // a [B, H], what the hidden units receive: c at first, and then column after column of z [B, D] more.
+  Tensor first_input(std::int64_t rows) const;
+  Tensor with_column(const Slices& of, const Tensor& a, const Tensor& z, std::int64_t i) const;
+  Conditional conditional(const Slices& of, const Tensor& a, std::int64_t i) const;
+  Tensor log_densities(const Tensor& x) const;  // of each column, [B, D] float64
   std::int64_t columns_;
   RnadeOptions options_;
   NoOptions none_;

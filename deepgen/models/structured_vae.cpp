@@ -68,6 +68,7 @@ Tensor StructuredVae::sample_given(const Tensor&, Rng&) {
 
 Tensor StructuredVae::complete(const Tensor& x, Rng& rng) {
   NoGradGuard no_graph;
+  if (x.size(0) == 0) return x;
   const Tensor gaps = x.isnan();
   if (gaps.index_select(1, given_).any().item<bool>())
     fail_data(name_, fmt::format("expected every cell of the condition ({}) to be known, got a missing one",

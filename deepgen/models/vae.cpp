@@ -58,6 +58,7 @@ Tensor Vae::sample(std::int64_t count, Rng& rng) {
 
 Tensor Vae::complete(const Tensor& x, Rng& rng) {
   NoGradGuard no_graph;
+  if (x.size(0) == 0) return x;
   const Tensor gaps = x.isnan();
   const PriorState prior = prior_state();
   Batch now{at::where(gaps, sample(x.size(0), rng), x), {}};

@@ -70,6 +70,11 @@ struct CvaeOptions : LatentOptions {
       fail_usage("model.prior",
                  "expected normal or mixture with model.covariance=full: a VampPrior is made of the "
                  "encoder's Gaussians, whose units must be independent");
+    if (prior != "normal" && smallest_deviation < 0.01)
+      fail_usage(
+          "model.smallest_deviation",
+          "expected 0.01 or more with model.prior=mixture or vamp, whose density is a product in float32 "
+          "and loses its digits below");
   }
   void visit(OptionVisitor& v) override {
     LatentOptions::visit(v);

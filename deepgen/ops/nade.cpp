@@ -114,7 +114,8 @@ Tensor nade_gradients(const Tensor& x, const NadeWeights& weights, NadeWeights& 
     Tensor some = bits.narrow(0, begin, rows), states = at::empty({first.back(), weights.w.size(1)});
     const Tensor logits = forward(some, {}, {}, weights, &states, first);
     log_prob.narrow(0, begin, rows).copy_(bernoulli_log_prob(logits, some));
-    const Tensor differences = at::sigmoid(logits).sub_(some).mul_(1.0 / static_cast<double>(x.size(0)));
+    const Tensor differences =
+        activate(logits, Activation::sigmoid).sub_(some).mul_(1.0 / static_cast<double>(x.size(0)));
     backward(some, differences, states, first, weights, gradients, begin > 0);
     begin += rows;
   }

@@ -2,11 +2,28 @@
 
 #include <cmath>
 
+#include "deepgen/ops/binary_units.h"
+
 namespace deepgen {
 namespace {
 
 constexpr double largest_log_variance = 6;  // of a code; the prior's is 0
 constexpr double first_share_below = 0.1;   // of the usual weights: a full covariance begins nearly diagonal
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// y + bias [columns], whose gradient is summed in an order that no number of threads changes.
+class WithBias : public torch::autograd::Function<WithBias> {
+ public:
+  static Tensor forward(AutogradContext*, const Tensor& y, const Tensor& bias) { return y + bias; }
+  static variable_list backward(AutogradContext*, variable_list gradients) {
+    const Tensor g = gradients[0].contiguous();
+    Tensor to_bias = at::empty({g.size(1)});
+    column_sums(g, 1, false, to_bias);
+    return {g, to_bias};
+  }
+};
 
 }  // namespace
 
@@ -64,7 +81,7 @@ void DecoderNet::initialise(Rng& rng, const Tensor& bias) {
 
 Tensor DecoderNet::forward(const Tensor& x) const {
   const Tensor y = output_->forward(body_->forward(x));
-  return pictures_ ? pictures_->forward(y) + bias_ : y;
+  return pictures_ ? WithBias::apply(pictures_->forward(y), bias_) : y;
 }
 
 }  // namespace deepgen

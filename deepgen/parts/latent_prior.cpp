@@ -1,5 +1,6 @@
 #include "deepgen/parts/latent_prior.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -10,7 +11,9 @@ namespace deepgen {
 namespace {
 
 const double log_two_pi = std::log(2 * std::numbers::pi);
-constexpr double shrinkage = 0.5;     // of the first pseudo-inputs, towards the mean of the data
+constexpr double shrinkage = 0.5;  // of the first pseudo-inputs, towards the mean of the data
+const double least_log_variance =
+    2 * std::log(0.01);               // of a mixture's Gaussians: log_density keeps its digits
 constexpr double least_share = 0.02;  // they keep away from 0 and 1, where a sigmoid's slope ends
 
 std::vector<std::int64_t> some_rows(std::int64_t count, std::int64_t rows, Rng& rng) {
@@ -87,18 +90,24 @@ void LatentPrior::initialise(const Tensor& inputs, Rng& rng) {
       inputs.index_select(0, at::tensor(some_rows(pseudo_.size(0), inputs.size(0), rng), at::kLong));
   const Tensor mean = inputs.mean(0, true, at::kDouble).to(at::kFloat);
   const Tensor begin = mean + (rows - mean) * (1 - shrinkage);
-  pseudo_.copy_(bounded_ ? begin.clamp(least_share, 1 - least_share).logit() : begin);
+  pseudo_.copy_(begin);
+  if (!bounded_) return;
+  float* share = pseudo_.data_ptr<float>();
+  for (std::int64_t i = 0; i < pseudo_.numel(); ++i) {
+    const double p = std::clamp(static_cast<double>(share[i]), least_share, 1 - least_share);
+    share[i] = static_cast<float>(std::log(p) - std::log1p(-p));
+  }
 }
 
 Tensor LatentPrior::pseudo_inputs() const {
-  return pseudo_.defined() && bounded_ ? pseudo_.sigmoid() : pseudo_;
+  return pseudo_.defined() && bounded_ ? activate(pseudo_, Activation::sigmoid) : pseudo_;
 }
 
 PriorState LatentPrior::state(const Encoder& encoder) const {
   if (standard()) return {};
   auto mixture = std::make_shared<GaussianMixtureCode>();
   if (kind_ == "mixture") {
-    mixture->components = {mean_, log_variance_};
+    mixture->components = {mean_, log_variance_.clamp_min(least_log_variance)};
     mixture->log_mixing = at::log_softmax(mixing_, 0);
   } else {
     mixture->components = encoder(pseudo_inputs());

@@ -33,10 +33,11 @@ class Bernoulli : public Likelihood {
     return bits;
   }
   Tensor marginals(const Tensor& x) const override { return smoothed_shares(x).logit().to(at::kFloat); }
-  void check(const Tensor& x, const std::string& what, std::int64_t first_row) const override {
+  void check(const Tensor& x, const std::string& what, std::int64_t first_row,
+             std::int64_t first_column) const override {
     likelihood_checks::columns(x, columns_, what);
     likelihood_checks::refuse(
-        x, at::logical_and(x != 0, x != 1), what, first_row,
+        x, at::logical_and(x != 0, x != 1), what, {first_row, first_column},
         "0 or 1 in every cell (binarise grey data with the data's option binarize; fill gaps first)");
   }
 
@@ -68,15 +69,16 @@ class Categorical : public Likelihood {
     return chosen;
   }
   Tensor marginals(const Tensor& x) const override { return smoothed_shares(x).log().to(at::kFloat); }
-  void check(const Tensor& x, const std::string& what, std::int64_t first_row) const override {
+  void check(const Tensor& x, const std::string& what, std::int64_t first_row,
+             std::int64_t first_column) const override {
     likelihood_checks::columns(x, columns_, what);
-    likelihood_checks::refuse(x, at::logical_and(x != 0, x != 1), what, first_row,
+    likelihood_checks::refuse(x, at::logical_and(x != 0, x != 1), what, {first_row, first_column},
                               "one category on in every group (fill gaps first)");
     std::int64_t first = 0;
     for (const std::int64_t size : sizes_) {
       const Tensor wrong = x.narrow(1, first, size).sum(1, true) != 1;
       likelihood_checks::refuse(
-          x.narrow(1, first, 1), wrong, what, first_row,
+          x.narrow(1, first, 1), wrong, what, {first_row, first_column},
           fmt::format("exactly one of the categories of the group of columns {} to {} to be on", first,
                       first + size - 1));
       first += size;
@@ -140,10 +142,11 @@ class Joint : public Likelihood {
     for (const auto& part : parts_) all = all && part->bounded();
     return all;
   }
-  void check(const Tensor& x, const std::string& what, std::int64_t first_row) const override {
+  void check(const Tensor& x, const std::string& what, std::int64_t first_row,
+             std::int64_t first_column) const override {
     likelihood_checks::columns(x, columns_, what);
     each([&](const Likelihood& part, std::int64_t column, std::int64_t) {
-      part.check(x.narrow(1, column, part.columns()), what, first_row);
+      part.check(x.narrow(1, column, part.columns()), what, first_row, first_column + column);
     });
   }
 
@@ -201,15 +204,15 @@ void columns(const Tensor& x, std::int64_t wanted, const std::string& what) {
     fail_data(what, fmt::format("expected rows of {} columns, got {}", wanted, x.dim() == 2 ? x.size(1) : 0));
 }
 
-void refuse(const Tensor& x, const Tensor& bad, const std::string& what, std::int64_t first_row,
+void refuse(const Tensor& x, const Tensor& bad, const std::string& what, const Corner& from,
             const std::string& expected) {
   if (!bad.any().item<bool>()) return;
   const Tensor first = bad.nonzero()[0];
   const std::int64_t row = first[0].item<std::int64_t>(), column = first[1].item<std::int64_t>();
   const float value = x[row][column].item<float>();
   fail_data(what, fmt::format("expected {}, got {} at row {}, column {}", expected,
-                              std::isnan(value) ? "a missing cell" : fmt::format("{}", value),
-                              first_row + row, column));
+                              std::isnan(value) ? "a missing cell" : fmt::format("{}", value), from.row + row,
+                              from.column + column));
 }
 
 }  // namespace likelihood_checks

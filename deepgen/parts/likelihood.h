@@ -42,8 +42,10 @@ class Likelihood : public torch::nn::Module {
   // What a network should see in place of x: the same columns on a scale of about one.
   virtual Tensor input_of(const Tensor& x) const { return x; }
   virtual bool bounded() const { return true; }  // input_of lies in [0, 1]
-  // Throws a data error with row (counted from first_row) and column of the first value it cannot take.
-  virtual void check(const Tensor& x, const std::string& what, std::int64_t first_row) const = 0;
+  // Throws a data error with row and column (counted from first_row and first_column) of the first value it
+  // cannot take.
+  virtual void check(const Tensor& x, const std::string& what, std::int64_t first_row,
+                     std::int64_t first_column = 0) const = 0;
 };
 
 std::shared_ptr<Likelihood> bernoulli_likelihood(std::int64_t columns);

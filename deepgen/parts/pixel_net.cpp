@@ -50,13 +50,7 @@ void expect_inputs(const PixelNet& net, const Tensor& pictures, const Tensor& la
   const PixelNetSizes& s = net.sizes();
   if (pictures.dim() != 3 || pictures.size(1) != s.pixels() || pictures.size(2) != s.inputs)
     fail_usage("pixels", fmt::format("expected pictures [B, {}, {}]", s.pixels(), s.inputs));
-  if (s.classes > 0 && (!labels.defined() || labels.size(0) != pictures.size(0)))
-    fail_data("pixels", "expected a label for every picture, got none");
-  if (s.classes == 0 || labels.size(0) == 0) return;
-  const auto [least, most] = at::aminmax(labels);
-  if (least.item<std::int64_t>() < 0 || most.item<std::int64_t>() >= s.classes)
-    fail_data("pixels", fmt::format("expected labels from 0 to {}, got {} to {}", s.classes - 1,
-                                    least.item<std::int64_t>(), most.item<std::int64_t>()));
+  net.expect_labels(labels, pictures.size(0));
 }
 
 std::int64_t label_of(const PixelNet& net, const Tensor& labels, std::int64_t row) {
@@ -105,6 +99,17 @@ PixelNet::PixelNet(const PixelNetSizes& sizes)
   for (std::int64_t l = 0; l < sizes.blocks; ++l)
     blocks_.push_back(
         register_module(fmt::format("block{}", l), std::make_shared<PixelBlock>(sizes, l == 0)));
+}
+
+void PixelNet::expect_labels(const Tensor& labels, std::int64_t pictures) const {
+  if (sizes_.classes == 0) return;
+  if (!labels.defined() || labels.size(0) != pictures)
+    fail_data("pixels", "expected a label for every picture, got none");
+  if (labels.size(0) == 0) return;
+  const auto [least, most] = at::aminmax(labels);
+  if (least.item<std::int64_t>() < 0 || most.item<std::int64_t>() >= sizes_.classes)
+    fail_data("pixels", fmt::format("expected labels from 0 to {}, got {} to {}", sizes_.classes - 1,
+                                    least.item<std::int64_t>(), most.item<std::int64_t>()));
 }
 
 void PixelNet::initialise(Rng& rng) {

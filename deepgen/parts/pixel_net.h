@@ -69,6 +69,8 @@ class PixelNet : public torch::nn::Module {
   // mean.
   double gradients(const Tensor& pictures, const Tensor& labels, const Objective& objective, Rng& rng);
 
+  // Labels that are missing where there are classes, or that are none of them, are a data error.
+  void expect_labels(const Tensor& labels, std::int64_t pictures) const;
   const PixelNetSizes& sizes() const { return sizes_; }
   const std::vector<std::shared_ptr<PixelBlock>>& blocks() const { return blocks_; }
   Tensor head_weight, head_bias, output_weight, output_bias;  // [p, head], [head], [head, outputs], [outputs]

@@ -13,7 +13,7 @@
 namespace deepgen {
 namespace {
 
-constexpr double least_log_scale = -7;  // sharper than any bin of 256 levels
+constexpr double least_log_scale = -7;  // sharper than any bin of 256 levels; of more levels, as much sharper
 
 double sigmoid(double a) { return 1 / (1 + std::exp(-a)); }
 double softplus(double a) { return std::max(a, 0.0) + std::log1p(std::exp(-std::abs(a))); }
@@ -61,8 +61,9 @@ std::int64_t LevelPixels::level(float value) const {
 
 void LevelPixels::check(const Tensor& x, const std::string& who, const std::string& what,
                         std::int64_t first_row) const {
-  const Tensor k = x * static_cast<double>(levels_ - 1);
-  constexpr double rounding = 1e-3;  // of a level: float32 bytes are nearer
+  const Tensor k = x.to(at::kDouble) * static_cast<double>(levels_ - 1);
+  const Tensor rounding =
+      k * 1.5e-7 + 1e-3;  // of a level: what a float32 of its size may be off by, and more
   const Tensor bad = at::logical_and(
       at::logical_or(at::logical_or(x<0, x> 1), (k - k.round()).abs() > rounding), x.isnan().logical_not());
   if (!bad.any().item<bool>()) return;
@@ -130,13 +131,14 @@ LogisticPixels::Bin LogisticPixels::bin(const float* outputs, std::int64_t compo
   const double half = 1 / static_cast<double>(levels_ - 1),
                centre = 2 * half * static_cast<double>(level) - 1;
   const double mean = outputs[components_ + component], log_scale = outputs[2 * components_ + component];
-  const double inverse = std::exp(-std::max(log_scale, least_log_scale));
+  const double least = least_log_scale - std::log(std::max(1.0, static_cast<double>(levels_ - 1) / 255));
+  const double inverse = std::exp(-std::max(log_scale, least));
   return {(centre + half - mean) * inverse,
           (centre - half - mean) * inverse,
           inverse,
           level == 0,
           level == levels_ - 1,
-          log_scale < least_log_scale};
+          log_scale < least};
 }
 
 double LogisticPixels::log_prob(const float* outputs, float value) const {

@@ -63,9 +63,10 @@ class GaussianCases : public Likelihood {
     const Tensor excess = (each.deviation - smallest_).clamp_min(1e-3);
     return at::cat({each.mean, excess + (-(-excess).expm1()).log()}).to(at::kFloat);  // softplus backwards
   }
-  void check(const Tensor& x, const std::string& what, std::int64_t first_row) const override {
+  void check(const Tensor& x, const std::string& what, std::int64_t first_row,
+             std::int64_t first_column) const override {
     likelihood_checks::columns(x, columns_, what);
-    likelihood_checks::refuse(x, x.isfinite().logical_not(), what, first_row,
+    likelihood_checks::refuse(x, x.isfinite().logical_not(), what, {first_row, first_column},
                               "a number in every cell (fill gaps first)");
   }
 
@@ -118,12 +119,13 @@ class LogisticBytes : public Likelihood {
     const Tensor scale = each.deviation.clamp_min(0.02) * (std::sqrt(3.0) / std::numbers::pi);
     return at::cat({each.mean, -scale.log()}).to(at::kFloat);
   }
-  void check(const Tensor& x, const std::string& what, std::int64_t first_row) const override {
+  void check(const Tensor& x, const std::string& what, std::int64_t first_row,
+             std::int64_t first_column) const override {
     likelihood_checks::columns(x, columns_, what);
     const Tensor level = x * 255, whole = (level - level.round()).abs() < 1e-3;
     const Tensor inside = at::logical_and(x >= 0, x <= 1);
     likelihood_checks::refuse(
-        x, at::logical_and(whole, inside).logical_not(), what, first_row,
+        x, at::logical_and(whole, inside).logical_not(), what, {first_row, first_column},
         "grey levels, bytes divided by 255, in every cell (fill gaps first; other numbers "
         "go with model.decoder=gaussian)");
   }

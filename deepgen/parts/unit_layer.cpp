@@ -382,10 +382,10 @@ void UnitLayer::check(const Tensor& x, const std::string& who, const std::string
     if (!bad.any().item<bool>()) continue;
     const Tensor first = bad.nonzero()[0];
     const std::int64_t row = first[0].item<std::int64_t>(), place = first[1].item<std::int64_t>();
-    const char* hint = part.kind == UnitKind::binary
-                           ? "; add a binarisation to the data (:binarize=threshold, static or dynamic) or "
-                             "choose other units (model.visible)"
-                           : "";
+    std::string hint;
+    if (part.kind == UnitKind::binary)
+      hint = "; add a binarisation to the data (:binarize=threshold, static or dynamic)";
+    if (part.kind == UnitKind::binary && who == "rbm") hint += " or choose other units (model.visible)";
     fail_data(what, fmt::format("expected {}, got {} at row {}, column {}{}", rule.expected,
                                 values[row][place].item<double>(), first_row + row,
                                 part.list[static_cast<std::size_t>(place)], hint));

@@ -42,6 +42,20 @@ void check_split(const Model& model, const Split& split, const std::string& name
                      fmt::format("{} {}", name, split.name), first);
 }
 
+// What a condition asks of the data, before the first step.
+void check_condition(Model& model, const Dataset& data) {
+  auto* conditional = as<IsConditional>(model);
+  if (!conditional) return;
+  if (conditional->condition_mask().defined() && data.transform.whitened())
+    fail_data(
+        data.spec,
+        "expected data without whiten=true: its columns are mixtures, so those that are given would tell "
+        "of those that are to be predicted");
+  const bool needs_labels = conditional->condition_classes() > 0 && !as<HasLogProb>(model);
+  if (needs_labels && data.valid.rows() > 0 && !data.valid.y.defined())
+    fail_data(data.spec, "expected a label for every validation row, as for the training rows, got none");
+}
+
 }  // namespace
 
 double Trainer::State::seconds() const {
@@ -85,6 +99,7 @@ void Trainer::State::prepare() {
   check_split(*model, data.train, data.name, rng);
   check_split(*model, data.valid, data.name, rng);
   check_split(*model, data.test, data.name, rng);  // bad test rows should not cost a training
+  check_condition(*model, data);
   model->check_optimiser(options.optimiser);
   if (fit && options.average > 0)
     fail_usage("training.average",

@@ -1,6 +1,8 @@
 // The order-agnostic NADE against its definition: conditionals from one pass given what is known.
 #include "deepgen/models/orderless_nade.h"
 
+#include <map>
+
 #include "deepgen/ops/layers.h"
 #include "tests/library/machines.h"
 
@@ -94,6 +96,48 @@ TEST(OrderlessNade, TheObjectiveIsUnbiasedForTheMeanOverOrders) {
     moments.add({metrics[0].second});
   }
   EXPECT_LT(moments.largest_z({sum / count}, 1e-5), 4.9);  // one in a million
+}
+
+// Along a random direction in each parameter, splits drawn alike on both sides.
+TEST(OrderlessNade, GradientsAreThoseOfTheObjective) {
+  const auto model = make_orderless(6, "7,5", "tanh", 0.8, 9);
+  Rng data(3), directions(5);
+  const Batch batch{bits_tensor(40, 6, data), {}};
+  const auto value = [&] {
+    Rng same(11);
+    return model->gradients(batch, Turn{}, same).front().second;
+  };
+  value();
+  std::map<std::string, Tensor> gradients;
+  for (const auto& p : model->named_parameters()) gradients[p.key()] = p.value().grad().clone();
+  for (const auto& p : model->named_parameters()) {
+    Tensor numbers = p.value().detach();
+    const Tensor along = normal_tensor(numbers.sizes(), 1, directions), before = numbers.clone();
+    constexpr double step = 4e-3;
+    numbers.copy_(before + along * step);
+    const double above = value();
+    numbers.copy_(before - along * step);
+    const double below = value();
+    numbers.copy_(before);
+    const double slope = -(gradients[p.key()] * along).sum().item<double>();
+    EXPECT_NEAR((above - below) / (2 * step), slope, 2e-3 + 2e-3 * std::abs(slope)) << p.key();
+  }
+}
+
+TEST(OrderlessNade, NumbersDoNotDependOnThreads) {
+  const auto model = make_orderless(301, "200", "sigmoid", 0.1, 9);
+  Rng data(3);
+  const Tensor x = bits_tensor(251, 301, data);
+  std::vector<Tensor> one;
+  for (const int count : {1, 3, 4}) {
+    const Threads threads(count);
+    Rng same(11);
+    model->gradients({x, {}}, Turn{}, same);
+    std::vector<Tensor> all = {model->log_prob(x.narrow(0, 0, 170))};
+    for (const Tensor& p : model->parameters()) all.push_back(p.grad().clone());
+    if (count == 1) one = all;
+    for (std::size_t k = 0; k < one.size(); ++k) expect_bit_equal(one[k], all[k], "threads");
+  }
 }
 
 // exactly that: the mean, over the orders of the missing columns, of the product of the conditionals.

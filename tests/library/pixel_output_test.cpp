@@ -49,9 +49,10 @@ TEST(PixelOutputs, ProbabilitiesSumToOneAndDrawsInvertThem) {
         const double p = std::exp(kind.output->log_prob(outputs.data(), value_of(kind, k)));
         // A draw at a quantile within the level's share is the level. (Bits are on below their probability.)
         const double middle = kind.name == "binary" ? (k == 1 ? p / 2 : 1 - p / 2) : sum + p / 2;
-        if (p > 1e-5)
+        if (p > 1e-5) {
           EXPECT_EQ(kind.output->quantile(outputs.data(), static_cast<float>(middle)), value_of(kind, k))
               << kind.name << " level " << k;
+        }
         sum += p;
         mean += p * static_cast<double>(value_of(kind, k));
       }
@@ -210,6 +211,12 @@ TEST_F(LabelledPixels, NeedsLabels) {
                          ConditionalPixelCnn none{small_options("auto", 2), {}, {3, 3}, "binary", 0};
                        }),
               {"labels", "pixelcnn"});
+  for (const std::int64_t wrong : {-1, 99})
+    expect_says(error_of(ErrorKind::data, [&] { model.sample_given(at::full({4}, wrong, at::kLong), rng); }),
+                {"labels", std::to_string(wrong)});
+  for (const auto& item : model.named_parameters()) {
+    EXPECT_EQ(model.decays(item.key(), item.value()), item.key().ends_with("weight")) << item.key();
+  }
 }
 
 }  // namespace

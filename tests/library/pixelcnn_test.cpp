@@ -229,6 +229,21 @@ TEST_F(PixelChain, LeavesTheConditionalUnchanged) {
   }
 }
 
+// Rows whose gaps are at the end are drawn anew beside rows that move by the test.
+TEST_F(PixelChain, RowsBesideEachOtherKeepTheirOwnConditional) {
+  const std::vector<std::string> texts = {"kk.....kk", "kkkk.....", "..k.k...k"};
+  std::vector<Tensor> starts, holds;
+  for (const std::string& text : texts) {
+    starts.push_back(exact_samples(given(mask_of(text), value), 9, 12000, rng));
+    holds.push_back(mask_of(text).expand({12000, 9}));
+  }
+  const Tensor start = at::stack(starts, 1).reshape({-1, 9}), known = at::stack(holds, 1).reshape({-1, 9});
+  const Tensor end = model->chain_steps(start, 2, known, rng).view({12000, -1, 9});
+  for (std::size_t m = 0; m < texts.size(); ++m)
+    expect_drawn_from(end.select(1, static_cast<std::int64_t>(m)).contiguous(),
+                      given(mask_of(texts[m]), value), texts[m]);
+}
+
 // The check above must see a chain that accepts everything.
 TEST_F(PixelChain, WithoutItsTestWouldFail) {
   const Tensor known = mask_of(".......k.");

@@ -6,6 +6,7 @@
 
 #include <map>
 
+#include "deepgen/evaluate/bounds.h"
 #include "deepgen/parts/regions.h"
 #include "tests/library/machines.h"
 
@@ -131,6 +132,25 @@ TEST_F(StructuredVaes, TheHybridObjectiveHasItsGradient) {
       }
     }
   }
+}
+
+// Of data that were divided by deviations, all scores are those of the rest in its own units; what the given
+// part was divided by does not matter.
+TEST_F(StructuredVaes, ScoresAreThoseOfTheRestInItsOwnUnits) {
+  Rng rng(19);
+  Dataset plain;
+  plain.test.name = "test", plain.test.x = bits_tensor(40, columns, rng), plain.one_matrix = true;
+  Dataset scaled = plain;
+  scaled.transform.mean.assign(columns, 0);
+  scaled.transform.deviation = {100, 100, 100, 100, 1, 1, 1, 2};
+  Observer silent;
+  const auto scores = [&](const Dataset& data) {
+    return bound_scores(*vae, data, data.test, EvaluationPlan{.samples = 20}, Rng(3), silent);
+  };
+  const std::vector<Score> before = scores(plain), after = scores(scaled);
+  ASSERT_EQ(before.size(), 4U);
+  for (std::size_t i = 0; i < before.size(); ++i)
+    EXPECT_NEAR(after[i].value, before[i].value - std::log(2), 1e-9) << before[i].metric;
 }
 
 TEST_F(StructuredVaes, RefuseWhatTheyCannotComplete) {

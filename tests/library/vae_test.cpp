@@ -120,6 +120,64 @@ TEST(Vae, CompletionsFollowTheConditional) {
   }
 }
 
+// With two layers and with a mixture as the prior, against bounds from many draws.
+TEST(Vae, CompletionsFollowTheConditionalUnderOtherPriors) {
+  const Tensor states = all_states(4);
+  for (const bool upper : {false, true}) {
+    VaeOptions options;
+    options.completion_steps = 60;
+    if (upper)
+      options.upper_latent = 1, options.upper_hidden = "4";
+    else
+      options.prior = "mixture", options.prior_components = 2;
+    const auto vae = make_vae(4, 1, 0.8, {}, options);
+    Rng rng(17);
+    const Doubles logs = doubles(vae->log_prob_bound(states, 30000, rng));
+    for (const std::int64_t known : {0b00, 0b10}) {  // cells 0 and 1; cells 2 and 3 are missing
+      Doubles p(16, 0);
+      double sum = 0;
+      for (std::int64_t missing = 0; missing < 4; ++missing)
+        sum += p[size(known + 4 * missing)] = std::exp(logs[size(known + 4 * missing)]);
+      for (double& each : p) each /= sum;
+      Tensor x = states.narrow(0, known, 1).repeat({8000, 1});
+      x.narrow(1, 2, 2).fill_(std::nanf(""));
+      expect_drawn_from(vae->complete(x, rng), p, std::to_string(known) + (upper ? " upper" : " mixture"));
+    }
+  }
+}
+
+TEST(Vae, NoRowsAreNoRows) {
+  Rng rng(3);
+  EXPECT_EQ(make_vae(5, 2, 0.5)->complete(at::empty({0, 5}), rng).sizes(), at::IntArrayRef({0, 5}));
+  EXPECT_EQ(make_vae(5, 2, 0.5)->log_prob_bound(at::empty({0, 5}), 3, rng).sizes(), at::IntArrayRef({0}));
+}
+
+// So large that torch would share its own loops out as well.
+TEST(Vae, GradientsDoNotDependOnTheNumberOfThreads) {
+  for (const bool pictures : {false, true}) {
+    VaeOptions options;
+    options.hidden = "40", options.latent = 5;
+    if (pictures)
+      options.network = "convolutional", options.channels = "4,8";
+    else
+      options.prior = "vamp", options.prior_components = 199;
+    constexpr std::int64_t wide = 784;
+    Vae vae(options, {}, bernoulli_likelihood(wide), {1, 28, 28});
+    Rng rng(3);
+    const Tensor x = bits_tensor(101, wide, rng, 0.3);
+    std::map<std::string, Tensor> one;
+    for (const int count : {1, 3, 8}) {
+      const Threads threads(count);
+      Rng same(5);
+      vae.initialise({bits_tensor(300, wide, same, 0.3), {}}, same);
+      std::map<std::string, Tensor> all = gradients_of(vae, {x, {}}, Turn{.step = 0, .steps = 1}, same);
+      for (const auto& p : vae.named_parameters()) all["value of " + p.key()] = p.value().detach().clone();
+      if (count == 1) one = all;
+      for (const auto& [name, value] : all) expect_bit_equal(one.at(name), value, name);
+    }
+  }
+}
+
 // ---------------------------------------------------------------- densities of codes
 
 TEST(GaussianCodes, EqualTheirComposedTwins) {
@@ -313,14 +371,15 @@ TEST_F(VaeGradients, EqualFiniteDifferences) {
 class VaeGradientsSlow : public VaeGradients {};
 
 // Both estimate the gradient of the same bound; the doubly reparameterised one with less noise. With one
-// layer, with two, and with a full covariance.
+// layer, with two, with a full covariance, and with the divergence's part weighted.
 TEST_F(VaeGradientsSlow, DoublyReparameterisedHaveTheSameMean) {
-  for (const std::int64_t variant : {0, 1, 2}) {
+  for (const std::int64_t variant : {0, 1, 2, 3, 4}) {
     VaeOptions options;
     if (variant == 1) options.upper_latent = 2, options.upper_hidden = "4";
     if (variant == 2) options.covariance = "full";
     VaeLearning learning;
     learning.importance = 8;
+    if (variant >= 3) learning.beta = variant == 3 ? 0.3 : 2;
     const auto plain = make_vae(7, 3, 0.5, learning, options);
     learning.doubly_reparameterised = true;
     const auto doubly = make_vae(7, 3, 0.5, learning, options);

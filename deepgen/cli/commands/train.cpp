@@ -8,6 +8,7 @@
 #include "deepgen/core/error.h"
 #include "deepgen/core/html.h"
 #include "deepgen/core/version.h"
+#include "deepgen/evaluate/sample_tests.h"
 #include "deepgen/tasks/tasks.h"
 #include "deepgen/train/findings.h"
 
@@ -192,6 +193,9 @@ TrainingResult train_into(const RunFolder& folder, const TrainingPlan& plan, boo
   settings.set_all(plan.settings.to_json());
   const std::int64_t epochs = settings.training.epochs;
   const std::shared_ptr<Model> model = make_model(settings, data);
+  if (validated && has_no_likelihood(*model))
+    fail_usage("training.patience",
+               "expected 0: this model has no score of the validation rows that training could stop by");
   Trainer trainer(model, data, std::move(settings), plan.seed);
   Checkpoint checkpoint;
   const bool resumed = resume && resume_from(folder, trainer, observer, checkpoint);

@@ -136,8 +136,7 @@ void evaluate_command(const Arguments& arguments) {
   if (arguments.features)
     features =
         feature_scores(*run.model, data, arguments.split, {arguments.feature_rows}, rng.fork({7}), observer);
-  const bool tests =
-      arguments.sample_tests || (has_no_likelihood(*run.model) && can_draw(*run.model) && !data.one_matrix);
+  const bool tests = arguments.sample_tests || (has_no_likelihood(*run.model) && can_draw(*run.model));
   if (tests) check_sample_tests(*run.model, data, arguments.split);
   std::vector<Score> scores = evaluate_model(*run.model, data, arguments.split, plan, rng, observer);
   scores.insert(scores.end(), features.begin(), features.end());
