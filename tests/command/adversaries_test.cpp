@@ -75,6 +75,38 @@ TEST(Adversaries, TheConditionalOneWantsPicturesWithLabels) {
                  {"conditional_dcgan", "multiples of 4"});
 }
 
+// Without rows that it did not learn from nothing is said of an adversarial network, and why.
+TEST(Adversaries, WantRowsThatTheyDidNotLearnFrom) {
+  const Workplace place;
+  std::string rows = "a,b\n";
+  for (int i = 0; i < 40; ++i) rows += i % 3 == 0 ? "0.5,1.5\n" : "2.5,-1.25\n";
+  place.write("reals.csv", rows);
+  const std::string run =
+      " --quiet --threads 1 --set training.epochs=1 --set model.generator=5 --set model.discriminator=5";
+  place.must("train gan --data reals.csv --out all" + run);
+  expect_refused(place.run("evaluate all --threads 1 --data reals.csv"), 3, {"not learnt", ":test=0.2"});
+  const auto later = place.must("evaluate all --threads 1 --data reals.csv:test=0.5");
+  EXPECT_NE(later.err.find("may be among those that it learnt from"), std::string::npos) << later.err;
+  place.must("train gan --data reals.csv:test=0.5 --out some" + run);
+  const auto same = place.must("evaluate some --threads 1 --data reals.csv:test=0.5");
+  EXPECT_EQ(same.err.find("may be among"), std::string::npos) << same.err;
+  EXPECT_NE(same.out.find("two_sample_accuracy"), std::string::npos) << same.out;
+  expect_refused(
+      place.run("train gan --data reals.csv:valid=0.2 --out stops --set training.patience=2" + run), 2,
+      {"training.patience", "no score"});
+}
+
+// A model's own name is the model, whatever recipes are called.
+TEST(Adversaries, AModelsNameIsTheModelWithItsDefaults) {
+  const Workplace place;
+  place.write("recipes/gan.toml",
+              "model = \"gan\"\ndata = \"glyphs:binarize=none\"\n[training]\nbatch = 77\n");
+  place.write("reals.csv", "a,b\n0.5,1\n1,2\n1.5,3\n2.5,3\n");
+  place.must("train gan --quiet --threads 1 --data reals.csv --out run --set training.epochs=1");
+  EXPECT_EQ(Json::parse(place.read("run/run.json")).at("options").at("training").at("batch"), 100);
+  expect_refused(place.run("train gan --quiet --threads 1 --out other"), 2, {"--data"});
+}
+
 TEST(Adversaries, AnyModelWithSamplesMayBeAsked) {
   const std::string line = std::string("evaluate run --json --threads 1 --data ") + bars;
   const Json plain = Json::parse(bars_run().place.must(line).out);

@@ -59,6 +59,21 @@ void warn_of_binarisation(const OpenRun& run, const Dataset& data, Observer& obs
                   about["binarize"].get<std::string>(), data.binarize));
 }
 
+// The same set cut up in another way: rows of the split may be rows that the run learnt from.
+void warn_of_split(const OpenRun& run, const std::string& text, Observer& observer) {
+  const std::string theirs = run.checkpoint.data.value("spec", text);
+  DataSpec a = parse_data_spec(theirs), b = parse_data_spec(text);
+  if (a.name != b.name) return;
+  for (const char* option : {"train", "valid", "test", "seed"})
+    if (a.options[option] != b.options[option]) {
+      observer.message(
+          fmt::format("warning: the run was trained on {}, whose rows are cut up by another {}; rows of this "
+                      "split may be among those that it learnt from",
+                      theirs, option));
+      return;
+    }
+}
+
 // Keeps the evaluation in run.json, whose report shows the latest one of each data set and split.
 void record_evaluation(const RunFolder& folder, const nlohmann::ordered_json& result) {
   nlohmann::ordered_json run = folder.read_run(), kept = nlohmann::ordered_json::array();
@@ -131,6 +146,7 @@ void evaluate_command(const Arguments& arguments) {
   const bool recorded = run.folder.opened_as_folder() && run.folder.has("run.json");
   if (recorded) run.folder.read_run();  // a damaged one is an error before the work
   warn_of_binarisation(run, data, observer);
+  warn_of_split(run, arguments.data, observer);
   Rng rng(arguments.seed);
   std::vector<Score> features;  // before the annealing: what they refuse should be said at once
   if (arguments.features)
