@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 
 #include "deepgen/core/error.h"
@@ -33,11 +32,6 @@ std::string table_row(const nlohmann::ordered_json& r) {
                      has(r, "published") ? fmt::format("{:.2f}", number(r, "published")) : "",
                      number(r, "value"), number(r, "standard_error"), text(r, "kind"), bracket_text(r),
                      verdict(r), duration_text(number(r, "training_seconds")));
-}
-
-// Two decimals, and of small numbers (a p-value) two digits.
-std::string short_number(double value) {
-  return value != 0 && std::abs(value) < 0.1 ? fmt::format("{:.2g}", value) : fmt::format("{:.2f}", value);
 }
 
 std::string details(const nlohmann::ordered_json& r) {

@@ -82,6 +82,10 @@ std::string number_text(double value) {
   return with_minus_sign(whole ? fmt::format("{:.0f}", value) : fmt::format("{:.6g}", value));
 }
 
+std::string short_number(double value) {
+  return value != 0 && std::abs(value) < 0.1 ? fmt::format("{:.2g}", value) : fmt::format("{:.2f}", value);
+}
+
 std::string fixed_text(double value, int decimals) {
   if (!std::isfinite(value)) return non_finite_text(value);
   if (std::abs(value) >= 1e12) return number_text(value);

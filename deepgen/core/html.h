@@ -14,6 +14,8 @@ std::string base64(const std::vector<std::uint8_t>& bytes);
 
 // A number for people: six significant digits, a real minus sign, "infinite" and "not a number" in words.
 std::string number_text(double value);
+// Two decimals, and of small numbers (a p-value) two digits.
+std::string short_number(double value);
 
 // With `decimals` digits behind the point.
 std::string fixed_text(double value, int decimals);

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "deepgen/core/html.h"
+
 namespace deepgen {
 
 const char* kind_name(ScoreKind kind) {
@@ -45,19 +47,10 @@ RowMean mean_over_rows(const Tensor& values) {
   return result;
 }
 
-namespace {
-
-// Two decimals, and of small numbers (a p-value) two digits.
-std::string number_text(double value) {
-  return value != 0 && std::abs(value) < 0.1 ? fmt::format("{:.2g}", value) : fmt::format("{:.2f}", value);
-}
-
-}  // namespace
-
 std::string score_line(const Score& score) {
   std::string line = fmt::format("{} ({}, {})  {}", score.metric, kind_name(score.kind), score.split,
-                                 number_text(score.value));
-  if (score.standard_error != 0) line += " +- " + number_text(score.standard_error);
+                                 short_number(score.value));
+  if (score.standard_error != 0) line += " +- " + short_number(score.standard_error);
   line += " " + score.unit;
   if (score.lower && score.upper)
     line += fmt::format("  bracket [{:.2f}, {:.2f}]", *score.lower, *score.upper);

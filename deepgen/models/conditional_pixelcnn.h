@@ -1,7 +1,6 @@
 // Gated PixelCNN of pictures given their label (pixelcnn.h).
 //
-//   p(x, y) = p(y) prod_i p(x_i | x_1 .. x_(i-1), y),   p(y): shares of at most
-//                                                          20,000 training rows
+//   p(x, y) = p(y) prod_i p(x_i | x_1 .. x_(i-1), y),   p(y): shares of 20,000 training rows at most
 //
 // A label adds biases to both stacks of every block. Objective: the mean of log p(x | y), exact. Scored is
 // p(x), the labels summed out (a pass for each), and the code of a case is p(y | x), a classifier by Bayes'
