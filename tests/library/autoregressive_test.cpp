@@ -219,7 +219,7 @@ TEST_P(NadeKernels, ManyRowsAddUp) {
 TEST(NadeThreads, NumbersDoNotDependOnThem) {
   const auto nade = make_nade(301, 70, 0.3, 7);
   Rng rng(9), unused(0);
-  const Tensor x = bits_tensor(151, 301, rng, 0.3);  // so many that torch would share them out too
+  const Tensor x = bits_tensor(600, 301, rng, 0.3);  // so many that torch would share them out too
   std::vector<Tensor> one;
   for (const int count : {1, 2, 3, 4}) {
     const Threads threads(count);

@@ -127,13 +127,13 @@ TEST(OrderlessNade, GradientsAreThoseOfTheObjective) {
 TEST(OrderlessNade, NumbersDoNotDependOnThreads) {
   const auto model = make_orderless(301, "200", "sigmoid", 0.1, 9);
   Rng data(3);
-  const Tensor x = bits_tensor(251, 301, data);
+  const Tensor x = bits_tensor(600, 301, data);
   std::vector<Tensor> one;
-  for (const int count : {1, 3, 4}) {
+  for (const int count : {1, 2, 3, 5, 7, 8}) {
     const Threads threads(count);
     Rng same(11);
     model->gradients({x, {}}, Turn{}, same);
-    std::vector<Tensor> all = {model->log_prob(x.narrow(0, 0, 170))};
+    std::vector<Tensor> all = {model->log_prob(x.narrow(0, 0, 20))};
     for (const Tensor& p : model->parameters()) all.push_back(p.grad().clone());
     if (count == 1) one = all;
     for (std::size_t k = 0; k < one.size(); ++k) expect_bit_equal(one[k], all[k], "threads");
