@@ -38,27 +38,6 @@ class WeightedLogProb : public torch::autograd::Function<WeightedLogProb> {
   }
 };
 
-// Which columns are known, [B, D] of 0 and 1: a number of them drawn evenly from 0 to D - 1, then which.
-Tensor random_known(std::int64_t rows, std::int64_t columns, Rng& rng) {
-  const Tensor keys = uniform(rows, columns, rng.next()), share = uniform(rows, 1, rng.next());
-  Tensor known = at::empty({rows, columns});
-  parallel_ranges(rows, 10.0 * static_cast<double>(columns), 1, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<float> sorted(static_cast<std::size_t>(columns));
-    for (std::int64_t r = begin; r < end; ++r) {
-      const float* own = keys.data_ptr<float>() + r * columns;
-      const auto count =
-          std::min(columns - 1, static_cast<std::int64_t>(static_cast<double>(share.data_ptr<float>()[r]) *
-                                                          static_cast<double>(columns)));
-      std::copy(own, own + columns, sorted.begin());
-      std::nth_element(sorted.begin(), sorted.begin() + count, sorted.end());
-      const float bound = sorted[static_cast<std::size_t>(count)];
-      for (std::int64_t j = 0; j < columns; ++j)
-        known.data_ptr<float>()[r * columns + j] = own[j] < bound ? 1.0F : 0.0F;
-    }
-  });
-  return known;
-}
-
 }  // namespace
 
 // ---------------------------------------------------------------- construction
@@ -103,12 +82,37 @@ std::vector<std::int64_t> OrderlessNade::order(std::int64_t number) const {
 
 // ---------------------------------------------------------------- gradients
 
+OrderlessNade::Splits OrderlessNade::draw_splits(std::int64_t rows, Rng& rng) const {
+  const Tensor keys = uniform(rows, columns_, rng.next()), within = uniform(rows, 1, rng.next());
+  const std::vector<std::int64_t> stratum = rng.permutation(rows);
+  Splits splits{at::empty({rows, columns_}), at::empty({rows, 1})};
+  const auto columns = static_cast<double>(columns_);
+  parallel_ranges(rows, 10.0 * columns, 1, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> sorted(static_cast<std::size_t>(columns_));
+    for (std::int64_t r = begin; r < end; ++r) {
+      const double u = (static_cast<double>(stratum[static_cast<std::size_t>(r)]) +
+                        static_cast<double>(within.data_ptr<float>()[r])) /
+                       static_cast<double>(rows);
+      const auto missing = std::min(columns_, 1 + static_cast<std::int64_t>(columns * u * u));
+      const auto n = static_cast<double>(missing);
+      // 1 / (n q(n)); the difference of two roots without cancellation.
+      splits.weight.data_ptr<float>()[r] =
+          static_cast<float>(std::sqrt(columns) * (std::sqrt(n) + std::sqrt(n - 1)) / n);
+      const float* own = keys.data_ptr<float>() + r * columns_;
+      std::copy(own, own + columns_, sorted.begin());
+      std::nth_element(sorted.begin(), sorted.begin() + (columns_ - missing), sorted.end());
+      const float bound = sorted[static_cast<std::size_t>(columns_ - missing)];
+      for (std::int64_t j = 0; j < columns_; ++j)
+        splits.known.data_ptr<float>()[r * columns_ + j] = own[j] < bound ? 1.0F : 0.0F;
+    }
+  });
+  return splits;
+}
+
 Tensor OrderlessNade::objective(const Tensor& x, double dropout, Rng& rng) const {
-  const Tensor known = random_known(x.size(0), columns_, rng);
-  const Tensor missing = 1 - known, logits = logits_given(x, known, dropout, rng);
-  Tensor count = at::empty({x.size(0)});
-  count.copy_(row_dots(missing, at::ones({1, columns_})));
-  return WeightedLogProb::apply(logits, x, missing * (static_cast<double>(columns_) / count).unsqueeze(1));
+  const Splits splits = draw_splits(x.size(0), rng);
+  const Tensor logits = logits_given(x, splits.known, dropout, rng);
+  return WeightedLogProb::apply(logits, x, (1 - splits.known) * splits.weight);
 }
 
 Metrics OrderlessNade::gradients(const Batch& batch, const Turn&, Rng& rng) {

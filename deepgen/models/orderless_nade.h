@@ -2,13 +2,16 @@
 //
 //   p(x | o) = prod_p p(x_o(p) | x_o(<p)),   all log odds of the missing columns = net(x * m, m),
 //
-// where m marks the columns that are known. For each row of a batch a number d of known columns, from 0 to
-// D - 1, and which ones are drawn at random, and
+// where m marks the columns that are known. For each row of a batch a number n of missing columns, from 1 to
+// D, and which ones are drawn at random, and
 //
-//   D / (D - d) sum over the missing columns of log p(x_i | known)
+//   1 / (n q(n)) sum over the missing columns of log p(x_i | known),   q(n) = sqrt(n / D) - sqrt((n - 1) / D)
 //
-// is raised: an unbiased estimate of the mean over all orders of log p(x | o). Gradients come from automatic
-// differentiation; a step is one pass, however many columns there are.
+// is raised: an unbiased estimate of the mean over all orders of log p(x | o), for any q. With n drawn
+// evenly, as in the paper (q = 1 / D), a missing column of a row that lacks a single one counts D times; with
+// this q, which draws small n more often, sqrt(D) times, and gradients are less noisy. The n of a batch are
+// spread: one from each of as many equally likely shares. Gradients come from automatic differentiation; a
+// step is one pass, however many columns there are.
 //
 // Every order gives an exact distribution of its own (HasOrders, endlessly many: order o is the o-th
 // permutation of a fixed stream of random numbers, the same for all models). They are not equal; log_prob and
@@ -20,11 +23,11 @@
 // first: exact draws of p(missing | known, o) for the orders o that begin with the known columns, where
 // fixed-order models need a chain.
 //
-// Differs from the paper: Adam in place of stochastic gradient descent with momentum; no layer-wise
+// Differs from the paper: q above; Adam in place of stochastic gradient descent with momentum; no layer-wise
 // pre-training.
 //
-// Known to fail: with d drawn evenly few rows ask what the last columns are, and these matter as much; a
-// single order is worse than a model trained for it.
+// Known to fail: a single order is worse than a model trained for it; the estimates are noisy, and need many
+// epochs at a small rate.
 //
 // Source: Uria, Murray, Larochelle 2014, "A deep and tractable density estimator", equations 6 to 10,
 // section 4.
@@ -61,6 +64,12 @@ class OrderlessNade : public Model,
   // Log odds of every column given those of x [B, D] where known [B, D] (0 or 1) is 1: one pass.
   Tensor logits_given(const Tensor& x, const Tensor& known, double dropout, Rng& rng) const;
   std::vector<std::int64_t> order(std::int64_t number) const;  // columns; below 0 a usage error
+
+  struct Splits {
+    Tensor known;   // [rows, D] of 0 and 1
+    Tensor weight;  // [rows, 1]: what each missing column counts
+  };
+  Splits draw_splits(std::int64_t rows, Rng& rng) const;  // rows >= 1
 
   Options& options() override { return options_; }
   Options& learning() override { return learning_; }

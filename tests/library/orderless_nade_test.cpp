@@ -98,6 +98,36 @@ TEST(OrderlessNade, TheObjectiveIsUnbiasedForTheMeanOverOrders) {
   EXPECT_LT(moments.largest_z({sum / count}, 1e-5), 4.9);  // one in a million
 }
 
+// The share of rows that lack n columns is q(n), for a single row of a batch and for all; the rows of a batch
+// cover the range; each column is missing as often as any other; weights are 1 / (n q(n)).
+TEST(OrderlessNade, SplitsFollowTheirDistributionAndAreSpreadOverTheBatch) {
+  constexpr std::int64_t n = 9, rows = 6, draws = 4000;
+  const auto model = make_orderless(n, "3", "tanh", 0.8, 9);
+  Rng rng(3);
+  Tensor first = at::zeros({n}), all = at::zeros({n}), columns = at::zeros({n});
+  for (std::int64_t k = 0; k < draws; ++k) {
+    const OrderlessNade::Splits splits = model->draw_splits(rows, rng);
+    const Tensor missing = n - splits.known.sum(1);
+    for (std::int64_t r = 0; r < rows; ++r) all[missing[r].item<std::int64_t>() - 1] += 1;
+    first[missing[0].item<std::int64_t>() - 1] += 1;
+    columns += (1 - splits.known).sum(0);
+    const Tensor q = (missing / n).sqrt() - ((missing - 1) / n).sqrt();
+    ASSERT_TRUE(at::allclose(splits.weight.view({rows}), 1 / (missing * q), 1e-5)) << splits.weight;
+    // u of the r-th row lies between r / rows and (r + 1) / rows.
+    const Tensor sorted = std::get<0>(missing.sort());
+    for (std::int64_t r = 0; r < rows; ++r)
+      ASSERT_LE(std::abs(sorted[r].item<double>() - n * std::pow((static_cast<double>(r) + 0.5) / rows, 2)),
+                2.6)
+          << sorted;
+  }
+  const Tensor counts = at::arange(1, n + 1).to(at::kFloat),
+               q = (counts / n).sqrt() - ((counts - 1) / n).sqrt(), even = q * draws;
+  EXPECT_LT(((first - even).square() / even).sum().item<double>(), 40.5);  // chi-square of 8, p = 3e-6
+  // Stratified counts vary less than independent ones.
+  EXPECT_LT(((all - rows * even).square() / (rows * even)).sum().item<double>(), 40.5);
+  EXPECT_LT((columns - columns.mean()).abs().max().item<double>(), 4.9 * std::sqrt(0.25 * rows * draws));
+}
+
 // Along a random direction in each parameter, splits drawn alike on both sides.
 TEST(OrderlessNade, GradientsAreThoseOfTheObjective) {
   const auto model = make_orderless(6, "7,5", "tanh", 0.8, 9);
