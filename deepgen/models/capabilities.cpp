@@ -15,11 +15,13 @@ std::vector<std::string> capability_names(Model& model) {
   add(as<HasOrders>(model), "HasOrders");
   add(as<CanSample>(model), "CanSample");
   add(as<CanComplete>(model), "CanComplete");
+  add(as<CanCompleteGiven>(model), "CanCompleteGiven");
   add(as<CanFit>(model), "CanFit");
   add(as<HasChain>(model), "HasChain");
   add(as<CanAnneal>(model), "CanAnneal");
   add(as<CanEncode>(model), "CanEncode");
   add(as<CanDecode>(model), "CanDecode");
+  add(as<CanCodeGiven>(model), "CanCodeGiven");
   add(as<HasPseudoLikelihood>(model), "HasPseudoLikelihood");
   return names;
 }

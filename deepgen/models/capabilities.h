@@ -93,6 +93,14 @@ class CanComplete {
   virtual Tensor complete(const Tensor& x, Rng& rng) = 0;
 };
 
+// As CanComplete, from p(missing | known, y): labels y [B] int64, one a row; none, or one that is no class,
+// is a data error.
+class CanCompleteGiven {
+ public:
+  virtual ~CanCompleteGiven() = default;
+  virtual Tensor complete_given(const Tensor& x, const Tensor& y, Rng& rng) = 0;
+};
+
 // Fitted in closed form or by passes over all rows (expectation-maximisation), in place of gradients. The
 // trainer hands every row once to `gather`, then calls finish_pass; an epoch is a pass. What is gathered lies
 // in buffers, so a pass can be stopped and resumed within.
@@ -154,6 +162,15 @@ class CanDecode {
  public:
   virtual ~CanDecode() = default;
   virtual Tensor decode(const Tensor& code) = 0;  // [B, code] -> [B, D]
+};
+
+// As CanEncode and CanDecode, given the label y [B] int64 of each row. Such a code says of a case what its
+// label does not; it is no feature from which the label could be learnt.
+class CanCodeGiven {
+ public:
+  virtual ~CanCodeGiven() = default;
+  virtual Tensor encode_given(const Tensor& x, const Tensor& y) = 0;     // [B, D] -> [B, code]
+  virtual Tensor decode_given(const Tensor& code, const Tensor& y) = 0;  // [B, code] -> [B, D]
 };
 
 // A cheap stand-in for the likelihood that can be tracked while training; never called a likelihood.

@@ -38,6 +38,16 @@ Tensor Cvae::encoder_input(const Batch& rows) const {
   return at::cat({likelihood_->input_of(rows.x), one_hot(rows.y)}, 1);
 }
 
+Tensor Cvae::encode_given(const Tensor& x, const Tensor& y) {
+  NoGradGuard no_graph;
+  return posterior_of({x, y}).mean;
+}
+
+Tensor Cvae::decode_given(const Tensor& code, const Tensor& y) {
+  NoGradGuard no_graph;
+  return likelihood_->mean(decoded(code, one_hot(y)));
+}
+
 // ---------------------------------------------------------------- sampling
 
 Tensor Cvae::sample_given(const Tensor& y, Rng& rng) {
@@ -45,6 +55,11 @@ Tensor Cvae::sample_given(const Tensor& y, Rng& rng) {
   if (y.size(0) == 0) return at::empty({0, likelihood_->columns()});
   const Tensor condition = one_hot(y), z = sample_code(y.size(0), rng);
   return likelihood_->sample(decoded(z, condition), rng);
+}
+
+Tensor Cvae::complete_given(const Tensor& x, const Tensor& y, Rng& rng) {
+  NoGradGuard no_graph;
+  return completed({x, y}, options_.completion_steps, rng);
 }
 
 // ---------------------------------------------------------------- scores

@@ -3,7 +3,8 @@
 //   p(x, z | y) = p(z) p(x | z, y),   q(z | x, y)
 //
 // The decoder sees the label beside the code, the encoder beside the case, each as one unit a class; so the
-// code is left with what the label does not say. Objectives, priors and settings are those of vae.h.
+// code is left with what the label does not say. Objectives, priors, settings and the chain that fills in
+// missing cells are those of vae.h.
 //
 // Differs from the sources: z does not depend on y before x is seen (model M2 of Kingma et al. 2014; Sohn et
 // al. give it a network, as structured_vae.h does).
@@ -19,7 +20,11 @@
 
 namespace deepgen {
 
-class Cvae : public LatentModel, public IsConditional, public HasConditionalBound {
+class Cvae : public LatentModel,
+             public IsConditional,
+             public HasConditionalBound,
+             public CanCompleteGiven,
+             public CanCodeGiven {
  public:
   Cvae(const CvaeOptions& options, VaeLearning learning, std::shared_ptr<Likelihood> likelihood,
        std::int64_t classes);
@@ -29,6 +34,9 @@ class Cvae : public LatentModel, public IsConditional, public HasConditionalBoun
   Tensor condition_mask() const override { return {}; }
   Tensor sample_given(const Tensor& y, Rng& rng) override;  // [B, D]
   Tensor conditional_bound(const Tensor& x, const Tensor& y, std::int64_t samples, Rng& rng) override;
+  Tensor complete_given(const Tensor& x, const Tensor& y, Rng& rng) override;
+  Tensor encode_given(const Tensor& x, const Tensor& y) override;     // the mean of q(z | x, y)
+  Tensor decode_given(const Tensor& code, const Tensor& y) override;  // the mean of p(x | z, y)
   Options& options() override { return options_; }
 
  protected:

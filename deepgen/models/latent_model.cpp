@@ -21,6 +21,11 @@ std::vector<std::int64_t> reversed(std::vector<std::int64_t> sizes) {
   return sizes;
 }
 
+// Rows of `a` where chosen [R] is true, else of `b`.
+Tensor choose(const Tensor& chosen, const Tensor& a, const Tensor& b) {
+  return a.defined() ? at::where(chosen.unsqueeze(1), a, b) : a;
+}
+
 }  // namespace
 
 // ---------------------------------------------------------------- construction
@@ -231,6 +236,35 @@ Tensor LatentModel::in_pieces(const Batch& rows, std::int64_t samples, Weights w
 Tensor LatentModel::sample_code(std::int64_t count, Rng& rng) const {
   const Tensor z = prior_state().sample(count, upper_ > 0 ? upper_ : sizes_.latent, rng);
   return upper_ > 0 ? draw(upper_decoder_->forward(z), normal(count, sizes_.latent, rng.next())) : z;
+}
+
+Tensor LatentModel::completed(const Batch& rows, std::int64_t steps, Rng& rng) const {
+  const Tensor& x = rows.x;
+  if (x.size(0) == 0) return x;
+  const Tensor gaps = x.isnan(), condition = condition_of(rows);
+  auto filled = [&](const Tensor& z) {
+    return at::where(gaps, likelihood_->sample(decoded(z, condition), rng), x);
+  };
+  const PriorState prior = prior_state();
+  Batch now{filled(sample_code(x.size(0), rng)), rows.y};
+  Latents z;
+  for (std::int64_t step = 0; step < steps; ++step) {
+    const Gaussian q = posterior_of(now);
+    Latents proposed = infer(q, 1, rng);
+    if (step >= steps / 4 && step > 0) {
+      if (z.upper.defined()) z.upper_posterior = upper_encoder_->forward(z.lower);
+      const Tensor gain =
+          weigh(now, q, proposed, prior).log_weights() - weigh(now, q, z, prior).log_weights();
+      Tensor limit = at::empty({x.size(0)}, at::kDouble);
+      for (std::int64_t r = 0; r < x.size(0); ++r) limit.data_ptr<double>()[r] = std::log1p(-rng.uniform());
+      const Tensor accepted = gain.view({-1}) > limit;
+      proposed.lower = choose(accepted, proposed.lower, z.lower);
+      proposed.upper = choose(accepted, proposed.upper, z.upper);
+    }
+    z = std::move(proposed);
+    now.x = filled(z.lower);
+  }
+  return now.x;
 }
 
 Tensor LatentModel::bound_of(const Batch& rows, std::int64_t samples, Rng& rng) const {

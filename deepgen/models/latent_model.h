@@ -84,6 +84,9 @@ class LatentModel : public Model {
   Tensor sample_code(std::int64_t count, Rng& rng) const;          // z1 ~ p(z1), [count, latent]
   Tensor decoded(const Tensor& z, const Tensor& condition) const;  // z [B * draws, latent], condition [B, C]
 
+  // Rows with their missing cells (NaN) drawn by this many steps of the chain that vae.h describes, [B, D].
+  Tensor completed(const Batch& rows, std::int64_t steps, Rng& rng) const;
+
   // What conditional models change: the whole case is both input and target, and there is no condition.
   virtual Tensor encoder_input(const Batch& rows) const { return likelihood_->input_of(rows.x); }
   virtual Tensor target(const Batch& rows) const { return rows.x; }

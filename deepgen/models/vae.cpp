@@ -24,11 +24,6 @@ LatentShape shape_of(const VaeOptions& options, const Likelihood& likelihood,
           .pictures = pictures_of(options, case_shape)};
 }
 
-// Rows of `a` where chosen [R] is true, else of `b`.
-Tensor choose(const Tensor& chosen, const Tensor& a, const Tensor& b) {
-  return a.defined() ? at::where(chosen.unsqueeze(1), a, b) : a;
-}
-
 }  // namespace
 
 Vae::Vae(const VaeOptions& options, VaeLearning learning, std::shared_ptr<Likelihood> likelihood,
@@ -58,28 +53,7 @@ Tensor Vae::sample(std::int64_t count, Rng& rng) {
 
 Tensor Vae::complete(const Tensor& x, Rng& rng) {
   NoGradGuard no_graph;
-  if (x.size(0) == 0) return x;
-  const Tensor gaps = x.isnan();
-  const PriorState prior = prior_state();
-  Batch now{at::where(gaps, sample(x.size(0), rng), x), {}};
-  Latents z;
-  for (std::int64_t step = 0; step < options_.completion_steps; ++step) {
-    const Gaussian q = posterior_of(now);
-    Latents proposed = infer(q, 1, rng);
-    if (step >= options_.completion_steps / 4 && step > 0) {
-      if (z.upper.defined()) z.upper_posterior = upper_encoder_->forward(z.lower);
-      const Tensor gain =
-          weigh(now, q, proposed, prior).log_weights() - weigh(now, q, z, prior).log_weights();
-      Tensor limit = at::empty({x.size(0)}, at::kDouble);
-      for (std::int64_t r = 0; r < x.size(0); ++r) limit.data_ptr<double>()[r] = std::log1p(-rng.uniform());
-      const Tensor accepted = gain.view({-1}) > limit;
-      proposed.lower = choose(accepted, proposed.lower, z.lower);
-      proposed.upper = choose(accepted, proposed.upper, z.upper);
-    }
-    z = std::move(proposed);
-    now.x = at::where(gaps, likelihood_->sample(decoder_->forward(z.lower), rng), x);
-  }
-  return now.x;
+  return completed({x, {}}, options_.completion_steps, rng);
 }
 
 // ---------------------------------------------------------------- scores

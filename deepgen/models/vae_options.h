@@ -63,6 +63,7 @@ struct LatentOptions : Options {
 struct CvaeOptions : LatentOptions {
   std::string prior = "normal";
   std::int64_t prior_components = 500;
+  std::int64_t completion_steps = 200;
 
   void check() const override {
     LatentOptions::check();
@@ -87,13 +88,13 @@ struct CvaeOptions : LatentOptions {
         prior);
     v.field({"prior_components", "Gaussians of a mixture, or pseudo-inputs (vamp)", 1, 1e5},
             prior_components);
+    v.field({"completion_steps", "of the chain that fills in missing cells", 1, 1e6}, completion_steps);
   }
 };
 
 struct VaeOptions : CvaeOptions {
   std::int64_t upper_latent = 0;
   std::string upper_hidden = "100,100";
-  std::int64_t completion_steps = 200;
   std::string network = "dense";
   std::string channels = "32,64";
   bool pooling = false;
@@ -109,7 +110,6 @@ struct VaeOptions : CvaeOptions {
             upper_latent);
     v.field({"upper_hidden", "hidden layers between the two stochastic layers, from the lower one on"},
             upper_hidden);
-    v.field({"completion_steps", "of the chain that fills in missing cells", 1, 1e6}, completion_steps);
     v.field({"network",
              "dense; or convolutional: of pictures, each layer of model.channels halves them, then come the "
              "dense "

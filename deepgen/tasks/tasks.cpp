@@ -73,13 +73,19 @@ IsConditional* labelled(Model& model) {
   return conditional && conditional->condition_classes() > 0 ? conditional : nullptr;
 }
 
+void need_labels(const char* task, const Tensor& y) {
+  if (!y.defined()) fail_data(task, "expected data with labels, which are this model's condition, got none");
+}
+
 }  // namespace
 
 bool samples_directly(Model& model) { return as<CanSample>(model) || labelled(model); }
 
 bool can_sample(Model& model) { return samples_directly(model) || as<HasChain>(model); }
 
-bool can_complete(Model& model) { return as<CanComplete>(model) || as<HasChain>(model); }
+bool can_complete(Model& model) {
+  return as<CanComplete>(model) || as<CanCompleteGiven>(model) || as<HasChain>(model);
+}
 
 Tensor sample_model(Model& model, const SamplingPlan& plan, Rng& rng, Observer& observer) {
   if (auto* conditional = labelled(model); conditional && (plan.label >= 0 || !as<CanSample>(model)))
@@ -152,18 +158,23 @@ Tensor fill_missing(const Tensor& x, const std::vector<ColumnGroup>& groups) {
   return filled;
 }
 
-Tensor complete_rows(Model& model, const Tensor& x, std::int64_t steps, Rng& rng, Observer& observer,
+Tensor complete_rows(Model& model, const Batch& rows, std::int64_t steps, Rng& rng, Observer& observer,
                      const std::vector<ColumnGroup>& groups) {
   auto* direct = as<CanComplete>(model);
+  auto* given = as<CanCompleteGiven>(model);
   auto* chain = as<HasChain>(model);
-  if (!direct && !chain)
+  if (!direct && !given && !chain)
     fail_usage("complete", "this model cannot complete: it has no conditional draws and no chain to clamp");
+  const Tensor& x = rows.x;
+  if (given) need_labels("complete", rows.y);
   const Tensor known = x.isnan().logical_not();
   if (known.all().item<bool>()) return x;
   model.check_data(fill_missing(x, groups), "complete");
-  if (direct)
+  if (direct || given)
     return in_blocks(x.size(0), observer, "completing", [&](std::int64_t first, std::int64_t count) {
-      return direct->complete(x.narrow(0, first, count), rng);
+      const Tensor some = x.narrow(0, first, count);
+      return direct ? direct->complete(some, rng)
+                    : given->complete_given(some, rows.y.narrow(0, first, count), rng);
     });
   const Tensor start = at::where(known, x, chain->chain_start(x.size(0), rng));
   return run_chain(*chain, start, steps, known, rng, observer, "completing");
@@ -180,22 +191,41 @@ void refuse_gaps(const Split& split, const std::string& what) {
                         first[0].item<std::int64_t>(), first[1].item<std::int64_t>()));
 }
 
+namespace {
+
+// function(x, y) of pieces of rows and their labels, y undefined where there are none.
+template <class F>
+Tensor map_labelled(Model& model, const Split& split, const Rng& rng, F function) {
+  std::int64_t first = 0;
+  return map_rows(split, rng, [&](const Tensor& x) {
+    model.check_data(x, split.name, first);
+    const Tensor y = split.y.defined() ? split.y.narrow(0, first, x.size(0)) : Tensor();
+    first += x.size(0);
+    return function(x, y);
+  });
+}
+
+}  // namespace
+
 Tensor encode_rows(Model& model, const Split& split, const Rng& rng) {
   auto* encoder = as<CanEncode>(model);
-  if (!encoder) fail_usage("encode", "this model has no code");
-  return map_rows(split, rng, [&](const Tensor& x) {
-    model.check_data(x, split.name);
-    return encoder->encode(x);
+  auto* given = as<CanCodeGiven>(model);
+  if (!encoder && !given) fail_usage("encode", "this model has no code");
+  if (!encoder) need_labels("encode", split.y);
+  return map_labelled(model, split, rng, [&](const Tensor& x, const Tensor& y) {
+    return encoder ? encoder->encode(x) : given->encode_given(x, y);
   });
 }
 
 Tensor reconstruct_rows(Model& model, const Split& split, const Rng& rng) {
   auto* encoder = as<CanEncode>(model);
   auto* decoder = as<CanDecode>(model);
-  if (!encoder || !decoder) fail_usage("reconstruct", "this model cannot both encode and decode");
-  return map_rows(split, rng, [&](const Tensor& x) {
-    model.check_data(x, split.name);
-    return decoder->decode(encoder->encode(x));
+  auto* given = as<CanCodeGiven>(model);
+  const bool plain = encoder && decoder;
+  if (!plain && !given) fail_usage("reconstruct", "this model cannot both encode and decode");
+  if (!plain) need_labels("reconstruct", split.y);
+  return map_labelled(model, split, rng, [&](const Tensor& x, const Tensor& y) {
+    return plain ? decoder->decode(encoder->encode(x)) : given->decode_given(given->encode_given(x, y), y);
   });
 }
 

@@ -43,15 +43,16 @@ Tensor hide_groups(const Tensor& x, const std::vector<std::int64_t>& sizes, cons
 // x [N, D] with values in its missing cells that any model of such groups takes: 0, or the first category.
 Tensor fill_missing(const Tensor& x, const std::vector<ColumnGroup>& groups);
 
-// NaN cells of x [N, D] replaced by draws given the others; known cells come back unchanged, bit for bit. By
-// `steps` of a chain where the model does not draw them directly.
-// `groups` as of the data set the model was trained on.
-Tensor complete_rows(Model& model, const Tensor& x, std::int64_t steps, Rng& rng, Observer& observer,
+// NaN cells of rows.x [N, D] replaced by draws given the others, and given the labels rows.y where the model
+// needs them (CanCompleteGiven); known cells come back unchanged, bit for bit. By `steps` of a chain where
+// the model does not draw them directly. `groups` as of the data set the model was trained on.
+Tensor complete_rows(Model& model, const Batch& rows, std::int64_t steps, Rng& rng, Observer& observer,
                      const std::vector<ColumnGroup>& groups = {});
 
 // Codes need complete rows: throws a data error that names `what` and the first missing cell.
 void refuse_gaps(const Split& split, const std::string& what);
 
+// By CanEncode and CanDecode, or by CanCodeGiven with the labels of the split.
 Tensor encode_rows(Model& model, const Split& split, const Rng& rng);
 Tensor reconstruct_rows(Model& model, const Split& split, const Rng& rng);
 

@@ -197,31 +197,72 @@ TEST_P(BoundLaws, SamplesFollowTheProbabilities) {
 
 TEST_P(BoundLaws, CodesAndMeansHaveTheirShape) {
   auto* encoder = as<CanEncode>(*model);
-  if (!encoder) GTEST_SKIP() << "no code";
-  const Tensor code = encoder->encode(states);
+  auto* decoder = as<CanDecode>(*model);
+  auto* given = as<CanCodeGiven>(*model);
+  if (!encoder && !given) GTEST_SKIP() << "no code";
+  const Tensor y = labels_of(states.size(0)),
+               code = encoder ? encoder->encode(states) : given->encode_given(states, y);
   ASSERT_EQ(code.dim(), 2);
   ASSERT_EQ(code.size(0), states.size(0));
   EXPECT_TRUE(code.isfinite().all().item<bool>());
-  if (auto* decoder = as<CanDecode>(*model)) {
-    const Tensor mean = decoder->decode(code);
-    ASSERT_EQ(mean.sizes(), states.sizes());
-    EXPECT_TRUE(at::logical_and(mean >= 0, mean <= 1).all().item<bool>());
-  }
+  if (!decoder && !given) return;
+  const Tensor mean = decoder ? decoder->decode(code) : given->decode_given(code, y);
+  ASSERT_EQ(mean.sizes(), states.sizes());
+  EXPECT_TRUE(at::logical_and(mean >= 0, mean <= 1).all().item<bool>());
+}
+
+TEST_P(BoundLaws, CodesGivenLabelsDependOnThemAndNeedThem) {
+  auto* given = as<CanCodeGiven>(*model);
+  if (!given) GTEST_SKIP() << "no code given labels";
+  const std::int64_t rows = states.size(0);
+  const Tensor ones = at::full({rows}, 1, at::kLong), twos = at::full({rows}, 2, at::kLong);
+  const Tensor code = given->encode_given(states, ones);
+  EXPECT_GT((code - given->encode_given(states, twos)).abs().max().item<float>(), 0.01);
+  const Tensor apart = given->decode_given(code, ones) - given->decode_given(code, twos);
+  EXPECT_GT(apart.abs().max().item<float>(), 0.01);
+  error_of(ErrorKind::data, [&] { given->encode_given(states, {}); });
+  error_of(ErrorKind::data, [&] { given->decode_given(code, at::full({rows}, classes, at::kLong)); });
 }
 
 TEST_P(BoundLaws, KnownCellsComeBackBitForBit) {
   auto* completes = as<CanComplete>(*model);
-  if (!completes) GTEST_SKIP() << "no completion";
+  auto* given = as<CanCompleteGiven>(*model);
+  if (!completes && !given) GTEST_SKIP() << "no completion";
+  auto complete = [&](const Tensor& x, Rng& own) {
+    return completes ? completes->complete(x, own) : given->complete_given(x, labels_of(x.size(0)), own);
+  };
   Rng rng(11);
   const Tensor whole = bits_tensor(300, columns, rng);
   Tensor gaps = bits_tensor(300, columns, rng) > 0.5;
   if (mask.defined()) gaps = mask.logical_not().unsqueeze(0).expand_as(whole);
   const Tensor x = whole.masked_fill(gaps, std::nanf("")), known = gaps.logical_not();
-  const Tensor done = completes->complete(x, rng);
+  const Tensor done = complete(x, rng);
   EXPECT_TRUE(x.isnan().any().item<bool>()) << "the argument was changed";
   expect_bit_equal(done.masked_select(known), whole.masked_select(known), "known cells");
   EXPECT_TRUE(at::logical_or(done == 0, done == 1).all().item<bool>());
-  expect_bit_equal(completes->complete(whole, rng), whole, "nothing missing");
+  expect_bit_equal(complete(whole, rng), whole, "nothing missing");
+}
+
+// Given one label and three known cells, the others' distribution against the probabilities of all states.
+TEST_P(BoundLaws, CompletionsGivenALabelFollowTheConditional) {
+  auto* given = as<CanCompleteGiven>(*model);
+  if (!given) GTEST_SKIP() << "no completion given labels";
+  if (GetParam().scale > 0.5) GTEST_SKIP() << "weights may have no variance";
+  constexpr std::int64_t known = 3, rows = 4000;
+  Rng rng(11);
+  for (const std::int64_t label : {0, 2}) {
+    Doubles p = doubles(bound(states, 1500, rng, label).exp());
+    double sum = 0;
+    for (std::size_t s = 0; s < p.size(); ++s)
+      sum += states[static_cast<std::int64_t>(s)].narrow(0, 0, known).all().item<bool>() ? p[s] : (p[s] = 0);
+    for (double& each : p) each /= sum;
+    Tensor x = at::ones({rows, columns});
+    x.narrow(1, known, columns - known).fill_(std::nanf(""));
+    expect_drawn_from(given->complete_given(x, at::full({rows}, label, at::kLong), rng), p, "completions");
+  }
+  error_of(ErrorKind::data, [&] { given->complete_given(states, {}, rng); });
+  Observer silent;
+  error_of(ErrorKind::data, [&] { complete_rows(*model, {states, {}}, 1, rng, silent); });
 }
 
 TEST_P(BoundLaws, ConditionsAreNamedAndNeeded) {

@@ -254,7 +254,7 @@ TEST_P(ExactLaws, TheTasksTakeTheDirectRoute) {
     EXPECT_EQ(sample_model(*model, plan, rng, silent).sizes(), at::IntArrayRef({60, columns}));
   }
   if (as<CanComplete>(*model)) {
-    const Tensor done = complete_rows(*model, with_gaps(30, 0b11, 0b01), 10, rng, silent);
+    const Tensor done = complete_rows(*model, {with_gaps(30, 0b11, 0b01), {}}, 10, rng, silent);
     EXPECT_FALSE(done.isnan().any().item<bool>());
   }
 }

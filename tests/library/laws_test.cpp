@@ -351,7 +351,7 @@ TEST(Completion, FillsOnlyWhatIsMissingAndByTheConditional) {
   Rng rng(67);
   Observer silent;
   const Tensor done =
-      complete_rows(*rbm, x, 200, rng, silent);  // from the marginals: 200 steps mix at this scale
+      complete_rows(*rbm, {x, {}}, 200, rng, silent);  // from the marginals: 200 steps mix at this scale
   expect_drawn_from(done, conditional, "completed rows");
   EXPECT_TRUE(x.isnan().any().item<bool>()) << "the argument was changed";
 }

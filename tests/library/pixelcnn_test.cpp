@@ -259,7 +259,7 @@ TEST_F(PixelChain, DrawsWhatIsMissingAtTheEndAtOnce) {
   Tensor x = exact_samples(wanted, 9, 1, rng).expand({20000, 9}).contiguous();
   x = x.masked_fill(known.logical_not(), std::nanf(""));
   Observer silent;
-  expect_drawn_from(complete_rows(*model, x, 1, rng, silent), wanted, "one step");
+  expect_drawn_from(complete_rows(*model, {x, {}}, 1, rng, silent), wanted, "one step");
 }
 
 TEST_F(PixelChain, ReachesTheConditionalFromAnywhere) {
@@ -268,7 +268,7 @@ TEST_F(PixelChain, ReachesTheConditionalFromAnywhere) {
   Tensor x = exact_samples(wanted, 9, 1, rng).expand({6000, 9}).contiguous();
   x = x.masked_fill(known.logical_not(), std::nanf(""));
   Observer silent;
-  expect_drawn_from(complete_rows(*model, x, 60, rng, silent), wanted, "60 steps");
+  expect_drawn_from(complete_rows(*model, {x, {}}, 60, rng, silent), wanted, "60 steps");
 }
 
 TEST(PixelCnnModel, DrawsDoNotDependOnTheNumberOfThreads) {

@@ -56,10 +56,12 @@ void check_known_cells(const Task& task, const std::string& name) {
 // Every draw is of every missing cell, given the known ones.
 template <class F>
 DrawSums draw(const Task& task, const Arguments& arguments, Rng& rng, Observer& observer, F units) {
+  const Tensor& y = task.split.y;
+  const Tensor labels = y.defined() ? y.narrow(0, 0, task.x.size(0)) : Tensor();
   DrawSums sums;
   for (std::int64_t k = 0; k < arguments.draws; ++k) {
     const Tensor rows =
-        complete_rows(*task.run.model, task.x, arguments.steps, rng, observer, task.data.groups);
+        complete_rows(*task.run.model, {task.x, labels}, arguments.steps, rng, observer, task.data.groups);
     sums.add(units(rows));
   }
   return sums;

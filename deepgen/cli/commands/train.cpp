@@ -59,7 +59,8 @@ void draw_completions(const RunFolder& folder, Model& model, const Dataset& data
   const Tensor mask = conditional ? conditional->condition_mask() : Tensor();
   const Tensor given = mask.defined() ? truth.masked_fill(mask.logical_not(), std::nanf(""))
                                       : hide_cells(truth, data.shape, "bottom", rng);
-  const Tensor completed = complete_rows(model, given, steps, rng, silent);
+  const Tensor labels = split.y.defined() ? split.y.index_select(0, at::tensor(index, at::kLong)) : Tensor();
+  const Tensor completed = complete_rows(model, {given, labels}, steps, rng, silent);
   folder.write_picture("completions",
                        picture_of(at::cat({truth, given, completed}), data.shape, {.columns = cases}));
 }
