@@ -218,18 +218,20 @@ std::vector<Score> parzen_scores(const Tensor& samples, const Dataset& data, con
   const auto most = static_cast<std::size_t>(std::max(plan.kmeans_rows, samples.size(0)));
   parts.others.resize(std::min(parts.others.size(), most));
   const Tensor training = rows_of(data, data.train, parts.others, rng.fork({2})).x;
-  const bool real = data.values == "real";
+  const bool wide = data.values == "real" || data.values == "count" || data.values == "mixed";
   if (parts.choice.empty())
     fail_data(data.spec, "expected two training rows or more, or validation rows, to choose the windows by");
-  if (real && mean_deviation(training) == 0)
+  if (wide && mean_deviation(training) == 0)
     fail_data(data.spec, "expected columns that differ between the training rows, got constant ones alone");
   const Examination exam{
       rows_of(data, parts.own ? data.valid : data.train, parts.choice, rng.fork({3})),
       rows_of(data, split, random_index(split, split.rows(), rng.fork({4})), rng.fork({5})),
-      sigma_grid(plan, real ? mean_deviation(training) : 1),
+      sigma_grid(plan, wide ? mean_deviation(training) : 1),
       split.name,
       fmt::format("chosen on {} {} rows", parts.choice.size(), parts.own ? "validation" : "other training"),
-      real ? "in the units of the file" : "values from 0 to 1",
+      data.values == "mixed" ? "columns as the model sees them"
+      : wide                 ? "in the units of the file"
+                             : "values from 0 to 1",
       observer};
   const std::int64_t control = std::min(samples.size(0), training.size(0));
   // No more centres than rows that could have two.

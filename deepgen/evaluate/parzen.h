@@ -41,12 +41,14 @@ Tensor kmeans_centres(const Tensor& rows, std::int64_t k, std::int64_t steps, Rn
 
 struct ParzenPlan {
   std::int64_t validation_rows = 1000, sigmas = 10;
-  double smallest = 0.1, largest = 1;  // times the columns' mean deviation where data are real
+  // Times the columns' mean deviation where their values are not from 0 to 1.
+  double smallest = 0.1, largest = 1;
   std::int64_t kmeans_steps = 3, kmeans_rows = 30000;
 };
 
 // parzen_log_density of `split` under the samples, and beside it parzen_log_density_training_rows and
-// parzen_log_density_kmeans; in the units of the file, grey values from 0 to 1.
+// parzen_log_density_kmeans; in the units of the file, grey values from 0 to 1; of a table of
+// mixed kinds in those of the model.
 std::vector<Score> parzen_scores(const Tensor& samples, const Dataset& data, const std::string& split,
                                  const ParzenPlan& plan, const Rng& rng, Observer& observer);
 

@@ -126,6 +126,16 @@ TEST(ParzenScores, HoldTrainingRowsOutWhereThereIsNothingElseToChooseOn) {
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(scores[i].value, again[i].value);
 }
 
+TEST(ParzenScores, SayInWhichUnitsTheyAre) {
+  const Dataset table = load_dataset("people:rows=120,valid=0.25,test=30");
+  Observer silent;
+  const Tensor samples = Dataset::rows(table.train, 0, 40, Rng(1));
+  for (const Score& score : parzen_scores(samples, table, "test", {}, Rng(9), silent)) {
+    expect_says(score.how, {"as the model sees them"});
+    EXPECT_EQ(score.how.find("from 0 to 1"), std::string::npos) << score.how;
+  }
+}
+
 // Rows of one distribution in both places: the control by training rows agrees with samples as good as data,
 // and better than samples of something else.
 TEST(ParzenScores, TheControlIsWhatPerfectSamplesWouldHave) {

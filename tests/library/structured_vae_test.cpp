@@ -145,7 +145,9 @@ TEST_F(StructuredVaes, ScoresAreThoseOfTheRestInItsOwnUnits) {
   scaled.transform.deviation = {100, 100, 100, 100, 1, 1, 1, 2};
   Observer silent;
   const auto scores = [&](const Dataset& data) {
-    return bound_scores(*vae, data, data.test, EvaluationPlan{.samples = 20}, Rng(3), silent);
+    EvaluationPlan plan;
+    plan.samples = 20;
+    return bound_scores(*vae, data, data.test, plan, Rng(3), silent);
   };
   const std::vector<Score> before = scores(plain), after = scores(scaled);
   ASSERT_EQ(before.size(), 4U);
