@@ -94,7 +94,7 @@ void bench_nade() {
 }
 
 void bench_fvbn() {
-  Fvbn fvbn(columns);
+  Fvbn fvbn({}, columns);
   Rng rng(3);
   fvbn.initialise({random_bits(1000, 0.13, 3), {}}, rng);
   bench_sampling(

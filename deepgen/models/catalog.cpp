@@ -1,6 +1,7 @@
 #include "deepgen/models/catalog.h"
 
 #include "deepgen/models/conditional_dcgan_options.h"
+#include "deepgen/models/fvbn_options.h"
 #include "deepgen/models/gan_options.h"
 #include "deepgen/models/made_options.h"
 #include "deepgen/models/mixture_options.h"
@@ -51,7 +52,7 @@ const std::vector<ModelCard>& model_catalog() {
       {"naive_bayes", "Naive Bayes: columns independent within a class, from labelled rows",
        "Duda and Hart 1973; Bishop 2006", make_options<NoOptions>, make_options<NaiveBayesLearning>},
       {"fvbn", "Fully visible belief network: logistic autoregression",
-       "Frey, Hinton, Dayan 1996; Frey 1998; Larochelle and Murray 2011", make_options<NoOptions>,
+       "Frey, Hinton, Dayan 1996; Frey 1998; Larochelle and Murray 2011", make_options<FvbnOptions>,
        make_options<NoOptions>, [] { return adam_training(1e-3); }},
       {"nade", "Neural autoregressive distribution estimator of bits", "Larochelle and Murray 2011",
        make_options<NadeOptions>, make_options<NoOptions>, [] { return adam_training(1e-3); }},

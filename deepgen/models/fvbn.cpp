@@ -4,19 +4,29 @@ namespace deepgen {
 
 // ---------------------------------------------------------------- construction
 
-Fvbn::Fvbn(std::int64_t columns)
+Fvbn::Fvbn(FvbnOptions options, std::int64_t columns)
     : BinaryAutoregressive("fvbn", columns),
+      options_(std::move(options)),
       net_(register_module(
           "net", std::make_shared<MaskedNet>(columns, std::vector<std::int64_t>{}, "relu", false))) {
-  Rng unused(0);  // without hidden units there is nothing to draw
-  ranks_ = net_->draw_ranks(natural_order(columns), unused);
+  if (options_.order == "random") order_ = register_buffer("order", at::arange(columns, at::kLong));
 }
 
-void Fvbn::initialise(const Batch& sample, Rng& rng) { net_->initialise(base_rate_logits(sample.x), rng); }
+void Fvbn::initialise(const Batch& sample, Rng& rng) {
+  if (order_.defined()) order_.copy_(at::tensor(rng.permutation(columns_), at::kLong));
+  net_->initialise(base_rate_logits(sample.x), rng);
+}
+
+Ranks Fvbn::ranks() const {
+  Rng unused(0);  // without hidden units there is nothing to draw
+  if (!order_.defined()) return net_->draw_ranks(natural_order(columns_), unused);
+  const std::int64_t* first = order_.data_ptr<std::int64_t>();
+  return net_->draw_ranks({first, first + columns_}, unused);
+}
 
 // ---------------------------------------------------------------- conditionals
 
-Tensor Fvbn::logits(const Tensor& x) const { return net_->logits(x, ranks_); }
+Tensor Fvbn::logits(const Tensor& x) const { return net_->logits(x, ranks()); }
 
 // ---------------------------------------------------------------- gradients
 
@@ -26,7 +36,7 @@ Metrics Fvbn::gradients(const Batch& batch, const Turn&, Rng&) {
 
 // ---------------------------------------------------------------- sampling
 
-Tensor Fvbn::draw_bits(const BitPass& pass) { return net_->draw(pass, ranks_); }
+Tensor Fvbn::draw_bits(const BitPass& pass) { return net_->draw(pass, ranks()); }
 
 // ---------------------------------------------------------------- scores
 

@@ -5,7 +5,8 @@
 // Objective: the mean log-probability, exact; convex, so any optimiser finds the same optimum. The gradient
 // comes from automatic differentiation of one product with the strictly triangular part of W; the rest of W
 // has no gradient and no effect. Sampled column by column; the sums run over the columns that are there, so a
-// sample costs D^2 / 2 multiplications. Columns are taken in their order in the data.
+// sample costs D^2 / 2 multiplications. Columns are taken in their order in the data, or in a random one that
+// is drawn once and kept with the weights (model.order): which is better depends on the data.
 //
 // Known to fail: it sees only pairs of columns, so what only three or more together tell is lost; on digits
 // its samples fall apart into strokes.
@@ -16,29 +17,32 @@
 #pragma once
 
 #include "deepgen/models/autoregressive.h"
+#include "deepgen/models/fvbn_options.h"
 #include "deepgen/models/mixture_options.h"
 
 namespace deepgen {
 
 class Fvbn : public BinaryAutoregressive {
  public:
-  explicit Fvbn(std::int64_t columns);
+  Fvbn(FvbnOptions options, std::int64_t columns);
 
   void initialise(const Batch& sample, Rng& rng) override;
   Metrics gradients(const Batch& batch, const Turn& turn, Rng& rng) override;
   Tensor log_prob(const Tensor& x) override;  // [B] float64
   Tensor logits(const Tensor& x) const;       // of each column given those before it, [B, D]
-  Options& options() override { return none_; }
+  Ranks ranks() const;
+  Options& options() override { return options_; }
   Options& learning() override { return none_; }
 
  protected:
   Tensor draw_bits(const BitPass& pass) override;
-  std::vector<std::int64_t> order() override { return ranks_.order; }
+  std::vector<std::int64_t> order() override { return ranks().order; }
 
  private:
+  FvbnOptions options_;
   NoOptions none_;
   std::shared_ptr<MaskedNet> net_;
-  Ranks ranks_;
+  Tensor order_;  // [D] int64, the columns from first to last; undefined: as in the data
 };
 
 }  // namespace deepgen

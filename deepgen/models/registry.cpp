@@ -117,9 +117,9 @@ const std::map<std::string, Factory>& factories() {
                                              return std::make_shared<NaiveBayes>(o, l, d.columns, d.classes,
                                                                                  d.values, d.groups);
                                            }),
-      entry<NoOptions, NoOptions>(
+      entry<FvbnOptions, NoOptions>(
           "fvbn", bits,
-          [](const auto&, const auto&, const D& d) { return std::make_shared<Fvbn>(d.columns); }),
+          [](const auto& o, const auto&, const D& d) { return std::make_shared<Fvbn>(o, d.columns); }),
       entry<NadeOptions, NoOptions>(
           "nade", bits,
           [](const auto& o, const auto&, const D& d) { return std::make_shared<Nade>(o, d.columns); }),

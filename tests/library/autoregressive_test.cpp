@@ -34,6 +34,17 @@ std::shared_ptr<Nade> make_nade(std::int64_t columns, std::int64_t hidden, doubl
   return nade;
 }
 
+std::shared_ptr<Fvbn> make_fvbn(std::int64_t columns, const std::string& order, double scale,
+                                std::uint64_t seed) {
+  FvbnOptions options;
+  options.order = order;
+  auto fvbn = std::make_shared<Fvbn>(options, columns);
+  Rng rng(seed);
+  fvbn->initialise({bits_tensor(40, columns, rng), {}}, rng);
+  randomise(*fvbn, scale, rng);
+  return fvbn;
+}
+
 MadeOptions made_options(const std::string& hidden, const std::string& activation, bool direct,
                          std::int64_t masks, const std::string& order) {
   MadeOptions options;
@@ -64,10 +75,11 @@ void expect_triangular(const std::function<Tensor(const Tensor&)>& logits,
 }
 
 TEST(AutoregressiveOrder, JacobiansAreStrictlyTriangular) {
-  Fvbn fvbn(12);
-  Rng rng(1);
-  randomise(fvbn, 1, rng);
-  expect_triangular([&](const Tensor& x) { return fvbn.logits(x); }, natural_order(12), 1, "fvbn");
+  for (const char* order : {"natural", "random"}) {
+    const auto fvbn = make_fvbn(12, order, 1, 1);
+    EXPECT_EQ(fvbn->ranks().order == natural_order(12), order == std::string("natural"));
+    expect_triangular([&](const Tensor& x) { return fvbn->logits(x); }, fvbn->ranks().order, 1, "fvbn");
+  }
   for (const char* hidden : {"", "40", "40,30", "30,30,30"})
     for (const char* order : {"natural", "random"})
       for (const bool direct : {false, true}) {
@@ -274,11 +286,11 @@ TEST(AncestralPasses, DrawUnderTheLogitsOfAllColumnsAtOnce) {
   const auto nade = make_nade(45, 37, 0.4, 3);
   expect_a_true_pass(
       *nade, [&](const Tensor& x) { return nade->logits(x); }, 45, "nade");
-  Fvbn fvbn(45);
-  Rng rng(4);
-  randomise(fvbn, 0.4, rng);
-  expect_a_true_pass(
-      fvbn, [&](const Tensor& x) { return fvbn.logits(x); }, 45, "fvbn");
+  for (const char* order : {"natural", "random"}) {
+    const auto fvbn = make_fvbn(45, order, 0.4, 4);
+    expect_a_true_pass(
+        *fvbn, [&](const Tensor& x) { return fvbn->logits(x); }, 45, "fvbn");
+  }
 }
 
 }  // namespace

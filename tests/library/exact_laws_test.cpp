@@ -21,6 +21,7 @@ std::shared_ptr<Model> small_model(const ModelCard& card) {
   const nlohmann::ordered_json defaults = options_to_json(*card.options());
   if (defaults.contains("components")) options["components"] = 4;
   if (defaults.contains("masks")) options["masks"] = 3;
+  if (defaults.contains("order")) options["order"] = "random";
   if (defaults.contains("hidden") && defaults["hidden"].is_string())
     options["hidden"] = "9,7";
   else if (defaults.contains("hidden"))
