@@ -109,6 +109,17 @@ Tensor map_rows(const Split& split, const Rng& rng, F function) {
   return map_rows(split, index, rng, std::move(function));
 }
 
+// The same with function(x, y), y the labels of these rows, undefined where the split has none.
+template <class F>
+Tensor map_labelled_rows(const Split& split, const Rng& rng, F function) {
+  std::int64_t first = 0;
+  return map_rows(split, rng, [&](const Tensor& x) {
+    const Tensor y = split.y.defined() ? split.y.narrow(0, first, x.size(0)) : Tensor();
+    first += x.size(0);
+    return function(x, y);
+  });
+}
+
 // Reads, splits, binarises and transforms. Missing cells (NaN) pass, infinite ones are refused with row and
 // column. `learnt`: of a trained model, in place of what would be learnt from this file.
 Dataset load_dataset(const std::string& spec, const Learnt* learnt = nullptr);

@@ -8,6 +8,7 @@
 
 #include "deepgen/core/error.h"
 #include "deepgen/models/own_scores.h"
+#include "deepgen/parts/check_cells.h"
 
 namespace deepgen {
 namespace {
@@ -54,10 +55,8 @@ Tensor over_rows(const std::vector<std::int64_t>& index, std::int64_t cost, cons
 
 void need_labels(Model& model, const Split& split) {
   auto* conditional = as<IsConditional>(model);
-  if (conditional && conditional->condition_classes() > 0 && !split.y.defined())
-    fail_data(split.name,
-              "expected labels, which are this model's condition; name their column with the "
-              "data's option labels, or give the arrays train_labels, test_labels");
+  if (conditional && conditional->condition_classes() > 0)
+    check_labels(split.y, split.rows(), conditional->condition_classes(), split.name);
 }
 
 // log_jacobian of the cells whose density the model tells: all, or those outside its condition.

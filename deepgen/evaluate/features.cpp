@@ -252,6 +252,9 @@ Input raw_input(const Dataset& data) {
 
 Input code_input(Model& model, const Dataset& data) {
   CanEncode* encoder = as<CanEncode>(model);
+  if (!encoder && as<CanCodeGiven>(model))
+    fail_usage("features",
+               "the code of this model is made given the label, so labels cannot be judged by it");
   if (!encoder) fail_usage("features", "this model has no code (`encode`) to judge; see `deepgen models`");
   return {"code", "code", [&model, encoder, raw = raw_input(data)](const Tensor& x) {
             NoGradGuard no_graph;

@@ -29,8 +29,8 @@ Score log_prob_score(const Tensor& log_probs, const Split& split, const Normalis
 
 // -log p(x | decode(encode(x))) of Bernoulli means for binary data, computed from clamped means, and the
 // squared distance for all others: proxies, not likelihoods. NaN for rows with missing cells.
-Tensor reconstruction_error(CanEncode& encoder, CanDecode& decoder, const Tensor& x, bool binary) {
-  const Tensor decoded = decoder.decode(encoder.encode(x)).to(at::kDouble), truth = x.to(at::kDouble);
+Tensor reconstruction_error(const Tensor& means, const Tensor& x, bool binary) {
+  const Tensor decoded = means.to(at::kDouble), truth = x.to(at::kDouble);
   if (!binary) return (decoded - truth).square().sum(1);
   const Tensor mean = decoded.clamp(1e-7, 1 - 1e-7);
   return -(truth * mean.log() + (1 - truth) * (-mean).log1p()).sum(1);
@@ -65,9 +65,14 @@ void add_proxies(Model& model, const Split& split, bool binary, const Rng& rng, 
   }
   auto* encoder = as<CanEncode>(model);
   auto* decoder = as<CanDecode>(model);
-  if (!encoder || !decoder) return;
-  Tensor errors = map_rows(
-      split, rng, [&](const Tensor& x) { return reconstruction_error(*encoder, *decoder, x, binary); });
+  auto* given = as<CanCodeGiven>(model);
+  const bool plain = encoder && decoder;
+  if (!plain && (!given || !split.y.defined())) return;
+  Tensor errors = map_labelled_rows(split, rng, [&](const Tensor& x, const Tensor& y) {
+    const Tensor means =
+        plain ? decoder->decode(encoder->encode(x)) : given->decode_given(given->encode_given(x, y), y);
+    return reconstruction_error(means, x, binary);
+  });
   errors = errors.masked_select(errors.isnan().logical_not());
   if (errors.size(0) == 0) return;
   Score score = row_score("reconstruction_error", split, ScoreKind::proxy, errors,

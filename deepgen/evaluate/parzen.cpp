@@ -229,9 +229,7 @@ std::vector<Score> parzen_scores(const Tensor& samples, const Dataset& data, con
       sigma_grid(plan, wide ? mean_deviation(training) : 1),
       split.name,
       fmt::format("chosen on {} {} rows", parts.choice.size(), parts.own ? "validation" : "other training"),
-      data.values == "mixed" ? "columns as the model sees them"
-      : wide                 ? "in the units of the file"
-                             : "values from 0 to 1",
+      wide ? "in the units of the file" : "values from 0 to 1",
       observer};
   const std::int64_t control = std::min(samples.size(0), training.size(0));
   // No more centres than rows that could have two.

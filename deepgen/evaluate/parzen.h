@@ -47,8 +47,8 @@ struct ParzenPlan {
 };
 
 // parzen_log_density of `split` under the samples, and beside it parzen_log_density_training_rows and
-// parzen_log_density_kmeans; in the units of the file, grey values from 0 to 1; of a table of
-// mixed kinds in those of the model.
+// parzen_log_density_kmeans; in the units of the file (categories as columns of 0 and 1),
+// grey values from 0 to 1.
 std::vector<Score> parzen_scores(const Tensor& samples, const Dataset& data, const std::string& split,
                                  const ParzenPlan& plan, const Rng& rng, Observer& observer);
 

@@ -90,7 +90,7 @@ std::vector<Stage> ConditionalDcgan::stages() {
 }
 
 void ConditionalDcgan::initialise(const Batch& sample, Rng& rng) {
-  check_labels(sample);
+  check_labels(sample.y, sample.x.size(0), classes_, "conditional_dcgan");
   NoGradGuard no_graph;
   for (auto* owner : {&generator_, &discriminator_})
     for (Tensor& each : *owner) {
@@ -104,14 +104,6 @@ void ConditionalDcgan::initialise(const Batch& sample, Rng& rng) {
 
 void ConditionalDcgan::check_data(const Tensor& x, const std::string& what, std::int64_t first_row) const {
   check_cells(x, shape_[0] * shape_[1] * shape_[2], true, "conditional_dcgan", what, first_row);
-}
-
-void ConditionalDcgan::check_labels(const Batch& batch) const {
-  if (!batch.y.defined()) fail_data("conditional_dcgan", "expected a label for every training row, got none");
-  const Tensor bad = at::logical_or(batch.y < 0, batch.y >= classes_);
-  if (!bad.any().item<bool>()) return;
-  fail_data("conditional_dcgan", fmt::format("expected labels from 0 to {}, got {}", classes_ - 1,
-                                             batch.y.masked_select(bad)[0].item<std::int64_t>()));
 }
 
 // ---------------------------------------------------------------- conditionals
@@ -160,7 +152,7 @@ Tensor ConditionalDcgan::logits(const Tensor& x, const Tensor& y) const { return
 // ---------------------------------------------------------------- gradients
 
 Metrics ConditionalDcgan::gradients(const Batch& batch, const Turn& turn, Rng& rng) {
-  check_labels(batch);
+  check_labels(batch.y, batch.x.size(0), classes_, "conditional_dcgan");
   const Tensor& y = batch.y;
   if (y.size(0) < 2) {  // a row alone has no moments to be normalised by
     if (turn.step == 0)
@@ -192,7 +184,7 @@ Metrics ConditionalDcgan::gradients(const Batch& batch, const Turn& turn, Rng& r
 
 Tensor ConditionalDcgan::sample_given(const Tensor& y, Rng& rng) {
   NoGradGuard no_graph;
-  check_labels({{}, y});
+  check_labels(y, y.defined() ? y.size(0) : 0, classes_, "conditional_dcgan");
   Normaliser normalise;
   Rng fixed(0);  // the reference draws are a part of the model, not of the sample
   const Tensor u = uniform(reference_draws, 1, fixed.next()).to(at::kDouble);

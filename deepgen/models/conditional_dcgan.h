@@ -70,7 +70,6 @@ class ConditionalDcgan : public Model, public IsConditional {
   Tensor one_hot(const Tensor& y) const;
   Tensor generator(const Tensor& z, const Tensor& y, Normaliser& normalise) const;
   Tensor discriminator(const Tensor& x, const Tensor& y, bool frozen) const;
-  void check_labels(const Batch& batch) const;
 
   ConditionalDcganOptions options_;
   ConditionalDcganLearning learning_;

@@ -1,8 +1,7 @@
 #include "deepgen/models/cvae.h"
 
-#include <fmt/format.h>
-
 #include "deepgen/core/error.h"
+#include "deepgen/parts/check_cells.h"
 
 namespace deepgen {
 
@@ -24,18 +23,13 @@ Cvae::Cvae(const CvaeOptions& options, VaeLearning learning, std::shared_ptr<Lik
 
 // ---------------------------------------------------------------- conditionals
 
-Tensor Cvae::one_hot(const Tensor& y) const {
-  if (!y.defined()) fail_data("cvae", "expected the label of every row, which is its condition, got none");
-  const Tensor wrong = at::logical_or(y < 0, y >= classes_);
-  if (wrong.any().item<bool>())
-    fail_data("cvae", fmt::format("expected labels from 0 to {}, got {} at row {}", classes_ - 1,
-                                  y.masked_select(wrong)[0].item<std::int64_t>(),
-                                  wrong.nonzero()[0].item<std::int64_t>()));
+Tensor Cvae::one_hot(const Tensor& y, std::int64_t rows) const {
+  check_labels(y, rows, classes_, "cvae");
   return at::one_hot(y, classes_).to(at::kFloat);
 }
 
 Tensor Cvae::encoder_input(const Batch& rows) const {
-  return at::cat({likelihood_->input_of(rows.x), one_hot(rows.y)}, 1);
+  return at::cat({likelihood_->input_of(rows.x), one_hot(rows.y, rows.x.size(0))}, 1);
 }
 
 Tensor Cvae::encode_given(const Tensor& x, const Tensor& y) {
@@ -45,7 +39,9 @@ Tensor Cvae::encode_given(const Tensor& x, const Tensor& y) {
 
 Tensor Cvae::decode_given(const Tensor& code, const Tensor& y) {
   NoGradGuard no_graph;
-  return likelihood_->mean(decoded(code, one_hot(y)));
+  const Tensor condition = one_hot(y, code.size(0));
+  if (code.size(0) == 0) return at::empty({0, likelihood_->columns()});
+  return likelihood_->mean(decoded(code, condition));
 }
 
 // ---------------------------------------------------------------- sampling
@@ -53,7 +49,7 @@ Tensor Cvae::decode_given(const Tensor& code, const Tensor& y) {
 Tensor Cvae::sample_given(const Tensor& y, Rng& rng) {
   NoGradGuard no_graph;
   if (y.size(0) == 0) return at::empty({0, likelihood_->columns()});
-  const Tensor condition = one_hot(y), z = sample_code(y.size(0), rng);
+  const Tensor condition = one_hot(y, y.size(0)), z = sample_code(y.size(0), rng);
   return likelihood_->sample(decoded(z, condition), rng);
 }
 

@@ -41,10 +41,10 @@ class Cvae : public LatentModel,
 
  protected:
   Tensor encoder_input(const Batch& rows) const override;
-  Tensor condition_of(const Batch& rows) const override { return one_hot(rows.y); }
+  Tensor condition_of(const Batch& rows) const override { return one_hot(rows.y, rows.x.size(0)); }
 
  private:
-  Tensor one_hot(const Tensor& y) const;  // [B, classes]; a label that is none is a data error
+  Tensor one_hot(const Tensor& y, std::int64_t rows) const;  // [rows, classes]; checks the labels
   CvaeOptions options_;
   std::int64_t classes_;
 };

@@ -1,5 +1,9 @@
 #include "deepgen/models/fvbn.h"
 
+#include <algorithm>
+
+#include "deepgen/core/error.h"
+
 namespace deepgen {
 
 // ---------------------------------------------------------------- construction
@@ -21,7 +25,12 @@ Ranks Fvbn::ranks() const {
   Rng unused(0);  // without hidden units there is nothing to draw
   if (!order_.defined()) return net_->draw_ranks(natural_order(columns_), unused);
   const std::int64_t* first = order_.data_ptr<std::int64_t>();
-  return net_->draw_ranks({first, first + columns_}, unused);
+  const std::vector<std::int64_t> order(first, first + columns_);
+  std::vector<std::int64_t> sorted = order;
+  std::sort(sorted.begin(), sorted.end());
+  if (sorted != natural_order(columns_))  // of a damaged file
+    fail_data("fvbn", "expected an order that has every column once; the file is damaged");
+  return net_->draw_ranks(order, unused);
 }
 
 // ---------------------------------------------------------------- conditionals

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "deepgen/core/error.h"
+#include "deepgen/parts/check_cells.h"
 
 namespace deepgen {
 namespace {
@@ -52,16 +53,8 @@ NaiveBayes::NaiveBayes(NoOptions options, NaiveBayesLearning learning, std::int6
       options_(std::move(options)),
       learning_(std::move(learning)) {}
 
-void NaiveBayes::check_labels(const Batch& rows) const {
-  if (!rows.y.defined()) fail_data("naive_bayes", "expected a label for every training row, got none");
-  const Tensor bad = at::logical_or(rows.y < 0, rows.y >= count());
-  if (!bad.any().item<bool>()) return;
-  fail_data("naive_bayes", fmt::format("expected labels from 0 to {}, got {}", count() - 1,
-                                       rows.y.masked_select(bad)[0].item<std::int64_t>()));
-}
-
 void NaiveBayes::initialise(const Batch& sample, Rng& rng) {
-  check_labels(sample);
+  check_labels(sample.y, sample.x.size(0), count(), "naive_bayes");
   Mixture::initialise(sample, rng);
 }
 
@@ -71,7 +64,7 @@ Tensor NaiveBayes::centres(const Tensor& rows, const ColumnMoments& moments, Rng
 }
 
 Tensor NaiveBayes::responsibilities(const Batch& rows, const Tensor& log_joint, Tensor& log_prob) const {
-  check_labels(rows);
+  check_labels(rows.y, rows.x.size(0), count(), "naive_bayes");
   const Tensor index = rows.y.unsqueeze(1);
   log_prob = log_joint.gather(1, index).squeeze(1).contiguous();
   return at::zeros(log_joint.sizes()).scatter_(1, index, 1.0F);

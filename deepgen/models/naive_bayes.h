@@ -34,7 +34,6 @@ class NaiveBayes : public Mixture {
   Tensor centres(const Tensor& rows, const ColumnMoments& moments, Rng& rng) const override;
 
  private:
-  void check_labels(const Batch& rows) const;
   NoOptions options_;
   NaiveBayesLearning learning_;
 };

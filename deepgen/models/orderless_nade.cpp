@@ -94,16 +94,19 @@ OrderlessNade::Splits OrderlessNade::draw_splits(std::int64_t rows, Rng& rng) co
                         static_cast<double>(within.data_ptr<float>()[r])) /
                        static_cast<double>(rows);
       const auto missing = std::min(columns_, 1 + static_cast<std::int64_t>(columns * u * u));
-      const auto n = static_cast<double>(missing);
-      // 1 / (n q(n)); the difference of two roots without cancellation.
-      splits.weight.data_ptr<float>()[r] =
-          static_cast<float>(std::sqrt(columns) * (std::sqrt(n) + std::sqrt(n - 1)) / n);
       const float* own = keys.data_ptr<float>() + r * columns_;
       std::copy(own, own + columns_, sorted.begin());
       std::nth_element(sorted.begin(), sorted.begin() + (columns_ - missing), sorted.end());
       const float bound = sorted[static_cast<std::size_t>(columns_ - missing)];
-      for (std::int64_t j = 0; j < columns_; ++j)
-        splits.known.data_ptr<float>()[r * columns_ + j] = own[j] < bound ? 1.0F : 0.0F;
+      double n = 0;  // `missing`, or more where keys are equal
+      for (std::int64_t j = 0; j < columns_; ++j) {
+        const bool known = own[j] < bound;
+        splits.known.data_ptr<float>()[r * columns_ + j] = known ? 1.0F : 0.0F;
+        n += known ? 0 : 1;
+      }
+      // 1 / (n q(n)); the difference of two roots without cancellation.
+      splits.weight.data_ptr<float>()[r] =
+          static_cast<float>(std::sqrt(columns) * (std::sqrt(n) + std::sqrt(n - 1)) / n);
     }
   });
   return splits;

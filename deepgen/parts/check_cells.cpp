@@ -27,4 +27,18 @@ void check_cells(const Tensor& x, std::int64_t columns, bool unit_interval, cons
                         missing ? "; fill the gaps first with `deepgen complete` of another model" : ""));
 }
 
+void check_labels(const Tensor& y, std::int64_t rows, std::int64_t classes, const std::string& what) {
+  if (!y.defined())
+    fail_data(what,
+              "expected a label for every row, got none; name their column with the data's option labels, or "
+              "give the arrays train_labels, test_labels");
+  if (y.size(0) != rows)
+    fail_data(what, fmt::format("expected a label for each of {} rows, got {}", rows, y.size(0)));
+  const Tensor bad = at::logical_or(y < 0, y >= classes);
+  if (!bad.any().item<bool>()) return;
+  const std::int64_t row = bad.nonzero()[0].item<std::int64_t>();
+  fail_data(what, fmt::format("expected labels from 0 to {}, got {} at row {}", classes - 1,
+                              y[row].item<std::int64_t>(), row));
+}
+
 }  // namespace deepgen

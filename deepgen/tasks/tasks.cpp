@@ -8,6 +8,7 @@
 
 #include "deepgen/core/error.h"
 #include "deepgen/ops/binary_units.h"
+#include "deepgen/parts/check_cells.h"
 
 namespace deepgen {
 namespace {
@@ -73,8 +74,9 @@ IsConditional* labelled(Model& model) {
   return conditional && conditional->condition_classes() > 0 ? conditional : nullptr;
 }
 
-void need_labels(const char* task, const Tensor& y) {
-  if (!y.defined()) fail_data(task, "expected data with labels, which are this model's condition, got none");
+// Of all rows, before the first is worked on.
+void need_labels(Model& model, const Tensor& y, std::int64_t rows, const std::string& what) {
+  if (auto* conditional = labelled(model)) check_labels(y, rows, conditional->condition_classes(), what);
 }
 
 }  // namespace
@@ -166,7 +168,7 @@ Tensor complete_rows(Model& model, const Batch& rows, std::int64_t steps, Rng& r
   if (!direct && !given && !chain)
     fail_usage("complete", "this model cannot complete: it has no conditional draws and no chain to clamp");
   const Tensor& x = rows.x;
-  if (given) need_labels("complete", rows.y);
+  if (!direct && given) need_labels(model, rows.y, x.size(0), "complete");
   const Tensor known = x.isnan().logical_not();
   if (known.all().item<bool>()) return x;
   model.check_data(fill_missing(x, groups), "complete");
@@ -191,28 +193,13 @@ void refuse_gaps(const Split& split, const std::string& what) {
                         first[0].item<std::int64_t>(), first[1].item<std::int64_t>()));
 }
 
-namespace {
-
-// function(x, y) of pieces of rows and their labels, y undefined where there are none.
-template <class F>
-Tensor map_labelled(Model& model, const Split& split, const Rng& rng, F function) {
-  std::int64_t first = 0;
-  return map_rows(split, rng, [&](const Tensor& x) {
-    model.check_data(x, split.name, first);
-    const Tensor y = split.y.defined() ? split.y.narrow(0, first, x.size(0)) : Tensor();
-    first += x.size(0);
-    return function(x, y);
-  });
-}
-
-}  // namespace
-
 Tensor encode_rows(Model& model, const Split& split, const Rng& rng) {
   auto* encoder = as<CanEncode>(model);
   auto* given = as<CanCodeGiven>(model);
   if (!encoder && !given) fail_usage("encode", "this model has no code");
-  if (!encoder) need_labels("encode", split.y);
-  return map_labelled(model, split, rng, [&](const Tensor& x, const Tensor& y) {
+  if (!encoder) need_labels(model, split.y, split.rows(), split.name);
+  return map_labelled_rows(split, rng, [&](const Tensor& x, const Tensor& y) {
+    model.check_data(x, split.name);
     return encoder ? encoder->encode(x) : given->encode_given(x, y);
   });
 }
@@ -223,8 +210,9 @@ Tensor reconstruct_rows(Model& model, const Split& split, const Rng& rng) {
   auto* given = as<CanCodeGiven>(model);
   const bool plain = encoder && decoder;
   if (!plain && !given) fail_usage("reconstruct", "this model cannot both encode and decode");
-  if (!plain) need_labels("reconstruct", split.y);
-  return map_labelled(model, split, rng, [&](const Tensor& x, const Tensor& y) {
+  if (!plain) need_labels(model, split.y, split.rows(), split.name);
+  return map_labelled_rows(split, rng, [&](const Tensor& x, const Tensor& y) {
+    model.check_data(x, split.name);
     return plain ? decoder->decode(encoder->encode(x)) : given->decode_given(given->encode_given(x, y), y);
   });
 }

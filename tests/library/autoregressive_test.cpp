@@ -93,6 +93,16 @@ TEST(AutoregressiveOrder, JacobiansAreStrictlyTriangular) {
                     natural_order(9), 1, "nade");
 }
 
+TEST(AutoregressiveOrder, ThatOfFvbnComesFromTheSeedAndADamagedOneIsRefused) {
+  const auto fvbn = make_fvbn(12, "random", 1, 1);
+  EXPECT_EQ(fvbn->ranks().order, make_fvbn(12, "random", 1, 1)->ranks().order);
+  EXPECT_NE(fvbn->ranks().order, make_fvbn(12, "random", 1, 2)->ranks().order);
+  for (const std::int64_t wrong : {std::int64_t{-1}, std::int64_t{1} << 40, fvbn->ranks().order[3]}) {
+    fvbn->named_buffers()["order"][5] = wrong;
+    expect_says(error_of(ErrorKind::data, [&] { fvbn->log_prob(at::zeros({2, 12})); }), {"order", "once"});
+  }
+}
+
 TEST(AutoregressiveOrder, MasksDifferAndComeFromTheSeed) {
   const auto made = make_made(30, made_options("20", "relu", true, 3, "random"), 1, 5);
   EXPECT_NE(made->ranks(0).order, made->ranks(1).order);

@@ -16,12 +16,21 @@ constexpr std::int64_t columns = 10, classes = 3;
 // Models whose cases are no bits even where the data are: their sums are integrals (mixtures_test.cpp).
 bool continuous(const std::string& name) { return name == "gaussian_mixture" || name == "rnade"; }
 
-std::shared_ptr<Model> small_model(const ModelCard& card) {
+// A model's name, or that with this ending: its columns in a random order.
+const std::string random_ending = "_random";
+
+std::string base_name(const std::string& name) {
+  return name.ends_with(random_ending) ? name.substr(0, name.size() - random_ending.size()) : name;
+}
+
+std::shared_ptr<Model> small_model(const std::string& name) {
+  const bool random_order = name.ends_with(random_ending);
+  const ModelCard& card = model_card(base_name(name));
   nlohmann::ordered_json options = nlohmann::ordered_json::object();
   const nlohmann::ordered_json defaults = options_to_json(*card.options());
   if (defaults.contains("components")) options["components"] = 4;
   if (defaults.contains("masks")) options["masks"] = 3;
-  if (defaults.contains("order")) options["order"] = "random";
+  if (random_order) options["order"] = "random";
   if (defaults.contains("hidden") && defaults["hidden"].is_string())
     options["hidden"] = "9,7";
   else if (defaults.contains("hidden"))
@@ -42,8 +51,12 @@ std::ostream& operator<<(std::ostream& out, const Case& c) {
 std::vector<Case> cases() {
   std::vector<Case> all;
   for (const ModelCard& card : model_catalog()) {
-    if (continuous(card.name) || for_pictures(card.name) || !as<HasLogProb>(*small_model(card))) continue;
-    for (const double scale : {0.0, 0.5, 2.0, 6.0}) all.push_back({card.name, scale});
+    if (continuous(card.name) || for_pictures(card.name) || !as<HasLogProb>(*small_model(card.name)))
+      continue;
+    std::vector<std::string> names = {card.name};
+    if (options_to_json(*card.options()).contains("order")) names.push_back(card.name + random_ending);
+    for (const std::string& name : names)
+      for (const double scale : {0.0, 0.5, 2.0, 6.0}) all.push_back({name, scale});
   }
   return all;
 }
@@ -69,7 +82,7 @@ class ExactLaws : public ::testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
     Rng rng(17);
-    model = small_model(model_card(GetParam().model));
+    model = small_model(GetParam().model);
     model->initialise(labelled_bits(60, rng), rng);
     randomise(*model, GetParam().scale, rng);
     exact = as<HasLogProb>(*model);
@@ -271,7 +284,14 @@ TEST_P(ExactLaws, CodesHaveTheirShape) {
 
 // What is trained by this name comes back from its file with the same bits, also when it was stopped within
 // an epoch.
-class ExactRuns : public ::testing::TestWithParam<std::string> {};
+class ExactRuns : public ::testing::TestWithParam<std::string> {
+ protected:
+  std::string name() const { return base_name(GetParam()); }
+  runs::Assignments with(runs::Assignments settings) const {
+    if (GetParam().ends_with(random_ending)) settings.push_back("model.order=random");
+    return settings;
+  }
+};
 
 std::vector<std::string> exact_models() {
   std::vector<std::string> names;
@@ -294,15 +314,15 @@ Dataset labelled_set() {
 
 TEST_P(ExactRuns, AreTheSameInSittings) {
   const Dataset data = labelled_set();
-  const runs::Assignments settings = {"training.epochs=4", "training.batch=20"};
-  const Checkpoint whole = runs::straight(settings, data, 7, GetParam());
+  const runs::Assignments settings = with({"training.epochs=4", "training.batch=20"});
+  const Checkpoint whole = runs::straight(settings, data, 7, name());
   for (const std::vector<std::int64_t>& stops : {std::vector<std::int64_t>{1}, {6}, {3, 2, 5}})
-    runs::expect_equal_runs(whole, runs::in_sittings(settings, data, stops, 7, GetParam()), "in sittings");
+    runs::expect_equal_runs(whole, runs::in_sittings(settings, data, stops, 7, name()), "in sittings");
 }
 
 TEST_P(ExactRuns, ComeBackFromTheirFile) {
   const Dataset data = labelled_set();
-  const auto trainer = runs::trainer_for({"training.epochs=2", "training.batch=20"}, data, 7, GetParam());
+  const auto trainer = runs::trainer_for(with({"training.epochs=2", "training.batch=20"}), data, 7, name());
   Observer silent;
   trainer->run(silent);
   const fixtures::Folder folder;
@@ -320,15 +340,15 @@ TEST_P(ExactRuns, ComeBackFromTheirFile) {
 
 TEST_P(ExactRuns, DoNotDependOnTheNumberOfThreads) {
   const Dataset data = labelled_set();
-  const runs::Assignments settings = {"training.epochs=3", "training.batch=35"};
+  const runs::Assignments settings = with({"training.epochs=3", "training.batch=35"});
   Checkpoint one, four;
   {
     const Threads threads(1);
-    one = runs::straight(settings, data, 7, GetParam());
+    one = runs::straight(settings, data, 7, name());
   }
   {
     const Threads threads(4);
-    four = runs::straight(settings, data, 7, GetParam());
+    four = runs::straight(settings, data, 7, name());
   }
   runs::expect_equal_runs(one, four, "threads");
 }

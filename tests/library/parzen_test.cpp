@@ -131,7 +131,7 @@ TEST(ParzenScores, SayInWhichUnitsTheyAre) {
   Observer silent;
   const Tensor samples = Dataset::rows(table.train, 0, 40, Rng(1));
   for (const Score& score : parzen_scores(samples, table, "test", {}, Rng(9), silent)) {
-    expect_says(score.how, {"as the model sees them"});
+    expect_says(score.how, {"in the units of the file"});
     EXPECT_EQ(score.how.find("from 0 to 1"), std::string::npos) << score.how;
   }
 }

@@ -51,7 +51,9 @@ void draw_completions(const RunFolder& folder, Model& model, const Dataset& data
   constexpr std::int64_t cases = 20, steps = 500;
   Observer silent;
   Rng rng = Rng(seed).fork({12});
-  const Split& split = data.test.rows() > 0 ? data.test : data.train;
+  const bool labels_needed = !as<CanComplete>(model) && as<CanCompleteGiven>(model);
+  const bool test = data.test.rows() > 0 && (data.test.y.defined() || !labels_needed);
+  const Split& split = test ? data.test : data.train;
   std::vector<std::int64_t> index = rng.fork({1}).permutation(split.rows());
   index.resize(static_cast<std::size_t>(std::min(cases, split.rows())));
   const Tensor truth = Dataset::rows(split, index, rng.fork({2}));
