@@ -211,6 +211,10 @@ Tensor kmeans_centres(const Tensor& rows, std::int64_t k, std::int64_t steps, Rn
   return centres;
 }
 
+bool has_scales(const Dataset& data) {
+  return data.values == "real" || data.values == "count" || data.values == "mixed";
+}
+
 std::vector<Score> parzen_scores(const Tensor& samples, const Dataset& data, const std::string& split_name,
                                  const ParzenPlan& plan, const Rng& rng, Observer& observer) {
   const Split& split = data.split(split_name);
@@ -218,7 +222,7 @@ std::vector<Score> parzen_scores(const Tensor& samples, const Dataset& data, con
   const auto most = static_cast<std::size_t>(std::max(plan.kmeans_rows, samples.size(0)));
   parts.others.resize(std::min(parts.others.size(), most));
   const Tensor training = rows_of(data, data.train, parts.others, rng.fork({2})).x;
-  const bool wide = data.values == "real" || data.values == "count" || data.values == "mixed";
+  const bool wide = has_scales(data);
   if (parts.choice.empty())
     fail_data(data.spec, "expected two training rows or more, or validation rows, to choose the windows by");
   if (wide && mean_deviation(training) == 0)

@@ -39,6 +39,9 @@ class ParzenWindow {
 // product [N, D] x [D, k] a step.
 Tensor kmeans_centres(const Tensor& rows, std::int64_t k, std::int64_t steps, Rng& rng, Observer& observer);
 
+// Whether columns have a scale of their own, where others lie between 0 and 1.
+bool has_scales(const Dataset& data);
+
 struct ParzenPlan {
   std::int64_t validation_rows = 1000, sigmas = 10;
   // Times the columns' mean deviation where their values are not from 0 to 1.

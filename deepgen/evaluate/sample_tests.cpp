@@ -106,7 +106,7 @@ void add_tests(const Draws& draws, const Tensor& rows, const std::string& split,
 // Real columns by the means and deviations of the training rows: else the widest column would be all that is
 // compared.
 void level_columns(const Dataset& data, const Tensor& training, const std::vector<Tensor*>& sets) {
-  if (data.values != "real" && data.values != "mixed" && data.values != "count") return;
+  if (!has_scales(data)) return;
   const Standardiser by(training);
   for (Tensor* each : sets) {
     *each = each->contiguous();

@@ -13,6 +13,8 @@ Fvbn::Fvbn(FvbnOptions options, std::int64_t columns)
       options_(std::move(options)),
       net_(register_module(
           "net", std::make_shared<MaskedNet>(columns, std::vector<std::int64_t>{}, "relu", false))) {
+  Rng unused(0);  // without hidden units there is nothing to draw
+  natural_ = net_->draw_ranks(natural_order(columns), unused);
   if (options_.order == "random") order_ = register_buffer("order", at::arange(columns, at::kLong));
 }
 
@@ -22,14 +24,14 @@ void Fvbn::initialise(const Batch& sample, Rng& rng) {
 }
 
 Ranks Fvbn::ranks() const {
-  Rng unused(0);  // without hidden units there is nothing to draw
-  if (!order_.defined()) return net_->draw_ranks(natural_order(columns_), unused);
+  if (!order_.defined()) return natural_;
   const std::int64_t* first = order_.data_ptr<std::int64_t>();
   const std::vector<std::int64_t> order(first, first + columns_);
   std::vector<std::int64_t> sorted = order;
   std::sort(sorted.begin(), sorted.end());
-  if (sorted != natural_order(columns_))  // of a damaged file
+  if (sorted != natural_.order)  // of a damaged file
     fail_data("fvbn", "expected an order that has every column once; the file is damaged");
+  Rng unused(0);
   return net_->draw_ranks(order, unused);
 }
 

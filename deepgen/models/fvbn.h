@@ -43,6 +43,7 @@ class Fvbn : public BinaryAutoregressive {
   NoOptions none_;
   std::shared_ptr<MaskedNet> net_;
   Tensor order_;  // [D] int64, the columns from first to last; undefined: as in the data
+  Ranks natural_;
 };
 
 }  // namespace deepgen

@@ -15,34 +15,31 @@ namespace {
 
 using namespace machines;
 
+template <class M>
+std::shared_ptr<M> randomised(std::shared_ptr<M> model, std::int64_t columns, double scale,
+                              std::uint64_t seed) {
+  Rng rng(seed);
+  model->initialise({bits_tensor(40, columns, rng), {}}, rng);
+  randomise(*model, scale, rng);
+  return model;
+}
+
 std::shared_ptr<Made> make_made(std::int64_t columns, const MadeOptions& options, double scale,
                                 std::uint64_t seed) {
-  auto made = std::make_shared<Made>(options, MadeLearning{}, columns);
-  Rng rng(seed);
-  made->initialise({bits_tensor(40, columns, rng), {}}, rng);
-  randomise(*made, scale, rng);
-  return made;
+  return randomised(std::make_shared<Made>(options, MadeLearning{}, columns), columns, scale, seed);
 }
 
 std::shared_ptr<Nade> make_nade(std::int64_t columns, std::int64_t hidden, double scale, std::uint64_t seed) {
   NadeOptions options;
   options.hidden = hidden;
-  auto nade = std::make_shared<Nade>(options, columns);
-  Rng rng(seed);
-  nade->initialise({bits_tensor(40, columns, rng), {}}, rng);
-  randomise(*nade, scale, rng);
-  return nade;
+  return randomised(std::make_shared<Nade>(options, columns), columns, scale, seed);
 }
 
 std::shared_ptr<Fvbn> make_fvbn(std::int64_t columns, const std::string& order, double scale,
                                 std::uint64_t seed) {
   FvbnOptions options;
   options.order = order;
-  auto fvbn = std::make_shared<Fvbn>(options, columns);
-  Rng rng(seed);
-  fvbn->initialise({bits_tensor(40, columns, rng), {}}, rng);
-  randomise(*fvbn, scale, rng);
-  return fvbn;
+  return randomised(std::make_shared<Fvbn>(options, columns), columns, scale, seed);
 }
 
 MadeOptions made_options(const std::string& hidden, const std::string& activation, bool direct,
