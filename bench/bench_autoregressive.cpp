@@ -6,9 +6,9 @@
 #include <cstring>
 
 #include "bench/harness.h"
-#include "deepgen/models/fvbn.h"
-#include "deepgen/models/made.h"
-#include "deepgen/models/nade.h"
+#include "deepgen/models/autoregressive/fvbn.h"
+#include "deepgen/models/autoregressive/made.h"
+#include "deepgen/models/autoregressive/nade.h"
 #include "deepgen/ops/binary_units.h"
 #include "deepgen/train/trainer.h"
 
@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::int64_t columns = 784, cases = 100;
 constexpr double least_ratio = 20;  // of 784 full passes and one ancestral pass
+
+DataShape bits_shape() { return {columns, {columns}, 0, ValueKind::binary, {}}; }
 
 Tensor random_bits(std::int64_t rows, double share, std::uint64_t seed) {
   Rng rng(seed);
@@ -78,7 +80,7 @@ void bench_sampling(const std::string& name, Model& model, const Logits& logits,
 void bench_made(const std::string& hidden, const std::string& order) {
   MadeOptions options;
   options.hidden = hidden, options.order = order;
-  Made made(options, MadeLearning{}, columns);
+  Made made(options, MadeLearning{}, bits_shape());
   Rng rng(3);
   made.initialise({random_bits(1000, 0.13, 3), {}}, rng);
   bench_sampling(
@@ -86,7 +88,7 @@ void bench_made(const std::string& hidden, const std::string& order) {
 }
 
 void bench_nade() {
-  Nade nade(NadeOptions{}, columns);
+  Nade nade(NadeOptions{}, NoOptions{}, bits_shape());
   Rng rng(3);
   nade.initialise({random_bits(1000, 0.13, 3), {}}, rng);
   bench_sampling(
@@ -94,7 +96,7 @@ void bench_nade() {
 }
 
 void bench_fvbn() {
-  Fvbn fvbn({}, columns);
+  Fvbn fvbn({}, {}, bits_shape());
   Rng rng(3);
   fvbn.initialise({random_bits(1000, 0.13, 3), {}}, rng);
   bench_sampling(
@@ -105,9 +107,9 @@ void bench_fvbn() {
 // they are what a network with the same weights and one state a row would cost.
 void bench_step(double share) {
   constexpr std::int64_t hidden = 500;
-  Nade nade(NadeOptions{}, columns);
+  Nade nade(NadeOptions{}, NoOptions{}, bits_shape());
   Rng rng(3);
-  const Batch batch{random_bits(cases, share, 5), {}};
+  const Rows batch{random_bits(cases, share, 5), {}};
   nade.initialise(batch, rng);
   const Tensor h = at::rand({cases, hidden}), w = at::rand({columns, hidden});
   Tensor out = at::empty({cases, columns}), back = at::empty({cases, hidden}),

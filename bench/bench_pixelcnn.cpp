@@ -6,7 +6,7 @@
 
 #include "bench/harness.h"
 #include "deepgen/kernels/kernels.h"
-#include "deepgen/models/pixelcnn.h"
+#include "deepgen/models/autoregressive/pixelcnn.h"
 #include "deepgen/ops/binary_units.h"
 #include "deepgen/ops/products.h"
 
@@ -16,8 +16,8 @@ namespace {
 constexpr std::int64_t side = 28, batch = 50, drawn = 20;
 
 std::shared_ptr<PixelCnn> make_model() {
-  auto model = std::make_shared<PixelCnn>(PixelCnnOptions{}, PixelCnnLearning{},
-                                          std::vector<std::int64_t>{side, side});
+  const DataShape pictures{side * side, {1, side, side}, 0, ValueKind::binary, {}};
+  auto model = std::make_shared<PixelCnn>(PixelCnnOptions{}, PixelCnnLearning{}, pictures);
   Rng rng(3);
   model->initialise({(uniform(100, side * side, rng.next()) < 0.13).to(at::kFloat), {}}, rng);
   return model;

@@ -7,7 +7,7 @@
 
 #include "bench/harness.h"
 #include "bench/random_bits.h"
-#include "deepgen/models/rbm.h"
+#include "deepgen/models/boltzmann/rbm.h"
 #include "deepgen/ops/binary_units.h"
 #include "deepgen/train/trainer.h"
 
@@ -15,6 +15,8 @@ namespace deepgen::bench {
 namespace {
 
 constexpr std::int64_t visible = 784, hidden = 500;
+
+DataShape bits() { return {visible, {visible}, 0, ValueKind::binary, {}}; }
 
 Settings step_settings(std::int64_t batch, const std::string& learning, bool centring) {
   Settings settings("rbm");
@@ -27,7 +29,7 @@ Settings step_settings(std::int64_t batch, const std::string& learning, bool cen
 }
 
 std::unique_ptr<Trainer> make_trainer(const Dataset& data, const Settings& settings) {
-  auto model = make_model("rbm", settings.model_json(), settings.learning_json(), {visible, {visible}, 0});
+  auto model = make_model("rbm", settings.model_json(), settings.learning_json(), bits());
   Settings copy("rbm");
   copy.set_all(settings.to_json());
   return std::make_unique<Trainer>(model, data, std::move(copy), 1);
@@ -121,7 +123,7 @@ void check_gradient() {
   options.hidden = hidden;
   RbmLearning learning;
   learning.learning = "cd", learning.centring = false;
-  Rbm rbm(options, learning, visible);
+  Rbm rbm(options, learning, bits());
   Rng seed(5);
   const Tensor v0 = (uniform(100, visible, seed.next()) < 0.13).to(at::kFloat);
   rbm.initialise({v0, {}}, seed);
@@ -160,7 +162,7 @@ void bench_step(std::int64_t batch, const std::string& learning, bool centring, 
 void bench_annealing() {
   RbmOptions options;
   options.hidden = hidden;
-  Rbm rbm(options, RbmLearning{}, visible);
+  Rbm rbm(options, RbmLearning{}, bits());
   Rng rng(7);
   const Tensor sample = (uniform(1000, visible, rng.next()) < 0.13).to(at::kFloat);
   rbm.initialise({sample, {}}, rng);

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::int64_t visible = 784, hidden = 500, batch = 100, rows = 5000;
 
-Dataset set_of(const Tensor& x, const std::string& values) {
+Dataset set_of(const Tensor& x, ValueKind values) {
   RawSet raw{.name = "random",
              .description = "",
              .arrays = {},
@@ -48,8 +48,7 @@ void bench_case(const Case& units, const Dataset& data) {
   settings.set("training.learning=cd");
   settings.set("training.rate=0.001");
   settings.set(fmt::format("training.centring={}", units.centring));
-  auto model = make_model("rbm", settings.model_json(), settings.learning_json(),
-                          {visible, {visible}, 0, data.values, {}});
+  auto model = make_model("rbm", settings.model_json(), settings.learning_json(), data.data_shape());
   Trainer trainer(model, data, std::move(settings), 1);
   const Tensor v = at::rand({batch, visible}), w = at::rand({visible, hidden});
   Tensor h = at::empty({batch, hidden}), h1 = at::empty_like(h), v1 = at::empty_like(v),
@@ -70,8 +69,8 @@ void bench_case(const Case& units, const Dataset& data) {
 }
 
 void bench_units_steps() {
-  const Dataset real = set_of(normal(rows, visible, Rng(3).next()), "real"),
-                groups = set_of(one_hot_rows(), "binary");
+  const Dataset real = set_of(normal(rows, visible, Rng(3).next()), ValueKind::real),
+                groups = set_of(one_hot_rows(), ValueKind::binary);
   for (const bool centring : {false, true}) {
     bench_case({"gaussian-binary", "gaussian", "binary", centring}, real);
     bench_case({"gaussian-rectified", "gaussian", "rectified", centring}, real);

@@ -7,7 +7,7 @@
 
 #include "bench/harness.h"
 #include "bench/random_bits.h"
-#include "deepgen/models/vae.h"
+#include "deepgen/models/variational/vae.h"
 #include "deepgen/ops/binary_units.h"
 #include "deepgen/train/trainer.h"
 
@@ -23,8 +23,7 @@ std::unique_ptr<Trainer> make_trainer(const Dataset& data, const std::string& hi
   settings.set(fmt::format("model.latent={}", latent));
   settings.set(fmt::format("training.importance={}", importance));
   settings.set(fmt::format("training.batch={}", batch));
-  const auto model =
-      make_model("vae", settings.model_json(), settings.learning_json(), {visible, {visible}, 0});
+  const auto model = make_model(settings, data);
   return std::make_unique<Trainer>(model, data, std::move(settings), 1);
 }
 
@@ -155,10 +154,10 @@ void bench_step(const std::string& sizes, std::int64_t latent, std::int64_t draw
 // 10 rows with 1,000 draws each: 1/5000 of the bound with k = 5,000 of 10,000 rows.
 void bench_bound() {
   VaeOptions options;
-  Vae vae(options, {}, bernoulli_likelihood(visible));
+  Vae vae(options, {}, DataShape{visible, {visible}});
   Rng rng(5);
   const Tensor x = (uniform(1000, visible, rng.next()) < 0.13).to(at::kFloat), some = x.narrow(0, 0, 10);
-  vae.initialise({x, {}}, rng);
+  vae.initialise(x, rng);
   const Tensor bound = vae.log_prob_bound(some, 1000, rng);
   require(bound.isfinite().all().item<bool>() && (bound < 0).all().item<bool>(),
           "the bound is no log-probability");

@@ -10,7 +10,7 @@ inline Dataset random_bits(std::int64_t rows, std::int64_t columns) {
              .description = "",
              .arrays = {},
              .case_shape = {columns},
-             .values = "binary",
+             .values = ValueKind::binary,
              .column_names = {}};
   Array train = make_array(DType::u8, {rows, columns});
   Rng rng(3);

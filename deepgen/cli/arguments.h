@@ -7,7 +7,8 @@
 #include <vector>
 
 #include "deepgen/cli/recipe.h"
-#include "deepgen/train/settings.h"
+#include "deepgen/runs/search_space.h"
+#include "deepgen/runs/training_plan.h"
 
 namespace deepgen {
 
@@ -16,10 +17,12 @@ struct Arguments {
   std::string subject;  // MODEL, RECIPE, RUN, SPEC or NAME, whichever the verb takes
   std::string data, out, split = "test", given, device = "cpu";
   std::vector<std::string> settings;  // --set, as written
+  std::vector<std::string> starts;    // --start, as written
   std::uint64_t seed = 1;
   bool seed_given = false, epochs_given = false;
   int threads = 0;  // 0: all cores
-  bool resume = false, overwrite = false, json = false, markdown = false, quiet = false;
+  bool resume = false, overwrite = false, json = false, markdown = false, markdown_table = false,
+       quiet = false;
   std::int64_t count = 100;               // -n
   std::int64_t steps = 1000;              // Gibbs steps before a sample, or of a completion
   std::int64_t rows = 1, between = 1000;  // pictures: rows of samples, steps between them
@@ -54,14 +57,10 @@ ParsedArguments parse_arguments(int argc, const char* const* argv);
 // SPEC.
 void check_arguments(const Arguments& arguments);
 
-// What `train MODEL|RECIPE` resolves to, before any data are read.
-struct TrainingPlan {
-  Settings settings;
-  std::string data;
-  std::uint64_t seed = 1;
-};
-// Checks options and the data's name; a recipe brings its own defaults.
+// What `train MODEL|RECIPE` and `search MODEL|RECIPE` resolve to, before any data are read: options, lists to
+// try and the data's name are checked; a recipe brings its own defaults.
 TrainingPlan plan_training(const Arguments& arguments);
+SearchPlan plan_search(const Arguments& arguments);
 
 // What `reproduce RECIPE` resolves to, likewise.
 struct ReproductionPlan {

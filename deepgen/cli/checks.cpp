@@ -4,14 +4,17 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
+#include <optional>
+#include <utility>
 
 #include "deepgen/cli/arguments.h"
 #include "deepgen/core/error.h"
 #include "deepgen/data/files/known_sets.h"
 #include "deepgen/data/generated/generated.h"
 #include "deepgen/evaluate/schedule.h"
-#include "deepgen/models/catalog.h"
+#include "deepgen/model/catalogue.h"
 
 namespace deepgen {
 namespace {
@@ -25,10 +28,13 @@ void check_name(const std::string& flag, const std::string& what, const std::str
 }
 
 void check_ending(const Arguments& a) {
-  static const std::map<std::string, Names> endings = {
-      {"sample", {".png", ".npy", ".csv"}},      {"score", {".npy", ".csv"}},
-      {"complete", {".npy", ".csv", ".png"}},    {"encode", {".npy", ".csv"}},
-      {"reconstruct", {".npy", ".csv", ".png"}}, {"data make", {".npz", ".csv"}}};
+  static const std::map<std::string, Names> endings = {{"sample", {".png", ".npy", ".csv"}},
+                                                       {"score", {".npy", ".csv"}},
+                                                       {"complete", {".npy", ".csv", ".png"}},
+                                                       {"encode", {".npy", ".csv"}},
+                                                       {"reconstruct", {".npy", ".csv", ".png"}},
+                                                       {"classify", {".npy", ".csv"}},
+                                                       {"data make", {".npz", ".csv"}}};
   const auto found = endings.find(a.verb);
   if (found == endings.end()) return;
   for (const std::string& ending : found->second)
@@ -43,6 +49,25 @@ void check_spread(const Arguments& a) {
     fail_usage("--spread", fmt::format("expected a file that ends in .csv or .npy, got '{}'", a.spread));
   if (a.spread == a.out) fail_usage("--spread", "expected another file than --out");
   if (a.draws < 2) fail_usage("--spread", "expected --draws 2 or more: one draw does not differ from itself");
+}
+
+// RUN, or RUN:part; a path that exists is taken as it is, whatever it holds.
+StartingPoint starting_point(const std::string& text) {
+  std::error_code ignored;
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos || std::filesystem::exists(text, ignored)) return {text, ""};
+  StartingPoint from{text.substr(0, colon), text.substr(colon + 1)};
+  if (from.run.empty() || from.part.empty())
+    fail_usage("--start", fmt::format("expected RUN or RUN:part, got '{}'", text));
+  return from;
+}
+
+void check_start(const Arguments& a) {
+  if (a.resume && !a.starts.empty())
+    fail_usage(
+        "--start",
+        "expected no --resume: a run that goes on has its own weights, and what it started from is among "
+        "them; leave one of the two out");
 }
 
 void check_data_spec(const std::string& text) {
@@ -79,34 +104,50 @@ void check_arguments(const Arguments& a) {
   if (a.verb == "reproduce" && a.subject.empty() && !a.markdown) fail_no_recipe("");
   check_ending(a);
   check_spread(a);
+  check_start(a);
   if (!a.data.empty()) check_data_spec(a.data);
 }
 
 // A model's own name means the model with its defaults, also where a recipe is called the same; the recipe is
 // then told by its path.
 TrainingPlan plan_training(const Arguments& arguments) {
-  const bool is_model = std::any_of(model_catalog().begin(), model_catalog().end(),
+  const bool is_model = std::any_of(model_catalogue().begin(), model_catalogue().end(),
                                     [&](const ModelCard& card) { return card.name == arguments.subject; });
   const std::string path = is_model ? "" : find_recipe(arguments.subject);
   std::optional<Recipe> recipe;
   if (!path.empty()) recipe = read_recipe(path);
-  TrainingPlan plan{Settings(recipe ? recipe->model : arguments.subject), arguments.data, arguments.seed};
+  TrainingPlan plan(recipe ? recipe->model : arguments.subject, arguments.data, arguments.seed);
   if (recipe) {
     plan.settings.set_all(recipe->settings);
     if (plan.data.empty()) plan.data = recipe->data;
     if (!arguments.seed_given) plan.seed = recipe->seed;
   }
   for (const std::string& assignment : arguments.settings) plan.settings.set(assignment);
+  for (const std::string& text : arguments.starts) plan.start.push_back(starting_point(text));
   if (plan.data.empty()) fail_usage("train", "expected --data SPEC; `deepgen data list` shows what there is");
   check_data_spec(plan.data);
   return plan;
+}
+
+SearchPlan plan_search(const Arguments& arguments) {
+  if (arguments.budget_seconds <= 0 && arguments.trials <= 0)
+    fail_usage("search", "expected an end: --budget 20m, --trials N or both");
+  TrainingPlan training = plan_training(arguments);
+  SearchSpace space = search_space(training.settings, arguments.settings, arguments.tries);
+  return {.training = std::move(training),
+          .space = std::move(space),
+          .out = arguments.out,
+          .trials = arguments.trials,
+          .budget_seconds = arguments.budget_seconds,
+          .all_rows = arguments.all_rows,
+          .resume = arguments.resume};
 }
 
 ReproductionPlan plan_reproduction(const Arguments& arguments) {
   const std::string path = find_recipe(arguments.subject);
   if (path.empty()) fail_no_recipe(arguments.subject);
   Recipe recipe = read_recipe(path);
-  TrainingPlan plan{Settings(recipe.model), recipe.data, arguments.seed_given ? arguments.seed : recipe.seed};
+  TrainingPlan plan(recipe.model, recipe.data, arguments.seed_given ? arguments.seed : recipe.seed);
   plan.settings.set_all(recipe.settings);
   check_data_spec(recipe.data);
   return {std::move(recipe), std::move(plan)};

@@ -10,7 +10,9 @@
 #include "deepgen/core/file_bytes.h"
 #include "deepgen/data/files/array_bytes.h"
 #include "deepgen/data/files/known_sets.h"
+#include "deepgen/data/files/labels.h"
 #include "deepgen/data/files/npz.h"
+#include "deepgen/data/files/part_facts.h"
 #include "deepgen/data/generated/generated.h"
 
 namespace deepgen {
@@ -37,45 +39,75 @@ void describe_array(const std::string& name, const Array& array) {
 // "'no', 'yes'", "'clerk', 'farmer', ... (6)", "16 to 97.5, mean 41.2, deviation 17.9".
 std::string column_text(const TableColumn& column) {
   constexpr std::size_t few = 4;
-  if (column.kind == "count") return fmt::format("{:g} to {:g}", column.low, column.high);
-  if (column.kind == "real")
+  const std::size_t count = column.values.size();
+  if (column.kind == TableColumnKind::count) return fmt::format("{:g} to {:g}", column.low, column.high);
+  if (column.kind == TableColumnKind::real)
     return fmt::format("{:g} to {:g}, mean {:.4g}, deviation {:.4g}", column.low, column.high, column.mean,
                        column.deviation);
-  if (column.kind == "constant" && column.values.empty()) return "all missing";
-  if (column.kind == "labels" && column.values.empty()) return "whole numbers";
-  const std::size_t count = column.values.size();
+  if (column.kind == TableColumnKind::constant && count == 0) return "all missing: set aside";
+  if (column.kind == TableColumnKind::labels && count == 0) return "whole numbers";
   std::string text;
   for (std::size_t i = 0; i < std::min(count, few); ++i)
     text += (i > 0 ? ", " : "") + shown(column.values[i]);
   return count > few ? fmt::format("{}, ... ({})", text, count) : text;
 }
 
-void describe_table(const RawSet& set, const DataOptions& options) {
-  const CsvCells& file = *set.table;
-  const RowParts parts = split_rows(file.rows(), options, set.name);
-  const TableSchema schema =
-      infer_table(set.name, file, parts.train, stated_kinds(options, set.name, file.names));
-  fmt::print("{}: {}\n  {} rows: {} train, {} valid, {} test; {} columns, {} for a model, values {}\n",
-             set.name, set.description, file.rows(), parts.train.size(), parts.valid.size(),
-             parts.test.size(), file.columns, schema.width(), schema.values());
+// "90 known (3 classes), 10 unknown".
+std::string label_text(const LabelCounts& counts) {
+  return fmt::format("{} known ({} classes), {} unknown", counts.known, counts.classes, counts.unknown);
+}
+
+// What is known of column `i` of the file.
+std::string about_column(const RawSet& set, const TableSchema& schema, const RowParts& parts, std::size_t i) {
+  const TableColumn& column = schema.columns[i];
+  std::string text = plain_text(column_text(column));
+  if (column.kind == TableColumnKind::labels)
+    return text + "; of the training rows " +
+           label_text(count_labels(
+               table_labels(column, set.name, *set.table, static_cast<std::int64_t>(i), parts.train)));
+  const bool some = column.missing > 0 && column.missing < 1;
+  return some ? text + fmt::format("; {:.1f} % missing", 100 * column.missing) : text;
+}
+
+void describe_columns(const RawSet& set, const TableSchema& schema, const RowParts& parts) {
   std::size_t longest = 4;
   for (const TableColumn& column : schema.columns) longest = std::max(longest, column.name.size());
-  for (const TableColumn& column : schema.columns) {
-    const std::string missing =
-        column.missing > 0 ? fmt::format("; {:.1f} % missing", 100 * column.missing) : "";
-    const std::string name = plain_text(column.name), text = plain_text(column_text(column));
-    if (text.empty())
-      fmt::print("  {:<{}}  {}\n", name, longest, column.kind);
+  for (std::size_t i = 0; i < schema.columns.size(); ++i) {
+    const std::string name = plain_text(schema.columns[i].name), kind = name_of(schema.columns[i].kind);
+    const std::string about = about_column(set, schema, parts, i);
+    if (about.empty())
+      fmt::print("  {:<{}}  {}\n", name, longest, kind);
     else
-      fmt::print("  {:<{}}  {:<12}{}{}\n", name, longest, column.kind, text, missing);
+      fmt::print("  {:<{}}  {:<12}{}\n", name, longest, kind, about);
   }
 }
 
-void describe_set(const RawSet& set) {
+void describe_table(const RawSet& set, const DataOptions& options) {
+  const CsvCells& file = *set.table;
+  const StatedKinds stated = stated_kinds(options, set.name, file.names);
+  const RowParts parts = split_rows(file.rows(), options, set.name, starts_of_table(set, stated));
+  const TableSchema schema = infer_table(set.name, file, parts.train, stated);
+  fmt::print("{}: {}\n  {} rows: {} train, {} valid, {} test; {} columns, {} for a model, values {}\n",
+             set.name, set.description, file.rows(), parts.train.size(), parts.valid.size(),
+             parts.test.size(), file.columns, schema.width(), name_of(schema.values()));
+  describe_columns(set, schema, parts);
+}
+
+// The sequences and labels of each part, as loading reads them.
+void describe_labels(const RawSet& set, const DataOptions& options) {
+  for (const PartFacts& part : facts_of_parts(set, options)) {
+    if (part.sequences)
+      fmt::print("  {:<16}{} sequences of {} rows\n", "cases of " + part.name, part.cases, part.rows);
+    if (part.labels) fmt::print("  {:<16}{}\n", "labels of " + part.name, label_text(*part.labels));
+  }
+}
+
+void describe_set(const RawSet& set, const DataOptions& options) {
   fmt::print("{}: {}\n", set.name, set.description);
   for (const auto& [name, array] : set.arrays) describe_array(name, array);
+  describe_labels(set, options);
   if (!set.case_shape.empty()) fmt::print("  a case is [{}]", fmt::join(set.case_shape, ", "));
-  if (!set.values.empty()) fmt::print(", values {}", set.values);
+  if (set.values) fmt::print(", values {}", name_of(*set.values));
   fmt::print("\n");
 }
 
@@ -83,8 +115,8 @@ void show_info(const std::string& text) {
   const DataSpec spec = parse_data_spec(text);
   const DataOptions options = check_spec(spec);
   const RawSet set = read_set(spec);
-  set.table ? describe_table(set, options) : describe_set(set);
-  if (set.values == "grey")
+  set.table ? describe_table(set, options) : describe_set(set, options);
+  if (set.values == ValueKind::grey)
     fmt::print(
         "  for binary models say which binarisation: :binarize=threshold, static or dynamic; numbers under "
         "different "

@@ -6,7 +6,6 @@
 #include <filesystem>
 
 #include "deepgen/cli/arguments.h"
-#include "deepgen/cli/search_space.h"
 #include "deepgen/core/error.h"
 
 namespace {

@@ -22,16 +22,27 @@ std::string text(const nlohmann::ordered_json& json, const char* key) {
   return json.value(key, std::string());
 }
 
+// An interval, or the one side of which something is known.
 std::string bracket_text(const nlohmann::ordered_json& result) {
-  if (!has(result, "lower") || !has(result, "upper")) return "";
-  return fmt::format("[{:.2f}, {:.2f}]", number(result, "lower"), number(result, "upper"));
+  const bool lower = has(result, "lower"), upper = has(result, "upper");
+  if (lower && upper)
+    return fmt::format("[{:.2f}, {:.2f}]", number(result, "lower"), number(result, "upper"));
+  if (upper) return fmt::format("at most {:.2f}", number(result, "upper"));
+  return lower ? fmt::format("at least {:.2f}", number(result, "lower")) : "";
+}
+
+// "-84.55 ± 0.08"; the value alone where its error cannot be told.
+std::string value_text(const nlohmann::ordered_json& result) {
+  const std::string value = fmt::format("{:.2f}", number(result, "value"));
+  return has(result, "standard_error") ? value + fmt::format(" ± {:.2f}", number(result, "standard_error"))
+                                       : value;
 }
 
 std::string table_row(const nlohmann::ordered_json& r) {
-  return fmt::format("| `{}` | {} | {:.2f} ± {:.2f} | {} | {} | {} | {} |\n", text(r, "recipe"),
-                     has(r, "published") ? fmt::format("{:.2f}", number(r, "published")) : "",
-                     number(r, "value"), number(r, "standard_error"), text(r, "kind"), bracket_text(r),
-                     verdict(r), duration_text(number(r, "training_seconds")));
+  return fmt::format("| `{}` | {} | {} | {} | {} | {} | {} |\n", text(r, "recipe"),
+                     has(r, "published") ? fmt::format("{:.2f}", number(r, "published")) : "", value_text(r),
+                     text(r, "kind"), bracket_text(r), verdict(r),
+                     duration_text(number(r, "training_seconds")));
 }
 
 std::string details(const nlohmann::ordered_json& r) {

@@ -59,10 +59,21 @@ std::string fact_name(std::string name) {
   return name;
 }
 
+// "runs/layer/model.safetensors (layers.0=rbm)", one after another.
+std::string sources_text(const Json& run) {
+  std::string text;
+  if (run.contains("started_from") && run["started_from"].is_array())
+    for (const Json& source : run["started_from"]) {
+      const std::string part = text_at(source, "part");
+      text += (text.empty() ? "" : ", ") + text_at(source, "path") + (part.empty() ? "" : " (" + part + ")");
+    }
+  return text;
+}
+
 std::string heading(const Json& run) {
   static const std::set<std::string> elsewhere = {"model",   "title",       "status",     "warnings",
                                                   "scores",  "evaluations", "evaluation", "options",
-                                                  "proxies", "findings",    "rollbacks"};
+                                                  "proxies", "findings",    "rollbacks",  "started_from"};
   const std::string model = text_at(run, "model"), title = text_at(run, "title"),
                     status = text_at(run, "status");
   std::string html =
@@ -72,6 +83,8 @@ std::string heading(const Json& run) {
                       status.empty() ? "status not recorded" : escape_html(status));
   if (!title.empty() && !model.empty())
     html += fmt::format("<div><dt>model</dt><dd>{}</dd></div>", escape_html(model));
+  if (const std::string sources = sources_text(run); !sources.empty())
+    html += fmt::format("<div><dt>started from</dt><dd>{}</dd></div>", escape_html(sources));
   for (const auto& item : run.items()) {
     if (elsewhere.contains(item.key())) continue;
     for (const auto& [name, value] : leaves(item.value(), item.key())) {

@@ -26,6 +26,7 @@ struct ReportPicture {
 //   warnings                 array of sentences
 //   findings                 array of sentences, shown in a box at the top; an empty one is good news
 //   rollbacks                array of records with a `message`, shown below them
+//   started_from             array of records with `path` and `part` of the runs whose weights it began with
 //   scores                   array as in `evaluate --json`; an entry may carry its own `split` and `data`
 //   evaluations              array of whole objects of `evaluate --json`, or a single one under `evaluation`
 //   options                  object of groups: {"model": {...}, "training": {...}}

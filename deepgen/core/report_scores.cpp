@@ -9,7 +9,7 @@
 namespace deepgen::report {
 namespace {
 
-constexpr double wide_bracket = 1;  // nats between the two annealed runs beyond which a comparison is idle
+constexpr double wide_bracket = 1;  // nats beyond which a comparison is idle
 
 struct Kind {
   const char* name;
@@ -43,12 +43,15 @@ std::string value_cell(const Json& score) {
   std::string text = has_error ? fixed_text(value, decimals) : number_text(value);
   if (has_error) text += " \xC2\xB1 " + fixed_text(error, decimals);
   std::string html = "<b>" + text + "</b>";
-  if (score.contains("lower") || score.contains("upper")) {
-    const int digits = has_error ? decimals : 2;
-    html += fmt::format("<br/><span class=\"bracket\">between {} and {}</span>", fixed_text(lower, digits),
-                        fixed_text(upper, digits));
-  }
-  return html;
+  const int digits = has_error ? decimals : 2;
+  std::string interval;  // or the one side of which something is known
+  if (std::isfinite(lower) && std::isfinite(upper))
+    interval = fmt::format("between {} and {}", fixed_text(lower, digits), fixed_text(upper, digits));
+  else if (std::isfinite(upper))
+    interval = "at most " + fixed_text(upper, digits);
+  else if (std::isfinite(lower))
+    interval = "at least " + fixed_text(lower, digits);
+  return interval.empty() ? html : html + "<br/><span class=\"bracket\">" + interval + "</span>";
 }
 
 }  // namespace
@@ -111,9 +114,9 @@ std::vector<std::string> score_warnings(const Json& run) {
       warnings.push_back("The bracket of " + name +
                          " is inverted: its annealed runs contradict each other; use more temperatures.");
     } else if (in_nats && upper - lower > wide_bracket) {
-      warnings.push_back(fmt::format(
-          "The two annealed runs behind {} are {} nats apart: use more temperatures before comparing it.",
-          name, fixed_text(upper - lower, 1)));
+      warnings.push_back(
+          fmt::format("The bracket of {} is {} nats wide: use more temperatures before comparing it.", name,
+                      fixed_text(upper - lower, 1)));
     }
   }
   return warnings;

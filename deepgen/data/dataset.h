@@ -10,16 +10,20 @@
 
 #include "deepgen/core/rng.h"
 #include "deepgen/core/torch.h"
-#include "deepgen/data/files/column_group.h"
+#include "deepgen/data/files/data_shape.h"
 #include "deepgen/data/files/known_sets.h"
+#include "deepgen/data/rows.h"
 #include "deepgen/data/transform.h"
 
 namespace deepgen {
 
-// One part of a set. x [N, D] is uint8 (binary 0/1, or grey 0..255) or float32; y [N] int64 or undefined.
+// One part of a set. x [N, D] is uint8 (binary 0/1, or grey 0..255) or float32; y [N] int64, -1 where the
+// label is unknown, or undefined where none is known.
 struct Split {
   std::string name;
   Tensor x, y;
+  Tensor starts;          // [cases] int64, ascending from 0: the row at which each sequence begins;
+                          // undefined: every row is a case of its own
   Tensor weights;         // [N] float32, 0 or more, or undefined: every row counts once
   bool binarise = false;  // draw each value anew as Bernoulli(byte / 255) whenever a batch is made
   float scale = 1;        // bytes are multiplied by this
@@ -27,12 +31,14 @@ struct Split {
   std::vector<std::int64_t> table_rows;  // of a table: the row of the file of each row
 
   std::int64_t rows() const { return x.defined() ? x.size(0) : 0; }
+  std::int64_t cases() const { return starts.defined() ? starts.size(0) : rows(); }
 };
 
 // How the data of a trained model were read: later files are read in the same way.
 struct Learnt {
   Transform transform;
-  TableSchema table;  // empty: no table of mixed kinds
+  TableSchema table;       // empty: no table of mixed kinds
+  bool sequences = false;  // cases were runs of rows
 
   // From the data description of a checkpoint. Throws a data error naming `what` when it is malformed.
   static Learnt from_json(const nlohmann::ordered_json& description, const std::string& what);
@@ -48,28 +54,30 @@ class Dataset {
  public:
   std::string spec;  // as asked for
   std::string name, description;
-  std::vector<std::int64_t> shape;  // of a case: {1, 28, 28}, {123}
-  // After the transforms: "binary", "grey" (in [0, 1]) or "real"; of a table also "categorical", "count" or
-  // "mixed".
-  std::string values;
-  std::string binarize;  // none, static, dynamic, threshold; part of every result
-  std::int64_t classes = 0;
-  std::vector<std::string> column_names;
+  std::vector<std::int64_t> shape;        // of a case (of sequences: of a row): {1, 28, 28}, {123}
+  ValueKind values = ValueKind::binary;   // after the transforms
+  std::string binarize;                   // none, static, dynamic, threshold; part of every result
+  std::int64_t classes = 0;               // the largest known label + 1
+  std::vector<std::string> column_names;  // of the file, but for labels and the like; of a table as encoded
   std::vector<ColumnGroup> groups;  // of a table of mixed kinds, covering all columns in order; else empty
   bool one_matrix = false;          // no parts: every row is in `train`
   Transform transform;
   TableSchema table;  // of a table of mixed kinds, else empty
   TableFile file;
   Split train, valid, test;
+  std::vector<std::string> notes;  // what a user should be told of the data: a sentence each
 
   std::int64_t columns() const { return train.x.size(1); }
   // By name; a file with one matrix has the same rows under every name. Throws when the part is empty.
   const Split& split(const std::string& name) const;
 
-  // Rows of a part as floats [index.size, D], freshly binarised where the set is dynamic.
-  static Tensor rows(const Split& split, const std::vector<std::int64_t>& index, const Rng& rng);
-  static Tensor rows(const Split& split, std::int64_t first, std::int64_t count, const Rng& rng);
-  static Tensor labels(const Split& split, const std::vector<std::int64_t>& index);
+  // What a model must know of these data.
+  DataShape data_shape() const;
+
+  // Cases of a part as floats with their labels, weights and, of sequences, starts; freshly binarised where
+  // the set is dynamic. `index` counts cases: of a part without sequences its rows.
+  static Rows rows(const Split& split, const std::vector<std::int64_t>& index, const Rng& rng);
+  static Rows rows(const Split& split, std::int64_t first, std::int64_t count, const Rng& rng);
 
   // What to add to a model's log-density of rows x [B, D] (as `rows` gives them) to have the log-density in
   // the units of the file, over the known cells: [B] float64, nats; 0 for binary data, categories and counts.
@@ -80,11 +88,24 @@ class Dataset {
   nlohmann::ordered_json describe() const;
 };
 
-// A function of rows [B, D] over the rows `index` of a part, some thousands at a time, so that memory stays
-// bounded: what it gives for each row, [index.size, ...]. At least one row; what comes out carries no graph.
+// Some cases of a part as a part of their own, in the order of the index.
+Split select_cases(const Split& split, const std::vector<std::int64_t>& cases);
+
+// A function of Rows over the cases `index` of a part, some thousands at a time, so that memory stays
+// bounded: what it gives for each row, [rows, ...], in the order of the index. At least one row; what comes
+// out carries no graph.
 template <class F>
 Tensor map_rows(const Split& split, const std::vector<std::int64_t>& index, const Rng& rng, F function) {
   constexpr std::size_t chunk = 2000;
+  if (split.starts.defined()) {  // sequences have rows of their own number
+    std::vector<Tensor> parts;
+    for (std::size_t first = 0; first < index.size(); first += chunk) {
+      const auto begin = index.begin() + static_cast<std::ptrdiff_t>(first);
+      const auto end = index.begin() + static_cast<std::ptrdiff_t>(std::min(first + chunk, index.size()));
+      parts.push_back(function(Dataset::rows(split, {begin, end}, rng.fork({first}))).detach());
+    }
+    return at::cat(parts);
+  }
   Tensor all;
   for (std::size_t first = 0; first < index.size(); first += chunk) {
     const std::size_t last = std::min(first + chunk, index.size());
@@ -101,27 +122,18 @@ Tensor map_rows(const Split& split, const std::vector<std::int64_t>& index, cons
   return all;
 }
 
-// The same over all its rows, in their order.
+// The same over all its cases, in their order.
 template <class F>
 Tensor map_rows(const Split& split, const Rng& rng, F function) {
-  std::vector<std::int64_t> index(static_cast<std::size_t>(split.rows()));
+  std::vector<std::int64_t> index(static_cast<std::size_t>(split.cases()));
   std::iota(index.begin(), index.end(), std::int64_t{0});
   return map_rows(split, index, rng, std::move(function));
 }
 
-// The same with function(x, y), y the labels of these rows, undefined where the split has none.
-template <class F>
-Tensor map_labelled_rows(const Split& split, const Rng& rng, F function) {
-  std::int64_t first = 0;
-  return map_rows(split, rng, [&](const Tensor& x) {
-    const Tensor y = split.y.defined() ? split.y.narrow(0, first, x.size(0)) : Tensor();
-    first += x.size(0);
-    return function(x, y);
-  });
-}
-
 // Reads, splits, binarises and transforms. Missing cells (NaN) pass, infinite ones are refused with row and
-// column. `learnt`: of a trained model, in place of what would be learnt from this file.
+// column, and so are parts without any known cell. A column without any value in the training rows is set
+// aside (Transform::set_aside); of pictures such a pixel is refused. `learnt`: of a trained model, in place
+// of what would be learnt from this file.
 Dataset load_dataset(const std::string& spec, const Learnt* learnt = nullptr);
 
 // The same on a set that is already in memory (tests, programs).

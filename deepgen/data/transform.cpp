@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "deepgen/core/error.h"
 #include "deepgen/ops/binary_units.h"
@@ -12,8 +14,9 @@ namespace deepgen {
 namespace {
 
 constexpr std::int64_t most_whitened = 1024;  // columns: the checkpoint holds the square of it
-constexpr double ridge_share = 1e-5;  // of the mean eigenvalue: directions without variance stay finite
-constexpr std::int64_t chunk = 4096;  // rows that are whitened at a time
+constexpr double ridge_share = 1e-5;        // of the mean eigenvalue: directions without variance stay finite
+constexpr std::int64_t most_onehot = 1001;  // values of a column
+constexpr std::int64_t chunk = 4096;        // rows that are whitened at a time
 
 Tensor row_of(const std::vector<double>& values) { return at::tensor(values, at::kDouble).to(at::kFloat); }
 
@@ -23,6 +26,19 @@ std::vector<double> list_of(const Tensor& x) {
 }
 
 Tensor known_values(const Tensor& column) { return column.masked_select(column.isnan().logical_not()); }
+
+// The columns of 0 .. count - 1 that are not set aside, [n] int64.
+Tensor other_columns(const std::vector<std::int64_t>& set_aside, std::int64_t count) {
+  std::vector<std::int64_t> columns;
+  auto next = set_aside.begin();
+  for (std::int64_t j = 0; j < count; ++j) {
+    if (next != set_aside.end() && *next == j)
+      ++next;
+    else
+      columns.push_back(j);
+  }
+  return at::tensor(columns, at::kLong);
+}
 
 // One thread for the length of a scope: matrix products then do not depend on the number of threads.
 class SingleThread {
@@ -71,6 +87,20 @@ void refuse_missing(const Tensor& x, const std::string& what) {
 
 }  // namespace
 
+std::int64_t Transform::columns() const {
+  if (whitened()) return centre_.size(0);
+  if (!mean.empty()) return static_cast<std::int64_t>(mean.size());
+  if (group_sizes.empty()) return -1;
+  return std::accumulate(group_sizes.begin(), group_sizes.end(), std::int64_t{0});
+}
+
+void Transform::fit_set_aside(const Tensor& x) {
+  if (!x.is_floating_point()) return;
+  const Tensor empty = x.isnan().all(0).contiguous();
+  for (std::int64_t j = 0; j < x.size(1); ++j)
+    if (empty.data_ptr<bool>()[j]) set_aside.push_back(j);
+}
+
 void Transform::fit_onehot(const Tensor& x, const std::string& what) {
   for (std::int64_t j = 0; j < x.size(1); ++j) {
     const Tensor column = known_values(x.select(1, j));
@@ -78,9 +108,9 @@ void Transform::fit_onehot(const Tensor& x, const std::string& what) {
     if (!column.eq(column.round()).all().item<bool>())
       fail_data(what, fmt::format("expected whole numbers for onehot in column {}", j));
     const double low = column.min().item<double>(), high = column.max().item<double>();
-    if (high - low > 1000)
-      fail_data(what, fmt::format("expected at most 1001 values for onehot in column {}, got {} to {}", j,
-                                  low, high));
+    if (high - low >= static_cast<double>(most_onehot))
+      fail_data(what, fmt::format("expected at most {} values for onehot in column {}, got {} to {}",
+                                  most_onehot, j, low, high));
     group_minimum.push_back(low);
     group_sizes.push_back(static_cast<std::int64_t>(high - low) + 1);
   }
@@ -92,7 +122,7 @@ void Transform::fit_standardise(const Tensor& x) {
     const bool known = column.numel() > 0;
     const double sd = known ? column.std(false).item<double>() : 0;
     mean.push_back(known ? column.mean().item<double>() : 0);
-    deviation.push_back(sd > 0 ? sd : 1);  // a constant column stays constant
+    deviation.push_back(static_cast<float>(sd) > 0 ? sd : 1);  // a constant column stays constant
   }
 }
 
@@ -126,40 +156,69 @@ Tensor Transform::log_jacobian(const Tensor& z) const {
   return result;
 }
 
-Tensor Transform::apply(const Tensor& x, const std::string& what, const Rng& rng) const {
-  Tensor result = x;
-  const std::size_t expected = !group_sizes.empty() ? group_sizes.size() : !mean.empty() ? mean.size() : 0;
-  if (expected > 0 && x.size(1) != static_cast<std::int64_t>(expected))
-    fail_data(what, fmt::format("expected {} columns for the transform, got {}", expected, x.size(1)));
-  if (!group_sizes.empty()) {
-    std::vector<Tensor> groups;
-    for (std::size_t j = 0; j < group_sizes.size(); ++j) {
-      const Tensor value = result.select(1, static_cast<std::int64_t>(j)) - group_minimum[j];
-      const Tensor missing = value.isnan();  // a missing cell becomes a missing group
-      const Tensor outside = at::logical_or(value<0, value> static_cast<double>(group_sizes[j] - 1));
-      const Tensor bad =
-          at::logical_and(at::logical_or(outside, value != value.round()), missing.logical_not());
-      if (bad.any().item<bool>())
-        fail_data(what,
-                  fmt::format("column {} has a value that is not whole or was unseen in training at row {}",
-                              j, bad.nonzero()[0].item<std::int64_t>()));
-      const Tensor group = at::one_hot(at::nan_to_num(value, 0).to(at::kLong), group_sizes[j]).to(at::kFloat);
-      groups.push_back(group.masked_fill(missing.unsqueeze(1), std::numeric_limits<float>::quiet_NaN()));
-    }
-    result = at::cat(groups, 1);
+Tensor Transform::modelled_columns(const Tensor& x, const std::string& what) const {
+  if (set_aside.empty()) return x;
+  if (x.size(1) <= set_aside.back())
+    fail_data(what, fmt::format("expected more than {} columns, as in the training file, got {}",
+                                set_aside.back(), x.size(1)));
+  for (const std::int64_t j : set_aside) {
+    const Tensor known = x.select(1, j).isnan().logical_not();
+    if (!known.any().item<bool>()) continue;
+    const std::int64_t row = known.nonzero()[0].item<std::int64_t>();
+    fail_data(what, fmt::format("expected a missing cell in column {}, as in all training rows, got {} at "
+                                "row {}",
+                                j, x[row][j].item<double>(), row));
   }
+  return x.index_select(1, other_columns(set_aside, x.size(1)));
+}
+
+// A missing cell becomes a missing group.
+Tensor Transform::onehot(const Tensor& x, const std::string& what) const {
+  std::vector<Tensor> groups;
+  for (std::size_t j = 0; j < group_sizes.size(); ++j) {
+    const Tensor value = x.select(1, static_cast<std::int64_t>(j)) - group_minimum[j];
+    const Tensor missing = value.isnan();
+    const Tensor outside = at::logical_or(value.lt(0), value.gt(static_cast<double>(group_sizes[j] - 1)));
+    const Tensor bad =
+        at::logical_and(at::logical_or(outside, value != value.round()), missing.logical_not());
+    if (bad.any().item<bool>())
+      fail_data(what,
+                fmt::format("column {} has a value that is not whole or was unseen in training at row {}", j,
+                            bad.nonzero()[0].item<std::int64_t>()));
+    const Tensor group = at::one_hot(at::nan_to_num(value, 0).to(at::kLong), group_sizes[j]).to(at::kFloat);
+    groups.push_back(group.masked_fill(missing.unsqueeze(1), std::numeric_limits<float>::quiet_NaN()));
+  }
+  return at::cat(groups, 1);
+}
+
+Tensor Transform::apply(const Tensor& x, const std::string& what, const Rng& rng) const {
+  Tensor result = modelled_columns(x, what);
+  const std::size_t expected = !group_sizes.empty() ? group_sizes.size() : mean.size();
+  if (expected > 0 && result.size(1) != static_cast<std::int64_t>(expected))
+    fail_data(what, fmt::format("expected {} columns for the transform, got {}", expected, result.size(1)));
+  if (!group_sizes.empty()) result = onehot(result, what);
   if (dequantised) {
     Rng own = rng;
     result = (result * 255 + uniform(result.size(0), result.size(1), own.next())) / 256;
   }
   if (!mean.empty()) result = (result - row_of(mean)) / row_of(deviation);
   if (whitened()) {
-    if (x.size(1) != centre_.size(0))
-      fail_data(what, fmt::format("expected {} columns to whiten, got {}", centre_.size(0), x.size(1)));
+    if (result.size(1) != centre_.size(0))
+      fail_data(what, fmt::format("expected {} columns to whiten, got {}", centre_.size(0), result.size(1)));
     refuse_missing(result, what);
     result = in_chunks(result, [&](const Tensor& rows) { return at::mm(rows - centre_, whitening_); });
   }
   return result.contiguous();
+}
+
+Tensor Transform::put_back(const Tensor& x, double filling) const {
+  if (set_aside.empty()) return x;
+  const std::int64_t columns = x.size(1) + static_cast<std::int64_t>(set_aside.size());
+  if (set_aside.back() >= columns)
+    fail_data("transform",
+              fmt::format("expected columns set aside below {}, got {}", columns, set_aside.back()));
+  return at::full({x.size(0), columns}, filling, x.options())
+      .index_copy_(1, other_columns(set_aside, columns), x);
 }
 
 Tensor Transform::invert(const Tensor& x) const {
@@ -178,11 +237,12 @@ Tensor Transform::invert(const Tensor& x) const {
     }
     result = at::stack(columns, 1);
   }
-  return result;
+  return put_back(result);
 }
 
 nlohmann::ordered_json Transform::to_json() const {
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  if (!set_aside.empty()) json["set_aside"] = set_aside;
   if (dequantised) json["dequantise"] = true;
   if (!mean.empty()) json["standardise"] = {{"mean", mean}, {"deviation", deviation}};
   if (!group_sizes.empty()) json["onehot"] = {{"sizes", group_sizes}, {"minimum", group_minimum}};
@@ -190,21 +250,47 @@ nlohmann::ordered_json Transform::to_json() const {
   return json;
 }
 
+namespace {
+
+// A hostile file may hold anything; what passes here can be applied and inverted.
+void check_numbers(const Transform& transform) {
+  const auto all = [](const std::vector<double>& values, double above) {
+    return std::all_of(values.begin(), values.end(),
+                       [&](double value) { return std::isfinite(value) && value > above; });
+  };
+  constexpr double any = -std::numeric_limits<double>::infinity();
+  std::int64_t last = -1;
+  for (const std::int64_t j : transform.set_aside) {
+    if (j <= last) fail_data("transform", "the columns set aside are not in order");
+    last = j;
+  }
+  if (transform.deviation.size() != transform.mean.size())
+    fail_data("transform", "standardise means and deviations differ in number");
+  if (!all(transform.mean, any) || !all(transform.deviation, 0))
+    fail_data("transform", "expected finite means and deviations above 0");
+  if (transform.group_minimum.size() != transform.group_sizes.size())
+    fail_data("transform", "onehot sizes and minima differ in number");
+  for (const std::int64_t size : transform.group_sizes)
+    if (size < 1 || size > most_onehot)
+      fail_data("transform", fmt::format("expected onehot sizes from 1 to {}, got {}", most_onehot, size));
+  if (!all(transform.group_minimum, any)) fail_data("transform", "expected finite minima of onehot");
+}
+
+}  // namespace
+
 Transform Transform::from_json(const nlohmann::ordered_json& json) {
   Transform transform;
+  transform.set_aside = json.value("set_aside", std::vector<std::int64_t>{});
   transform.dequantised = json.value("dequantise", false);
   if (json.contains("standardise")) {
     transform.mean = json["standardise"].at("mean").get<std::vector<double>>();
     transform.deviation = json["standardise"].at("deviation").get<std::vector<double>>();
-    if (transform.deviation.size() != transform.mean.size())
-      fail_data("transform", "standardise means and deviations differ in number");
   }
   if (json.contains("onehot")) {
     transform.group_sizes = json["onehot"].at("sizes").get<std::vector<std::int64_t>>();
     transform.group_minimum = json["onehot"].at("minimum").get<std::vector<double>>();
-    if (transform.group_minimum.size() != transform.group_sizes.size())
-      fail_data("transform", "onehot sizes and minima differ in number");
   }
+  check_numbers(transform);
   if (json.contains("whiten")) {
     const auto centre = json["whiten"].at("mean").get<std::vector<double>>();
     const auto matrix = json["whiten"].at("matrix").get<std::vector<double>>();

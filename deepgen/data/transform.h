@@ -1,5 +1,7 @@
 // Invertible transforms of columns, carried into samples by way of the checkpoint's data description.
 //
+//   set_aside    columns without a single value in the training rows are not for the model; they come back as
+//                missing cells
 //   onehot       an integer column with K values becomes K columns of 0 and 1
 //   dequantise   (byte + u) / 256, u ~ U[0, 1): grey levels as a density
 //   standardise  (x - mean) / deviation, column by column, of the training rows; constant columns are only
@@ -10,6 +12,7 @@
 // In this order, each where it is asked for. A missing cell (NaN) stays missing; whiten refuses it.
 #pragma once
 
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -21,23 +24,31 @@ namespace deepgen {
 
 class Transform {
  public:
+  std::vector<std::int64_t> set_aside;  // columns of the file, ascending; empty: none
   bool dequantised = false;
   std::vector<double> mean, deviation;    // standardise; empty: not applied
   std::vector<std::int64_t> group_sizes;  // onehot; empty: not applied
   std::vector<double> group_minimum;
 
   bool whitened() const { return whitening_.defined(); }
+  // Whether values stay as they are; columns may be set aside.
   bool identity() const { return !dequantised && mean.empty() && group_sizes.empty() && !whitened(); }
+  // How many columns come out, where that is known; else -1.
+  std::int64_t columns() const;
 
   // Learns the transform's numbers from training rows x [N, D]; missing cells do not count.
+  void fit_set_aside(const Tensor& x);
   void fit_onehot(const Tensor& x, const std::string& what);
   void fit_standardise(const Tensor& x);
   // Throws a data error for missing cells, for more than 1024 columns and for rows that are all alike. Cost:
   // N D^2 + 10 D^3 operations on one thread, so that the number of threads changes no bit.
   void fit_whiten(const Tensor& x, const std::string& what);
 
+  // Throws a data error for values that training did not have, and for a value in a column set aside.
   Tensor apply(const Tensor& x, const std::string& what, const Rng& rng) const;
-  Tensor invert(const Tensor& x) const;  // samples in the units of the file
+  Tensor invert(const Tensor& x) const;  // samples in the units and columns of the file
+  // x [N, D], one column for each that is not set aside, with the others among them: all `filling`.
+  Tensor put_back(const Tensor& x, double filling = std::numeric_limits<double>::quiet_NaN()) const;
 
   // log |det dz/dx| of transformed rows z [B, D], over their known cells, [B] float64, nats: what to add to a
   // log-density of z to have the log-density in the units of the file (bytes: of the grey scale byte / 255).
@@ -47,6 +58,8 @@ class Transform {
   static Transform from_json(const nlohmann::ordered_json& json);
 
  private:
+  Tensor modelled_columns(const Tensor& x, const std::string& what) const;
+  Tensor onehot(const Tensor& x, const std::string& what) const;
   void set_whitening(const Tensor& centre, const Tensor& matrix);
 
   Tensor centre_, whitening_, colouring_;  // [D], [D, D] and its inverse, float64

@@ -12,10 +12,10 @@ constexpr std::int64_t widest = 2000;
 // Sums over the training rows of f(x), chunk by chunk.
 Tensor total(const Split& train, const Rng& rng, const std::function<Tensor(const Tensor&)>& f) {
   Tensor sum;
-  map_rows(train, rng, [&](const Tensor& x) {
-    const Tensor part = f(x.to(at::kDouble));
+  map_rows(train, rng, [&](const Rows& rows) {
+    const Tensor part = f(rows.x.to(at::kDouble));
     sum = sum.defined() ? sum + part : part;
-    return at::zeros({x.size(0)});
+    return at::zeros({rows.size()});
   });
   return sum;
 }
@@ -44,20 +44,17 @@ std::function<Tensor(const Tensor&)> full_gaussian(const Split& train, const Rng
 
 std::optional<Score> baseline_score(const Dataset& data, const Split& split, const Rng& rng) {
   torch::NoGradGuard no_graph;
-  const bool binary = data.values == "binary" && data.groups.empty();
-  const bool real = data.values == "real" && data.columns() <= widest;
+  const bool binary = data.values == ValueKind::binary && data.groups.empty();
+  const bool real = data.values == ValueKind::real && data.columns() <= widest;
   if (data.one_matrix || (!binary && !real)) return std::nullopt;
   auto log_prob = binary ? base_rate(data.train, rng) : full_gaussian(data.train, rng);
-  const Tensor values = map_rows(
-      split, rng, [&](const Tensor& x) { return log_prob(x.to(at::kDouble)) + data.log_jacobian(x); });
+  const Tensor values = map_rows(split, rng, [&](const Rows& rows) -> Tensor {
+    return log_prob(rows.x.to(at::kDouble)) + data.log_jacobian(rows.x);
+  });
   if (!values.isfinite().all().item<bool>()) return std::nullopt;  // gaps
-  const RowMean mean = mean_over_rows(values);
-  Score score;
-  score.metric = "baseline_log_prob", score.split = split.name, score.kind = ScoreKind::exact;
-  score.value = mean.mean, score.standard_error = mean.standard_error, score.rows = mean.rows;
-  score.how = binary ? "for comparison: independent bits at their training frequencies"
-                     : "for comparison: one Gaussian with full covariance";
-  return score;
+  return case_score("baseline_log_prob", split.name, ScoreKind::exact, values, split.starts,
+                    binary ? "for comparison: independent bits at their training frequencies"
+                           : "for comparison: one Gaussian with full covariance");
 }
 
 }  // namespace deepgen

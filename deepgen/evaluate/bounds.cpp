@@ -2,192 +2,172 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <cmath>
 #include <numeric>
 
 #include "deepgen/core/error.h"
-#include "deepgen/models/own_scores.h"
-#include "deepgen/parts/check_cells.h"
+#include "deepgen/evaluate/row_pass.h"
+#include "deepgen/model/extra_scores.h"
 
 namespace deepgen {
 namespace {
 
-constexpr std::int64_t train_rows = 1000;
-constexpr std::int64_t chunk_draws = 100000;  // of latent variables between two looks at Ctrl-C
+constexpr std::int64_t train_cases = 1000;
 
-std::vector<std::int64_t> all_rows(const Split& split) {
-  std::vector<std::int64_t> index(static_cast<std::size_t>(split.rows()));
-  std::iota(index.begin(), index.end(), std::int64_t{0});
-  return index;
+std::int64_t first_row(const Split& split, std::int64_t number) {
+  return split.starts.defined() ? split.starts[number].item<std::int64_t>() : number;
 }
 
-// A function of some rows (their numbers, how many draws each costs) in chunks that progress shows.
-template <class F>
-Tensor over_rows(const std::vector<std::int64_t>& index, std::int64_t cost, const char* what,
-                 Observer& observer, F function) {
-  const auto start = std::chrono::steady_clock::now();
-  const auto rows = static_cast<std::int64_t>(index.size());
-  const std::int64_t chunk = std::clamp<std::int64_t>(chunk_draws / cost, 1, 1000);
-  Tensor all;
-  for (std::int64_t first = 0; first < rows; first += chunk) {
-    const std::int64_t count = std::min(chunk, rows - first);
-    const std::vector<std::int64_t> some(index.begin() + first, index.begin() + first + count);
-    const Tensor part = function(some, first);
-    if (!all.defined()) {  // in place, where joining the parts would hold everything twice
-      std::vector<std::int64_t> sizes = part.sizes().vec();
-      sizes[0] = rows;
-      all = at::empty(sizes, at::kDouble);
-    }
-    all.narrow(0, first, count).copy_(part);
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    const auto done = static_cast<double>(first + count);
-    observer.progress(
-        {what, first + count, rows, seconds, seconds / done * (static_cast<double>(rows) - done)}, {});
-    if (observer.stop_requested())
-      throw Error(ErrorKind::interrupted, what, "stopped by request; nothing was written");
-  }
-  if (!all.isfinite().all().item<bool>())
-    fail_numerical(what,
-                   "log-probabilities are not finite: the weights of the model are too large or broken");
-  return all;
-}
-
-void need_labels(Model& model, const Split& split) {
-  auto* conditional = as<IsConditional>(model);
-  if (conditional && conditional->condition_classes() > 0)
-    check_labels(split.y, split.rows(), conditional->condition_classes(), split.name);
-}
-
-// log_jacobian of the cells whose density the model tells: all, or those outside its condition.
-Tensor log_jacobian_of(Model& model, const Dataset& data, const Tensor& x) {
-  auto* conditional = as<IsConditional>(model);
-  const Tensor given = conditional ? conditional->condition_mask() : Tensor();
-  return data.log_jacobian(given.defined() ? x.masked_fill(given.unsqueeze(0), std::nanf("")) : x);
-}
-
-Tensor bound_rows_of(Model& model, const Dataset& data, const Split& split,
-                     const std::vector<std::int64_t>& index, std::int64_t samples, const Rng& rng,
-                     Observer& observer) {
-  auto* given = as<HasConditionalBound>(model);
-  auto* bound = as<HasBound>(model);
-  if (given) need_labels(model, split);
-  return over_rows(
-      index, samples, "bound", observer, [&](const std::vector<std::int64_t>& some, std::int64_t first) {
-        NoGradGuard no_graph;
-        const Tensor x = Dataset::rows(split, some, rng.fork({1, static_cast<std::uint64_t>(first)}));
-        model.check_data(x, split.name, some.front());
-        Rng own = rng.fork({2, static_cast<std::uint64_t>(first)});
-        const Tensor rows = bound ? bound->log_prob_bound(x, samples, own)
-                                  : given->conditional_bound(x, Dataset::labels(split, some), samples, own);
-        return rows + log_jacobian_of(model, data, x);
-      });
+RowValues bound_values(const Model& model, const Dataset& data, const Split& split,
+                       const std::vector<std::int64_t>& index, std::int64_t samples, const Rng& rng,
+                       Observer& observer) {
+  const auto& bound = *as<HasBound>(model);
+  need_labels(model, split);
+  return over_cases(split, index, samples, "bound", rng, observer,
+                    [&](const Rows& rows, std::int64_t first, PassWatch&) -> Tensor {
+                      NoGradGuard no_graph;
+                      model.check_data(rows.x, split.name,
+                                       first_row(split, index[static_cast<std::size_t>(first)]));
+                      Rng own = rng.fork({2, static_cast<std::uint64_t>(first)});
+                      return bound.log_prob_bound(rows, samples, own) + told_jacobian(model, data, rows.x);
+                    });
 }
 
 // What the model has beside its bound.
-std::vector<Score> own_scores_of(Model& model, const Dataset& data, const Split& split, std::int64_t samples,
-                                 const Rng& rng, Observer& observer) {
-  auto* own = as<HasOwnScores>(model);
-  if (!own) return {};
-  std::vector<OwnScore> about;
-  const Tensor all = over_rows(
-      all_rows(split), samples, "own scores", observer,
-      [&](const std::vector<std::int64_t>& some, std::int64_t first) {
-        const Tensor x = Dataset::rows(split, some, rng.fork({1, static_cast<std::uint64_t>(first)}));
-        Rng draws = rng.fork({2, static_cast<std::uint64_t>(first)});
-        about = own->own_scores({x, Dataset::labels(split, some)}, samples, draws);
-        std::vector<Tensor> rows;
-        const Tensor jacobian = log_jacobian_of(model, data, x);
-        for (const OwnScore& each : about) rows.push_back(each.rows + jacobian);
-        return at::stack(rows, 1);
-      });
+std::vector<Score> extra_scores_of(const Model& model, const Dataset& data, const Split& split,
+                                   std::int64_t samples, const Rng& rng, Observer& observer) {
+  const auto* extra = as<HasExtraScores>(model);
+  if (!extra) return {};
+  std::vector<ExtraScore> about;
+  const RowValues all = over_cases(split, all_cases(split), samples, "extra scores", rng, observer,
+                                   [&](const Rows& rows, std::int64_t first, PassWatch&) -> Tensor {
+                                     NoGradGuard no_graph;
+                                     Rng draws = rng.fork({2, static_cast<std::uint64_t>(first)});
+                                     about = extra->extra_scores(rows, samples, draws);
+                                     std::vector<Tensor> values;
+                                     const Tensor jacobian = told_jacobian(model, data, rows.x);
+                                     for (const ExtraScore& each : about)
+                                       values.push_back(each.rows + jacobian);
+                                     return at::stack(values, 1);
+                                   });
   std::vector<Score> scores;
   for (std::size_t i = 0; i < about.size(); ++i)
-    scores.push_back(row_score(about[i].metric, split,
-                               about[i].exact ? ScoreKind::exact : ScoreKind::lower_bound,
-                               all.select(1, static_cast<std::int64_t>(i)).contiguous(), about[i].how));
+    for (const Score& each : case_scores(about[i].metric, split.name, about[i].kind,
+                                         all.values.select(1, static_cast<std::int64_t>(i)).contiguous(),
+                                         all.starts, about[i].how))
+      scores.push_back(each);
   return scores;
+}
+
+// The parts of a score that come with log Z.
+void subtract_log_z(const Normaliser& normaliser, RowScores& rows) {
+  if (!std::isfinite(normaliser.log_z)) fail_numerical("likelihood", normaliser.warning);
+  rows.values = rows.values - normaliser.log_z;
+  rows.shared_error = normaliser.standard_error;
+  rows.warning = normaliser.warning;
+  rows.how += ", less " + normaliser.how;
+  if (normaliser.kind == ScoreKind::exact) return;
+  rows.kind = ScoreKind::estimate;
+  rows.how += "; no bound: a log Z that is estimated too low makes it too high";
+  if (normaliser.upper) rows.to_lower = normaliser.log_z - *normaliser.upper;
 }
 
 }  // namespace
 
-std::vector<std::int64_t> random_index(const Split& split, std::int64_t count, const Rng& rng) {
-  std::vector<std::int64_t> index = Rng(rng).permutation(split.rows());
-  index.resize(static_cast<std::size_t>(std::min(count, split.rows())));
+std::vector<std::int64_t> all_cases(const Split& split) {
+  std::vector<std::int64_t> index(static_cast<std::size_t>(split.cases()));
+  std::iota(index.begin(), index.end(), std::int64_t{0});
   return index;
 }
 
-Score row_score(const std::string& metric, const Split& split, ScoreKind kind, const Tensor& values,
-                std::string how) {
-  const RowMean mean = mean_over_rows(values);
-  Score score;
-  score.metric = metric, score.split = split.name, score.kind = kind;
-  score.value = mean.mean, score.standard_error = mean.standard_error, score.rows = mean.rows;
-  score.how = std::move(how);
-  return score;
+std::vector<std::int64_t> random_index(const Split& split, std::int64_t count, const Rng& rng) {
+  std::vector<std::int64_t> index = Rng(rng).permutation(split.cases());
+  index.resize(static_cast<std::size_t>(std::min(count, split.cases())));
+  return index;
 }
 
-bool is_bounded(Model& model) {
-  return !as<HasLogProb>(model) && !as<HasFreeEnergy>(model) &&
-         (as<HasBound>(model) || as<HasConditionalBound>(model));
+bool is_bounded(const Model& model) {
+  const ScoreRoute route = score_route(model);
+  return route == ScoreRoute::bound || route == ScoreRoute::bound_less_log_z;
 }
 
-Tensor bound_rows(Model& model, const Dataset& data, const Split& split, std::int64_t samples, const Rng& rng,
-                  Observer& observer) {
-  return bound_rows_of(model, data, split, all_rows(split), samples, rng, observer);
+Tensor bound_rows(const Model& model, const Dataset& data, const Split& split, std::int64_t samples,
+                  const Rng& rng, Observer& observer) {
+  return bound_values(model, data, split, all_cases(split), samples, rng, observer).values;
 }
 
-std::string bound_method(Model& model, std::int64_t samples) {
+std::string bound_method(const Model& model, std::int64_t samples) {
+  const bool tightens = as<HasBound>(model)->bound_kind().tightens;
   std::string how = samples == 1 ? "evidence lower bound, one draw a row"
                                  : fmt::format("importance-weighted bound, {} draws a row", samples);
-  if (!as<HasBound>(model)) how += ", given " + as<IsConditional>(model)->condition();
+  if (!tightens)
+    how = fmt::format("variational bound, mean of {} draw{} a row", samples, samples == 1 ? "" : "s");
+  if (needs_condition(model)) how += ", given " + as<IsConditional>(model)->condition();
   return how;
 }
 
-std::vector<Score> bound_scores(Model& model, const Dataset& data, const Split& split,
-                                const EvaluationPlan& plan, const Rng& rng, Observer& observer) {
-  const std::string prefix = as<HasBound>(model) ? "" : "conditional_";
+RowScores bounded_rows(const Model& model, const Dataset& data, const Split& split,
+                       const std::vector<std::int64_t>& index, std::int64_t samples,
+                       const Normaliser& normaliser, const Rng& rng, Observer& observer) {
+  const RowValues bound = bound_values(model, data, split, index, samples, rng, observer);
+  const std::string prefix = needs_condition(model) ? "conditional_" : "";
+  RowScores rows;
+  rows.values = bound.values, rows.starts = bound.starts;
+  rows.route = score_route(model);
+  rows.row = as<HasBound>(model)->bound_kind();
+  rows.kind = rows.row.kind;
+  rows.how = bound_method(model, samples);
+  const bool owes = rows.row.owes_log_partition;
+  if (owes) subtract_log_z(normaliser, rows);
+  rows.metric = prefix + (owes ? "log_prob_bound_less_log_z" : "log_prob");
+  rows.column = prefix + (rows.kind == ScoreKind::exact ? "log_prob" : "log_prob_estimate");
+  return rows;
+}
+
+std::vector<Score> bound_scores(const Model& model, const Dataset& data, const Split& split,
+                                const EvaluationPlan& plan, const Normaliser& normaliser, const Rng& rng,
+                                Observer& observer) {
+  const RowScoreKind kind = as<HasBound>(model)->bound_kind();
+  const bool elbo = kind.tightens && !kind.owes_log_partition;
   std::vector<Score> scores;
-  auto add = [&](const std::string& metric, const Split& part, const std::vector<std::int64_t>& index,
-                 std::int64_t samples, std::uint64_t number) {
-    const Tensor values = bound_rows_of(model, data, part, index, samples, rng.fork({number}), observer);
-    scores.push_back(
-        row_score(prefix + metric, part, ScoreKind::lower_bound, values, bound_method(model, samples)));
+  auto add = [&](const Split& part, const std::vector<std::int64_t>& index, std::uint64_t number) {
+    const RowScores rows =
+        bounded_rows(model, data, part, index, plan.samples, normaliser, rng.fork({number}), observer);
+    for (const Score& each : mean_scores(rows, part.name)) scores.push_back(each);
+    if (!elbo) return;
+    RowScores one = bounded_rows(model, data, part, index, 1, normaliser, rng.fork({number + 1}), observer);
+    one.metric = needs_condition(model) ? "conditional_elbo" : "elbo";
+    for (const Score& each : mean_scores(one, part.name)) scores.push_back(each);
   };
-  add("log_prob", split, all_rows(split), plan.samples, 1);
-  add("elbo", split, all_rows(split), 1, 2);
-  for (const Score& each : own_scores_of(model, data, split, plan.samples, rng.fork({6}), observer))
+  add(split, all_cases(split), 1);
+  for (const Score& each : extra_scores_of(model, data, split, plan.samples, rng.fork({6}), observer))
     scores.push_back(each);
   if (data.one_matrix || split.name == data.train.name) return scores;
-  const std::vector<std::int64_t> index = random_index(data.train, train_rows, rng.fork({3}));
-  add("log_prob", data.train, index, plan.samples, 4);
-  add("elbo", data.train, index, 1, 5);
+  add(data.train, random_index(data.train, train_cases, rng.fork({3})), 4);
   return scores;
 }
 
-std::vector<Score> ensemble_scores(Model& model, const Dataset& data, const Split& split,
+std::vector<Score> ensemble_scores(const Model& model, const Dataset& data, const Split& split,
                                    const EvaluationPlan& plan, const Rng& rng, Observer& observer) {
-  auto* ordered = as<HasOrders>(model);
+  const auto* ordered = as<HasOrders>(model);
   if (!ordered || plan.orders < 2) return {};
   if (ordered->orders() > 0 && plan.orders > ordered->orders())
     fail_usage("--orders", fmt::format("expected at most {}, the orders this model has, got {}",
                                        ordered->orders(), plan.orders));
-  const Tensor rows = over_rows(
-      all_rows(split), plan.orders, "ensemble", observer,
-      [&](const std::vector<std::int64_t>& some, std::int64_t first) {
-        NoGradGuard no_graph;
-        const Tensor x = Dataset::rows(split, some, rng.fork({1, static_cast<std::uint64_t>(first)}));
-        std::vector<Tensor> members;
-        for (std::int64_t order = 0; order < plan.orders; ++order) {
-          if (observer.stop_requested())
-            throw Error(ErrorKind::interrupted, "ensemble", "stopped by request; nothing was written");
-          members.push_back(ordered->log_prob_under(x, order));
-        }
-        return at::logsumexp(at::stack(members), 0) - std::log(static_cast<double>(plan.orders)) +
-               data.log_jacobian(x);
-      });
-  return {row_score("log_prob_ensemble", split, ScoreKind::exact, rows,
-                    fmt::format("mean of the probabilities under {} orders", plan.orders))};
+  const RowValues all = over_cases(split, all_cases(split), plan.orders, "ensemble", rng, observer,
+                                   [&](const Rows& rows, std::int64_t, PassWatch& watch) -> Tensor {
+                                     NoGradGuard no_graph;
+                                     std::vector<Tensor> members;
+                                     for (std::int64_t order = 0; order < plan.orders; ++order) {
+                                       watch.check();
+                                       members.push_back(ordered->log_prob_under(rows, order));
+                                     }
+                                     return at::logsumexp(at::stack(members), 0) -
+                                            std::log(static_cast<double>(plan.orders)) +
+                                            told_jacobian(model, data, rows.x);
+                                   });
+  return case_scores("log_prob_ensemble", split.name, ScoreKind::exact, all.values, all.starts,
+                     fmt::format("mean of the probabilities under {} orders", plan.orders));
 }
 
 }  // namespace deepgen

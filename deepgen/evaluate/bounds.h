@@ -1,45 +1,44 @@
-// Scores of models whose log-probability is bounded by sampling, or that hold many orders of their variables.
+// Scores of models whose log-probability is bounded by sampling or a mean field, or that hold many orders of
+// their variables.
 #pragma once
 
 #include <vector>
 
 #include "deepgen/core/observer.h"
 #include "deepgen/data/dataset.h"
-#include "deepgen/evaluate/annealing.h"
-#include "deepgen/evaluate/score.h"
+#include "deepgen/evaluate/row_scores.h"
 
 namespace deepgen {
 
-// What an evaluation may spend beyond the rows themselves.
-struct EvaluationPlan : AnnealingPlan {
-  std::int64_t samples = 100;  // of the latent variables of each row (bounds)
-  std::int64_t orders = 1;     // members of an ensemble over orders
-};
+// Whether scores of this model rest on a bound (of x, or of x given its condition), and none is exact.
+bool is_bounded(const Model& model);
 
-// Whether scores of this model are bounds (of x, or of x given its condition), and none is exact.
-bool is_bounded(Model& model);
-
-// The bound of every row, [N] float64, nats, in the units of the file; of a conditional model given the label
-// or the part of x that is its condition. Labels missing where they are needed: a data error. Interruptible.
-Tensor bound_rows(Model& model, const Dataset& data, const Split& split, std::int64_t samples, const Rng& rng,
-                  Observer& observer);
+// The bound of every row, [rows] float64, nats, in the units of the file; of a conditional model given the
+// label or the part of x that is its condition; unnormalised where it owes a log Z. A row's value may exceed
+// the truth, the mean over draws does not. Labels missing where they are needed: a data error. Interruptible.
+Tensor bound_rows(const Model& model, const Dataset& data, const Split& split, std::int64_t samples,
+                  const Rng& rng, Observer& observer);
 // How it was computed, in words.
-std::string bound_method(Model& model, std::int64_t samples);
+std::string bound_method(const Model& model, std::int64_t samples);
 
-// "log_prob" (or "conditional_log_prob") by the importance-weighted bound and "elbo" ("conditional_elbo")
-// apart, on `split` and beside it on at most 1,000 training rows.
-std::vector<Score> bound_scores(Model& model, const Dataset& data, const Split& split,
-                                const EvaluationPlan& plan, const Rng& rng, Observer& observer);
+// The bound of the cases `index`, less the normaliser's log Z where the bound owes it.
+RowScores bounded_rows(const Model& model, const Dataset& data, const Split& split,
+                       const std::vector<std::int64_t>& index, std::int64_t samples,
+                       const Normaliser& normaliser, const Rng& rng, Observer& observer);
+
+// "log_prob" ("conditional_log_prob", "log_prob_bound_less_log_z") with plan.samples draws a row and, where
+// more draws tighten the bound, "elbo" ("conditional_elbo") with one; on `split` and beside it on at most
+// 1,000 training cases.
+std::vector<Score> bound_scores(const Model& model, const Dataset& data, const Split& split,
+                                const EvaluationPlan& plan, const Normaliser& normaliser, const Rng& rng,
+                                Observer& observer);
 
 // "log_prob_ensemble": the mean of the probabilities under the first `plan.orders` orders; exact.
-std::vector<Score> ensemble_scores(Model& model, const Dataset& data, const Split& split,
+std::vector<Score> ensemble_scores(const Model& model, const Dataset& data, const Split& split,
                                    const EvaluationPlan& plan, const Rng& rng, Observer& observer);
 
-// The score `metric` of these per-row values.
-Score row_score(const std::string& metric, const Split& split, ScoreKind kind, const Tensor& values,
-                std::string how);
-
-// At most `count` rows of a part, drawn at random: files are often sorted.
+// The numbers of all cases of a part, and of at most `count` of them drawn at random: files are often sorted.
+std::vector<std::int64_t> all_cases(const Split& split);
 std::vector<std::int64_t> random_index(const Split& split, std::int64_t count, const Rng& rng);
 
 }  // namespace deepgen

@@ -3,16 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <functional>
 #include <map>
-#include <numeric>
+#include <set>
 #include <utility>
 
 #include "deepgen/core/error.h"
+#include "deepgen/core/work.h"
 #include "deepgen/evaluate/linear_classifier.h"
 #include "deepgen/evaluate/neighbours.h"
+#include "deepgen/tasks/classification.h"
+#include "deepgen/tasks/codes.h"
+#include "deepgen/train/check_split.h"
 
 namespace deepgen {
 namespace {
@@ -26,8 +29,8 @@ constexpr std::int64_t unknown_class = -1;
 using Labels = std::vector<std::int64_t>;
 using Map = std::function<Tensor(const Tensor&)>;  // rows [B, D] to [B, anything]
 
-// Rows of a split with their labels; the rng makes every look at them see the same bits.
-struct Rows {
+// Labelled rows of a split; the rng makes every look at them see the same bits.
+struct LabelledRows {
   const Split* split;
   std::vector<std::int64_t> index;
   Labels labels;
@@ -37,7 +40,7 @@ struct Rows {
 
 // Who learns, where settings are chosen, who is judged.
 struct Examination {
-  Rows train, choice, test;
+  LabelledRows train, choice, test;
   std::int64_t classes;
   std::string training, chosen_on, remark;
 };
@@ -48,39 +51,8 @@ struct Input {
   Map read;
 };
 
-// Progress through one piece of work, and the ear for Ctrl-C.
-class Work {
- public:
-  Work(Observer& observer, std::string what, std::int64_t total)
-      : observer_(observer), what_(std::move(what)), total_(total) {
-    advance(0);
-  }
-  void advance(std::int64_t more) {
-    done_ += more;
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-    const double left = seconds / static_cast<double>(done_) * static_cast<double>(total_ - done_);
-    observer_.progress({what_, done_, total_, seconds, done_ > 0 ? left : -1}, {});
-    check();
-  }
-  void check() {
-    if (observer_.stop_requested()) throw Error(ErrorKind::interrupted, "features", "stopped by request");
-  }
-
- private:
-  Observer& observer_;
-  std::string what_;
-  std::int64_t done_ = 0, total_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
-std::vector<std::int64_t> all_rows(const Split& split) {
-  std::vector<std::int64_t> index(static_cast<std::size_t>(split.rows()));
-  std::iota(index.begin(), index.end(), std::int64_t{0});
-  return index;
-}
-
-Rows rows_of(const Split& split, std::vector<std::int64_t> index, const Rng& rng) {
-  const Tensor y = Dataset::labels(split, index).contiguous();
+LabelledRows rows_of(const Split& split, std::vector<std::int64_t> index, const Rng& rng) {
+  const Tensor y = split.y.index_select(0, at::tensor(index, at::kLong)).contiguous();
   Labels labels(y.data_ptr<std::int64_t>(), y.data_ptr<std::int64_t>() + y.numel());
   return {&split, std::move(index), std::move(labels), rng};
 }
@@ -95,13 +67,21 @@ void check_examinable(const Dataset& data, const std::string& split, const Featu
   if (split == "train")
     fail_usage("features", "expected --split valid or test: the classifiers learn from the train part");
   for (const Split* part : {&data.split("train"), &data.split(split)})
-    if (!part->y.defined())
+    if (labelled_rows(*part).empty())
       fail_data(data.spec, fmt::format("has no labels in its {} part; features are judged by how well they "
                                        "tell classes apart",
                                        part->name));
-  if (data.train.rows() < fewest_rows)
-    fail_data(data.spec, fmt::format("expected at least {} training rows to judge features, got {}",
-                                     fewest_rows, data.train.rows()));
+  if (std::ssize(labelled_rows(data.train)) < fewest_rows)
+    fail_data(data.spec, fmt::format("expected at least {} labelled training rows to judge features, got {}",
+                                     fewest_rows, labelled_rows(data.train).size()));
+}
+
+// Before long work begins.
+void check_parts(const Model& model, const Dataset& data, const Examination& exam) {
+  for (const Split* part : std::set{exam.train.split, exam.choice.split, exam.test.split}) {
+    refuse_gaps(*part, data.spec);
+    check_split(model, *part, data.spec);
+  }
 }
 
 // Classes are numbered anew as the training rows have them; any other is unknown and cannot be guessed.
@@ -113,7 +93,7 @@ void number_classes(Examination& exam, const Dataset& data) {
     fail_data(data.spec, fmt::format("expected at least two classes to judge features, got only class {} "
                                      "among {} training rows",
                                      numbers.begin()->first, exam.train.size()));
-  for (Rows* rows : {&exam.train, &exam.choice, &exam.test})
+  for (LabelledRows* rows : {&exam.train, &exam.choice, &exam.test})
     for (std::int64_t& label : rows->labels) {
       const auto found = numbers.find(label);
       label = found == numbers.end() ? unknown_class : found->second;
@@ -123,13 +103,22 @@ void number_classes(Examination& exam, const Dataset& data) {
     exam.remark = fmt::format("; {} rows of classes that these training rows lack count as errors", unknown);
 }
 
+// At most `most` labelled training rows in random order.
+std::vector<std::int64_t> random_training_rows(const Split& train, std::int64_t most, const Rng& rng) {
+  const Tensor labels = train.y.contiguous();
+  std::vector<std::int64_t> index = Rng(rng).permutation(train.rows());
+  std::erase_if(index, [&](std::int64_t row) { return labels.data_ptr<std::int64_t>()[row] < 0; });
+  index.resize(std::min(index.size(), static_cast<std::size_t>(most)));
+  return index;
+}
+
 Examination arrange(const Dataset& data, const std::string& split_name, const FeaturePlan& plan,
                     const Rng& rng) {
   check_examinable(data, split_name, plan);
   const Split& split = data.split(split_name);
-  std::vector<std::int64_t> index = rng.fork({0}).permutation(data.train.rows());
-  index.resize(static_cast<std::size_t>(std::min(plan.rows, data.train.rows())));
-  const bool own_choice = split_name != "valid" && data.valid.rows() > 0 && data.valid.y.defined();
+  std::vector<std::int64_t> index = random_training_rows(data.train, plan.rows, rng.fork({0}));
+  const std::vector<std::int64_t> validation = labelled_rows(data.valid);
+  const bool own_choice = split_name != "valid" && !validation.empty();
   std::vector<std::int64_t> held;
   if (!own_choice) {
     const auto learning = static_cast<std::ptrdiff_t>(index.size() - index.size() / 10);
@@ -137,9 +126,9 @@ Examination arrange(const Dataset& data, const std::string& split_name, const Fe
     index.resize(static_cast<std::size_t>(learning));
   }
   Examination exam{rows_of(data.train, std::move(index), rng.fork({1})),
-                   own_choice ? rows_of(data.valid, all_rows(data.valid), rng.fork({2}))
+                   own_choice ? rows_of(data.valid, validation, rng.fork({2}))
                               : rows_of(data.train, std::move(held), rng.fork({2})),
-                   rows_of(split, all_rows(split), rng.fork({3})),
+                   rows_of(split, labelled_rows(split), rng.fork({3})),
                    0,
                    "",
                    "",
@@ -151,20 +140,22 @@ Examination arrange(const Dataset& data, const std::string& split_name, const Fe
   exam.chosen_on =
       fmt::format("chosen on {} {} rows", exam.choice.size(), own_choice ? "validation" : "other training");
   number_classes(exam, data);
+  if (exam.test.size() < split.rows())
+    exam.remark += fmt::format("; {} rows without a label left out", split.rows() - exam.test.size());
   return exam;
 }
 
 // What `input` makes of the rows, [N, width] float32.
-Tensor features_of(const Rows& rows, const Input& input) {
-  return map_rows(*rows.split, rows.index, rows.rng, input.read);
+Tensor features_of(const LabelledRows& rows, const Input& input) {
+  return map_rows(*rows.split, rows.index, rows.rng, [&](const Rows& some) { return input.read(some.x); });
 }
 
 // How many rows each of several predictors gets wrong; `predict` gives [B, predictors] of features [B,
 // width].
-std::vector<std::int64_t> mistakes(const Rows& rows, const Input& input, const Map& predict) {
+std::vector<std::int64_t> mistakes(const LabelledRows& rows, const Input& input, const Map& predict) {
   const Tensor labels = at::tensor(rows.labels, at::kLong).unsqueeze(1);
-  const Tensor guesses =
-      map_rows(*rows.split, rows.index, rows.rng, [&](const Tensor& x) { return predict(input.read(x)); });
+  const Tensor guesses = map_rows(*rows.split, rows.index, rows.rng,
+                                  [&](const Rows& some) { return predict(input.read(some.x)); });
   const Tensor counts = guesses.ne(labels).sum(0);
   return {counts.data_ptr<std::int64_t>(), counts.data_ptr<std::int64_t>() + counts.numel()};
 }
@@ -212,7 +203,7 @@ Score linear_score(const Examination& exam, const Input& input, Observer& observ
   standardiser.apply(known);
   Work work(observer, fmt::format("classifiers of the {}", input.words), std::ssize(penalties));
   MinimisePlan plan;
-  plan.after = [&](int) { work.check(); };
+  plan.after = [&](int) { work.listen(); };
   std::vector<LinearClassifier> fitted;
   for (const double penalty : penalties) {
     fitted.push_back(fit_linear_classifier(known, exam.train.labels, exam.classes, penalty, plan,
@@ -240,25 +231,18 @@ Score linear_score(const Examination& exam, const Input& input, Observer& observ
   return score;
 }
 
-Input raw_input(const Dataset& data) {
-  return {"raw", "raw input", [&data](const Tensor& x) {
-            if (!x.isfinite().all().item<bool>())
-              fail_data(data.spec,
-                        "features need complete rows, got missing cells; fill them first with "
-                        "`deepgen complete`");
-            return x;
-          }};
+Input raw_input() {
+  return {"raw", "raw input", [](const Tensor& x) { return x; }};
 }
 
-Input code_input(Model& model, const Dataset& data) {
-  CanEncode* encoder = as<CanEncode>(model);
-  if (!encoder && as<CanCodeGiven>(model))
+Input code_input(const Model& model) {
+  const auto* encoder = as<CanEncode>(model);
+  if (!encoder) fail_usage("features", "this model has no code (`encode`) to judge; see `deepgen models`");
+  if (needed_classes(model) > 0)
     fail_usage("features",
                "the code of this model is made given the label, so labels cannot be judged by it");
-  if (!encoder) fail_usage("features", "this model has no code (`encode`) to judge; see `deepgen models`");
-  return {"code", "code", [&model, encoder, raw = raw_input(data)](const Tensor& x) {
+  return {"code", "code", [encoder](const Tensor& x) {  // the labels are not told
             NoGradGuard no_graph;
-            model.check_data(raw.read(x), "features");
             const Tensor code = encoder->encode(x).to(at::kCPU, at::kFloat).flatten(1).contiguous();
             if (!code.isfinite().all().item<bool>())
               fail_numerical("features",
@@ -270,10 +254,12 @@ Input code_input(Model& model, const Dataset& data) {
 
 }  // namespace
 
-std::vector<Score> feature_scores(Model& model, const Dataset& data, const std::string& split,
+std::vector<Score> feature_scores(const Model& model, const Dataset& data, const std::string& split,
                                   const FeaturePlan& plan, const Rng& rng, Observer& observer) {
-  const std::vector<Input> inputs = {code_input(model, data), raw_input(data)};
+  const std::vector<Input> inputs = {code_input(model), raw_input()};
   const Examination exam = arrange(data, split, plan, rng);
+  check_parts(model, data, exam);
+  const InterruptionScope scope(observer, "features");
   std::vector<Score> linear, neighbours;
   for (const Input& input : inputs) {
     linear.push_back(linear_score(exam, input, observer));

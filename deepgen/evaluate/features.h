@@ -8,7 +8,7 @@
 #include "deepgen/core/rng.h"
 #include "deepgen/data/dataset.h"
 #include "deepgen/evaluate/score.h"
-#include "deepgen/models/capabilities.h"
+#include "deepgen/model/capabilities.h"
 
 namespace deepgen {
 
@@ -19,9 +19,10 @@ struct FeaturePlan {
 // Four proxies in percent of the rows of `split` (valid or test), each with its binomial standard error:
 // linear_error_code, linear_error_raw (softmax regression on standardised columns, its L2 penalty chosen on
 // rows held out) and nearest_neighbour_error_code, nearest_neighbour_error_raw (k of 1, 3, 5 likewise,
-// columns as they are). Throws where there is no code, no labels, no complete rows, or only one class. Cost:
-// some hundred products [rows, D] x [D, classes] and rows x (valid and test rows) distances, for each input.
-std::vector<Score> feature_scores(Model& model, const Dataset& data, const std::string& split,
+// columns as they are). Rows without a label are left out. Throws where there is no code, no labels, no
+// complete rows, or only one class. Cost: some hundred products [rows, D] x [D, classes] and rows x (valid
+// and test rows) distances, for each input. Interruptible.
+std::vector<Score> feature_scores(const Model& model, const Dataset& data, const std::string& split,
                                   const FeaturePlan& plan, const Rng& rng, Observer& observer);
 
 }  // namespace deepgen

@@ -1,7 +1,7 @@
 #include "deepgen/evaluate/network_classifier.h"
 
-#include "deepgen/core/error.h"
-#include "deepgen/parts/discriminator.h"
+#include "deepgen/core/work.h"
+#include "deepgen/parts/nets/discriminator.h"
 #include "deepgen/train/flat.h"
 #include "deepgen/train/optimiser.h"
 
@@ -14,7 +14,7 @@ class NetworkClassifier::Network : public Model {
       : hidden_(register_module("hidden", std::make_shared<Mlp>(columns, plan.hidden, "relu"))),
         output_(register_module("output", std::make_shared<DenseLayer>(hidden_->out(), classes))),
         plan_(plan) {}
-  void initialise(const Batch&, Rng& rng) override {
+  void initialise(const Rows&, Rng& rng) override {
     hidden_->initialise(rng);
     output_->initialise(rng);
   }
@@ -26,11 +26,10 @@ class NetworkClassifier::Network : public Model {
     }
     return output_->forward(x);
   }
-  Metrics gradients(const Batch& batch, const Turn&, Rng& rng) override {
+  // Of the mean cross entropy.
+  void fill_gradients_of(const Rows& batch, Rng& rng) {
     const Tensor log_p = at::log_softmax(logits(batch.x, &rng).to(at::kDouble), 1);
-    const Tensor cost = -log_p.gather(1, batch.y.unsqueeze(1)).mean();
-    fill_gradients(cost, parameters());
-    return {{"cross_entropy", cost.item<double>()}};
+    fill_gradients(-log_p.gather(1, batch.y.unsqueeze(1)).mean(), parameters());
   }
   Options& options() override { return none_; }
   Options& learning() override { return none_; }
@@ -54,16 +53,15 @@ NetworkClassifier::NetworkClassifier(const Tensor& x, const Tensor& y, std::int6
   options.optimiser = "adam", options.rate = plan.rate, options.schedule = "linear";
   Optimiser optimiser(options, flat);
   const std::int64_t rows = x.size(0), steps = (rows + plan.batch - 1) / plan.batch;
+  Work work(observer, "classifier", plan.epochs * steps);
   for (std::int64_t epoch = 0; epoch < plan.epochs; ++epoch) {
     const Tensor order = at::tensor(rng.permutation(rows), at::kLong);
     for (std::int64_t step = 0; step < steps; ++step) {
       const std::int64_t first = step * plan.batch;
       const Tensor some = order.narrow(0, first, std::min(plan.batch, rows - first));
-      const Metrics metrics =
-          network_->gradients({x.index_select(0, some), y.index_select(0, some)}, {}, rng);
+      network_->fill_gradients_of({x.index_select(0, some), y.index_select(0, some)}, rng);
       optimiser.update(flat.slices(), scheduled_rate(options, epoch * steps + step, plan.epochs * steps));
-      observer.progress({"classifier", epoch * steps + step + 1, plan.epochs * steps, 0, -1}, metrics);
-      if (observer.stop_requested()) throw Error(ErrorKind::interrupted, "classifier", "stopped by request");
+      work.advance(1);
     }
   }
 }

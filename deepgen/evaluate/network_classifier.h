@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "deepgen/core/observer.h"
-#include "deepgen/models/model.h"
-#include "deepgen/parts/nets.h"
+#include "deepgen/model/model.h"
+#include "deepgen/parts/nets/nets.h"
 
 namespace deepgen {
 

@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <numbers>
+#include <optional>
 
 #include "deepgen/core/error.h"
+#include "deepgen/core/work.h"
 #include "deepgen/evaluate/bounds.h"
 #include "deepgen/kernels/kernels.h"
 #include "deepgen/ops/products.h"
@@ -16,6 +17,8 @@ namespace deepgen {
 namespace {
 
 constexpr std::int64_t block_numbers = 4 << 20;  // distances held at a time: 16 MiB
+constexpr std::int64_t sample_groups = 10;       // left out one by one: the samples' own randomness
+constexpr std::int64_t group_rows = 2000;        // rows that tell it
 
 std::int64_t block_rows(std::int64_t centres) { return std::max<std::int64_t>(1, block_numbers / centres); }
 
@@ -55,7 +58,7 @@ void nearest_centres(const Tensor& rows, const Tensor& centres, std::vector<std:
         nearest[static_cast<std::size_t>(first + i)] =
             std::min_element(d + i * k, d + (i + 1) * k) - (d + i * k);
     });
-    after_block();
+    after_block(some);
   }
 }
 
@@ -85,12 +88,12 @@ std::vector<double> sigma_grid(const ParzenPlan& plan, double unit) {
 }
 
 // Rows of a part in one tensor, with what turns densities into those of the file's units.
-struct Rows {
+struct Cases {
   Tensor x, jacobian;
 };
-Rows rows_of(const Dataset& data, const Split& split, const std::vector<std::int64_t>& index,
-             const Rng& rng) {
-  const Tensor x = Dataset::rows(split, index, rng);
+Cases cases_of(const Dataset& data, const Split& split, const std::vector<std::int64_t>& index,
+               const Rng& rng) {
+  const Tensor x = Dataset::rows(split, index, rng).x;
   if (!x.isfinite().all().item<bool>())
     fail_data(data.spec, "a Parzen window needs complete rows, got missing cells");
   return {x, data.log_jacobian(x)};
@@ -98,37 +101,71 @@ Rows rows_of(const Dataset& data, const Split& split, const std::vector<std::int
 
 // What every window of one evaluation shares.
 struct Examination {
-  Rows choice, asked;
+  Cases choice, asked;
   std::vector<double> sigmas;
   std::string split, chosen_on, range;
   Observer& observer;
 };
 
-Score window_score(const std::string& metric, const Tensor& centres, const std::string& of,
-                   const Examination& exam) {
-  const auto start = std::chrono::steady_clock::now();
-  ParzenWindow window(centres);
-  std::int64_t done = 0;
-  const std::int64_t total = exam.choice.x.size(0) + exam.asked.x.size(0);
-  window.after_block = [&](std::int64_t rows) {
-    done += rows;
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    exam.observer.progress({"Parzen window of " + of, done, total, seconds,
-                            seconds * static_cast<double>(total - done) / static_cast<double>(done)},
-                           {});
-    if (exam.observer.stop_requested()) throw Error(ErrorKind::interrupted, "parzen", "stopped by request");
-  };
+// Centres and what is said of them.
+struct Centres {
+  Tensor x;
+  std::string words;   // "900 of 1000 samples"
+  bool drawn = false;  // independent draws, whose randomness is part of the score's
+};
+
+// log sum_i exp of all rows of x [G, B] but row g.
+Tensor log_sum_without(const Tensor& x, std::int64_t g) {
+  return at::logsumexp(at::cat({x.narrow(0, 0, g), x.narrow(0, g + 1, x.size(0) - g - 1)}), 0);
+}
+
+// The variance of the mean log-density that comes from the draw of the centres: the jackknife that leaves a
+// group of them out at a time. With S_g the mean without group g, of G groups,
+//
+//   (G - 1) / G sum_g (S_g - mean of S)^2
+//
+// Nothing where there are fewer than two centres a group.
+std::optional<double> variance_of_draws(const Tensor& centres, const Tensor& x, double sigma, Work& work) {
+  const std::int64_t groups = sample_groups, n = centres.size(0);
+  if (n < 2 * groups) return std::nullopt;
+  const Tensor rows = x.narrow(0, 0, std::min(group_rows, x.size(0)));
+  std::vector<Tensor> sums;  // log of the sum of the group's Gaussians at each row
+  std::vector<std::int64_t> sizes;
+  for (std::int64_t g = 0; g < groups; ++g) {  // every tenth: draws of one chain stay in one group
+    ParzenWindow window(centres.slice(0, g, n, groups));
+    window.after_block = [&](std::int64_t) { work.listen(); };
+    sizes.push_back(window.size());
+    sums.push_back(window.log_density(rows, {sigma})[0] + std::log(static_cast<double>(sizes.back())));
+  }
+  const Tensor all = at::stack(sums);
+  std::vector<double> without;
+  for (std::int64_t g = 0; g < groups; ++g)
+    without.push_back(log_sum_without(all, g).mean().item<double>() -
+                      std::log(static_cast<double>(n - sizes[static_cast<std::size_t>(g)])));
+  const double factor = static_cast<double>(groups - 1);  // times the variance whose divisor is G
+  return factor * at::tensor(without, at::kDouble).var(false).item<double>();
+}
+
+Score window_score(const std::string& metric, const Centres& centres, const Examination& exam) {
+  Work work(exam.observer, "Parzen window of " + centres.words, exam.choice.x.size(0) + exam.asked.x.size(0));
+  ParzenWindow window(centres.x);
+  window.after_block = [&](std::int64_t rows) { work.advance(rows); };
   const Tensor trials = (window.log_density(exam.choice.x, exam.sigmas) + exam.choice.jacobian).mean(1);
   const auto best = static_cast<std::size_t>(trials.argmax().item<std::int64_t>());
   const double sigma = exam.sigmas[best];
   const RowMean mean = mean_over_rows(window.log_density(exam.asked.x, {sigma})[0] + exam.asked.jacobian);
+  const auto of_draws =
+      centres.drawn ? variance_of_draws(centres.x, exam.asked.x, sigma, work) : std::nullopt;
   Score score;
   score.metric = metric, score.split = exam.split, score.kind = ScoreKind::proxy;
-  score.value = mean.mean, score.standard_error = mean.standard_error, score.rows = mean.rows;
-  score.how =
-      fmt::format("Gaussians of deviation {:.3g} on {} {}, deviation of {} from {:.3g} to {:.3g} {}; {}",
-                  sigma, window.size(), of, exam.sigmas.size(), exam.sigmas.front(), exam.sigmas.back(),
-                  exam.chosen_on, exam.range);
+  score.value = mean.mean, score.rows = mean.rows;
+  score.standard_error = std::hypot(mean.standard_error, std::sqrt(of_draws.value_or(0)));
+  score.how = fmt::format(
+      "Gaussians of deviation {:.3g} on {}, deviation of {} from {:.3g} to {:.3g} {}; {}; standard error {}",
+      sigma, centres.words, exam.sigmas.size(), exam.sigmas.front(), exam.sigmas.back(), exam.chosen_on,
+      exam.range,
+      of_draws ? fmt::format("over rows and over draws of the centres (jackknife, {} groups)", sample_groups)
+               : "over rows alone");
   if (exam.sigmas.size() > 1 && (best == 0 || best + 1 == exam.sigmas.size()))
     score.warning = "the deviation is at the end of those tried";
   return score;
@@ -199,54 +236,64 @@ Tensor kmeans_centres(const Tensor& rows, std::int64_t k, std::int64_t steps, Rn
   std::vector<std::int64_t> index = rng.permutation(rows.size(0));
   index.resize(static_cast<std::size_t>(std::min(k, rows.size(0))));
   Tensor centres = rows.index_select(0, at::tensor(index, at::kLong)).contiguous();
+  Work work(observer, "k-means", steps * rows.size(0));
   for (std::int64_t step = 0; step < steps; ++step) {
     std::vector<std::int64_t> nearest;
-    nearest_centres(rows, centres, nearest, [&] {
-      const std::int64_t done = step * rows.size(0) + static_cast<std::int64_t>(nearest.size());
-      observer.progress({"k-means", done, steps * rows.size(0), 0, -1}, {});
-      if (observer.stop_requested()) throw Error(ErrorKind::interrupted, "k-means", "stopped by request");
-    });
+    nearest_centres(rows, centres, nearest, [&](std::int64_t some) { work.advance(some); });
     centres = means_of_members(rows, centres, nearest);
   }
   return centres;
 }
 
 bool has_scales(const Dataset& data) {
-  return data.values == "real" || data.values == "count" || data.values == "mixed";
+  return data.values == ValueKind::real || data.values == ValueKind::count || data.values == ValueKind::mixed;
 }
+
+namespace {
+
+// Training rows that are not held out for the choice of windows, as many as the controls need.
+Tensor control_rows(const Dataset& data, Parts& parts, std::int64_t samples, const ParzenPlan& plan,
+                    const Rng& rng) {
+  const auto most = static_cast<std::size_t>(std::max(plan.kmeans_rows, samples));
+  parts.others.resize(std::min(parts.others.size(), most));
+  const Tensor training = cases_of(data, data.train, parts.others, rng).x;
+  if (parts.choice.empty())
+    fail_data(data.spec, "expected two training rows or more, or validation rows, to choose the windows by");
+  if (has_scales(data) && mean_deviation(training) == 0)
+    fail_data(data.spec, "expected columns that differ between the training rows, got constant ones alone");
+  return training;
+}
+
+}  // namespace
 
 std::vector<Score> parzen_scores(const Tensor& samples, const Dataset& data, const std::string& split_name,
                                  const ParzenPlan& plan, const Rng& rng, Observer& observer) {
   const Split& split = data.split(split_name);
   Parts parts = arrange(data, split_name, plan, rng.fork({0}));
-  const auto most = static_cast<std::size_t>(std::max(plan.kmeans_rows, samples.size(0)));
-  parts.others.resize(std::min(parts.others.size(), most));
-  const Tensor training = rows_of(data, data.train, parts.others, rng.fork({2})).x;
+  const Tensor training = control_rows(data, parts, samples.size(0), plan, rng.fork({2}));
   const bool wide = has_scales(data);
-  if (parts.choice.empty())
-    fail_data(data.spec, "expected two training rows or more, or validation rows, to choose the windows by");
-  if (wide && mean_deviation(training) == 0)
-    fail_data(data.spec, "expected columns that differ between the training rows, got constant ones alone");
   const Examination exam{
-      rows_of(data, parts.own ? data.valid : data.train, parts.choice, rng.fork({3})),
-      rows_of(data, split, random_index(split, split.rows(), rng.fork({4})), rng.fork({5})),
+      cases_of(data, parts.own ? data.valid : data.train, parts.choice, rng.fork({3})),
+      cases_of(data, split, random_index(split, split.rows(), rng.fork({4})), rng.fork({5})),
       sigma_grid(plan, wide ? mean_deviation(training) : 1),
       split.name,
       fmt::format("chosen on {} {} rows", parts.choice.size(), parts.own ? "validation" : "other training"),
       wide ? "in the units of the file" : "values from 0 to 1",
       observer};
-  const std::int64_t control = std::min(samples.size(0), training.size(0));
+  // More centres score higher, whatever they are: all windows have the same number.
+  const std::int64_t count = std::min(samples.size(0), training.size(0));
   // No more centres than rows that could have two.
-  const std::int64_t k = control < training.size(0) ? control : (control + 1) / 2;
+  const std::int64_t k = count < training.size(0) ? count : (count + 1) / 2;
   Rng own = rng.fork({6});
   const Tensor centres = kmeans_centres(training, k, plan.kmeans_steps, own, observer);
-  return {
-      window_score("parzen_log_density", samples, "samples", exam),
-      window_score("parzen_log_density_training_rows", training.narrow(0, 0, control), "training rows", exam),
-      window_score("parzen_log_density_kmeans", centres,
-                   fmt::format("centres of {} steps of k-means on {} training rows", plan.kmeans_steps,
-                               training.size(0)),
-                   exam)};
+  const std::string of = samples.size(0) > count ? fmt::format(" of {}", samples.size(0)) : "";
+  const std::string about_centres = fmt::format("{} centres of {} steps of k-means on {} training rows", k,
+                                                plan.kmeans_steps, training.size(0));
+  return {window_score("parzen_log_density",
+                       {samples.narrow(0, 0, count), fmt::format("{}{} samples", count, of), true}, exam),
+          window_score("parzen_log_density_training_rows",
+                       {training.narrow(0, 0, count), fmt::format("{} training rows", count), true}, exam),
+          window_score("parzen_log_density_kmeans", {centres, about_centres}, exam)};
 }
 
 }  // namespace deepgen

@@ -6,57 +6,36 @@
 #include <cmath>
 
 #include "deepgen/core/error.h"
+#include "deepgen/core/work.h"
 #include "deepgen/evaluate/bounds.h"
 #include "deepgen/evaluate/linear_classifier.h"
 #include "deepgen/evaluate/network_classifier.h"
 #include "deepgen/evaluate/two_sample.h"
+#include "deepgen/tasks/classification.h"
+#include "deepgen/tasks/sampling.h"
 
 namespace deepgen {
 namespace {
 
-constexpr std::int64_t draw_block = 2000;
 constexpr std::int64_t least_tested = 10;       // rows; the two-sample test halves them
 constexpr std::int64_t neighbour_rows = 60000;  // training rows that are looked at, at most
 
-IsConditional* labelled(Model& model) {
-  auto* conditional = as<IsConditional>(model);
-  return conditional && conditional->condition_classes() > 0 ? conditional : nullptr;
-}
-
-void heed_stop(Observer& observer) {
-  if (observer.stop_requested()) throw Error(ErrorKind::interrupted, "sample tests", "stopped by request");
-}
-
-template <class F>
-Tensor in_blocks(std::int64_t count, Observer& observer, F draw) {
-  std::vector<Tensor> parts;
-  for (std::int64_t first = 0; first < count; first += draw_block) {
-    parts.push_back(draw(first, std::min(draw_block, count - first)));
-    observer.progress({"sampling", std::min(first + draw_block, count), count, 0, -1}, {});
-    heed_stop(observer);
-  }
-  return at::cat(parts);
+// A label of the training rows for each sample.
+Tensor random_labels(const Dataset& data, std::int64_t count, Rng& rng) {
+  const std::vector<std::int64_t> known = labelled_rows(data.train);
+  if (known.empty()) fail_data(data.spec, "expected labels to draw samples given them, got none");
+  std::vector<std::int64_t> rows;
+  for (std::int64_t i = 0; i < count; ++i) rows.push_back(known[rng.below(known.size())]);
+  return data.train.y.index_select(0, at::tensor(rows, at::kLong));
 }
 
 // Draws of parallel chains, all of one time after another; the first ones are of different chains.
-Draws draw_by_chains(HasChain& chain, const SampleTestPlan& plan, Rng& rng, Observer& observer) {
-  constexpr std::int64_t slice = 50;
+Draws draw_by_chains(const Model& model, const SampleTestPlan& plan, Rng& rng, Observer& observer) {
   const std::int64_t chains = std::min(plan.chains, plan.samples);
   const std::int64_t times = (plan.samples + chains - 1) / chains;
-  const std::int64_t total = plan.steps + (times - 1) * plan.between;
-  Tensor x = chain.chain_start(chains, rng);
-  std::vector<Tensor> all;
-  std::int64_t done = 0;
-  for (std::int64_t t = 0; t < times; ++t) {
-    for (std::int64_t left = t == 0 ? plan.steps : plan.between; left > 0; left -= slice) {
-      x = chain.chain_steps(x, std::min(slice, left), {}, rng);
-      observer.progress({"sampling", done += std::min(slice, left), total, 0, -1}, {});
-      heed_stop(observer);
-    }
-    all.push_back(x.clone());
-  }
+  const SamplingPlan sampling{.count = chains, .steps = plan.steps, .rows = times, .between = plan.between};
   return {
-      at::cat(all).narrow(0, 0, plan.samples), chains,
+      sample_model(model, sampling, rng, observer).narrow(0, 0, plan.samples), chains,
       fmt::format("{} chains of {} Gibbs steps, then {} between draws", chains, plan.steps, plan.between)};
 }
 
@@ -70,7 +49,7 @@ Score proxy(const std::string& metric, const std::string& split, double value, d
 }
 
 Tensor some_rows(const Dataset& data, const Split& split, std::int64_t count, const Rng& rng) {
-  const Tensor x = Dataset::rows(split, random_index(split, count, rng.fork({0})), rng.fork({1}));
+  const Tensor x = Dataset::rows(split, random_index(split, count, rng.fork({0})), rng.fork({1})).x;
   if (!x.isfinite().all().item<bool>())
     fail_data(
         data.spec,
@@ -92,8 +71,10 @@ void add_tests(const Draws& draws, const Tensor& rows, const std::string& split,
                   count, accuracy.p_value, draws.how)));
   scores.push_back(proxy("two_sample_p_value", split, accuracy.p_value, 0, "probability", accuracy.held_out,
                          "probability of such an accuracy or a higher one were there no difference"));
-  observer.progress({"MMD", 0, 1, 0, -1}, {});
-  const TestResult mmd = mmd_test(x, real, plan.permutations, own);
+  const TestResult mmd = [&] {
+    const Work work(observer, "MMD", 1);
+    return mmd_test(x, real, plan.permutations, own);
+  }();
   scores.push_back(proxy(
       "mmd2", split, mmd.statistic, 0, "squared kernel distance", 2 * count,
       fmt::format("unbiased, {0} samples against {0} rows, Gaussian kernel of width {1:.3g} (the median "
@@ -116,10 +97,10 @@ void level_columns(const Dataset& data, const Tensor& training, const std::vecto
 
 void add_neighbours(const Draws& draws, const Tensor& rows, const std::string& split, const Tensor& training,
                     const SampleTestPlan& plan, Observer& observer, std::vector<Score>& scores) {
-  observer.progress({"neighbours", 0, 1, 0, -1}, {});
+  Work work(observer, "neighbours", 2);
   const Tensor x = draws.x.narrow(0, 0, std::min(plan.rows, draws.x.size(0)));
   const Tensor ours = nearest_distances(x, training);
-  heed_stop(observer);
+  work.advance(1);
   const Tensor theirs = nearest_distances(rows.narrow(0, 0, std::min(plan.rows, rows.size(0))), training);
   const double near = std::get<0>(theirs.sort())[theirs.size(0) / 100].item<double>();
   const double copies = (ours <= near).to(at::kDouble).mean().item<double>(),
@@ -135,28 +116,26 @@ void add_neighbours(const Draws& draws, const Tensor& rows, const std::string& s
                          "the same distance of rows of the split"));
 }
 
-void add_recognition(Model& model, const Split& split, const Dataset& data, const SampleTestPlan& plan,
+void add_recognition(const Model& model, const Split& split, const Dataset& data, const SampleTestPlan& plan,
                      const Rng& rng, Observer& observer, std::vector<Score>& scores) {
-  IsConditional* conditional = labelled(model);
-  if (!conditional || !data.train.y.defined() || !split.y.defined()) return;
-  const std::int64_t classes = conditional->condition_classes();
-  std::vector<std::int64_t> all(static_cast<std::size_t>(data.train.rows()));
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::int64_t>(i);
+  const std::int64_t classes = sampled_classes(model);
+  const std::vector<std::int64_t> learnt = labelled_rows(data.train), judged = labelled_rows(split);
+  if (classes == 0 || learnt.empty() || judged.empty()) return;
   Rng own = rng.fork({1}), draws = rng.fork({2});
-  const NetworkClassifier judge(Dataset::rows(data.train, all, rng.fork({3})), data.train.y, classes, {}, own,
-                                observer);
+  const Rows known = Dataset::rows(data.train, learnt, rng.fork({3}));
+  const NetworkClassifier judge(known.x, known.y, classes, {}, own, observer);
   const Tensor y = at::arange(plan.rows, at::kLong).remainder(classes);
-  const Tensor x = in_blocks(plan.rows, observer, [&](std::int64_t first, std::int64_t count) {
-    return conditional->sample_given(y.narrow(0, first, count), draws);
-  });
-  const Tensor right = (judge.predict(x) == y).to(at::kDouble) * 100;
-  const Tensor known =
-      (map_rows(split, rng.fork({4}), [&](const Tensor& rows) { return judge.predict(rows); }) == split.y)
-          .to(at::kDouble) *
-      100;
-  const RowMean a = mean_over_rows(right), b = mean_over_rows(known);
+  const Tensor x = sample_given_labels(model, y, draws, observer);
+  const auto percent = [](const Tensor& guess, const Tensor& truth) {
+    return mean_over_rows((guess == truth).to(at::kDouble) * 100);
+  };
+  const Tensor labels = split.y.index_select(0, at::tensor(judged, at::kLong));
+  const RowMean a = percent(judge.predict(x), y);
+  const RowMean b =
+      percent(map_rows(split, judged, rng.fork({4}), [&](const Rows& rows) { return judge.predict(rows.x); }),
+              labels);
   const std::string network =
-      fmt::format("a network of dense layers (400, 200) trained on {} training rows", data.train.rows());
+      fmt::format("a network of dense layers (400, 200) trained on {} training rows", learnt.size());
   scores.push_back(
       proxy("label_recognition", split.name, a.mean, a.standard_error, "percent", a.rows,
             fmt::format("samples, the classes in turn, that {} takes for the class they were drawn given",
@@ -165,29 +144,25 @@ void add_recognition(Model& model, const Split& split, const Dataset& data, cons
                          "rows of the split whose label that network recognises"));
 }
 
-}  // namespace
-
-bool can_draw(Model& model) { return as<CanSample>(model) || labelled(model) || as<HasChain>(model); }
-
-bool has_no_likelihood(Model& model) {
-  return !as<HasLogProb>(model) && !as<HasFreeEnergy>(model) && !is_bounded(model);
-}
-
-namespace {
-
 // Labels that the model did not learn have no samples to be compared with.
-void check_labels(Model& model, const Dataset& data, const Split& split) {
-  IsConditional* conditional = labelled(model);
-  if (!conditional) return;
+void refuse_new_labels(const Model& model, const Dataset& data, const Split& split) {
+  const std::int64_t classes = sampled_classes(model);
+  if (classes == 0) return;
   for (const Tensor& y : {data.train.y, split.y})
-    if (y.defined() && y.numel() > 0 && y.max().item<std::int64_t>() >= conditional->condition_classes())
+    if (y.defined() && y.numel() > 0 && y.max().item<std::int64_t>() >= classes)
       fail_data(data.spec, fmt::format("expected labels from 0 to {}, those that the model learnt, got {}",
-                                       conditional->condition_classes() - 1, y.max().item<std::int64_t>()));
+                                       classes - 1, y.max().item<std::int64_t>()));
 }
 
 }  // namespace
 
-void check_sample_tests(Model& model, const Dataset& data, const std::string& split) {
+bool can_draw(const Model& model) { return can_sample(model); }
+
+bool has_no_likelihood(const Model& model) {
+  return !as<HasLogProb>(model) && !as<HasFreeEnergy>(model) && !as<HasBound>(model);
+}
+
+void check_sample_tests(const Model& model, const Dataset& data, const std::string& split) {
   if (!can_draw(model)) fail_usage("sample tests", "this model cannot be sampled; see `deepgen models`");
   if (data.one_matrix)
     fail_data(
@@ -199,34 +174,26 @@ void check_sample_tests(Model& model, const Dataset& data, const std::string& sp
   if (data.split(split).rows() < least_tested)
     fail_data(data.spec, fmt::format("tests of samples need {} rows of {} or more, got {}", least_tested,
                                      split, data.split(split).rows()));
-  check_labels(model, data, data.split(split));
+  refuse_new_labels(model, data, data.split(split));
 }
 
-Draws draw_samples(Model& model, const Dataset& data, const SampleTestPlan& plan, Rng& rng,
+Draws draw_samples(const Model& model, const Dataset& data, const SampleTestPlan& plan, Rng& rng,
                    Observer& observer) {
-  if (auto* direct = as<CanSample>(model))
-    return {in_blocks(plan.samples, observer,
-                      [&](std::int64_t, std::int64_t count) { return direct->sample(count, rng); }),
-            plan.samples, "direct draws"};
-  if (auto* conditional = labelled(model)) {
-    if (!data.train.y.defined()) fail_data(data.spec, "expected labels to draw samples given them, got none");
-    std::vector<std::int64_t> rows;
-    for (std::int64_t i = 0; i < plan.samples; ++i)
-      rows.push_back(static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(data.train.rows()))));
-    const Tensor y = Dataset::labels(data.train, rows);
-    return {in_blocks(plan.samples, observer,
-                      [&](std::int64_t first, std::int64_t count) {
-                        return conditional->sample_given(y.narrow(0, first, count), rng);
-                      }),
-            plan.samples, "direct draws, labels as in the training rows"};
+  if (as<CanSample>(model))
+    return {sample_model(model, {.count = plan.samples}, rng, observer), plan.samples, "direct draws"};
+  if (sampled_classes(model) > 0) {
+    const Tensor y = random_labels(data, plan.samples, rng);
+    return {sample_given_labels(model, y, rng, observer), plan.samples,
+            "direct draws, labels as in the training rows"};
   }
-  if (auto* chain = as<HasChain>(model)) return draw_by_chains(*chain, plan, rng, observer);
+  if (as<HasChain>(model)) return draw_by_chains(model, plan, rng, observer);
   fail_usage("sample tests", "this model cannot be sampled; see `deepgen models`");
 }
 
-std::vector<Score> sample_scores(Model& model, const Dataset& data, const std::string& split_name,
+std::vector<Score> sample_scores(const Model& model, const Dataset& data, const std::string& split_name,
                                  const SampleTestPlan& plan, const Rng& rng, Observer& observer) {
   check_sample_tests(model, data, split_name);
+  const InterruptionScope scope(observer, "sample tests");
   const Split& split = data.split(split_name);
   const Tensor rows = some_rows(data, split, plan.rows, rng.fork({1}));
   Rng own = rng.fork({2});

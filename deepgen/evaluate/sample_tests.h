@@ -3,16 +3,14 @@
 //
 //   parzen_log_density        and its controls (parzen.h)
 //   two_sample_accuracy       of a small network on samples against rows of the split; percent, 50: no
-//   difference
-//                             seen; two_sample_p_value beside it
+//                             difference seen; two_sample_p_value beside it
 //   mmd2, mmd2_p_value        squared maximum mean discrepancy of samples and rows of the split
 //   nearest_training_distance of the samples, and of the rows of the split (..._held_out): samples much
-//   nearer
-//                             to training rows than unseen rows are have been learnt by heart
+//                             nearer to training rows than unseen rows are have been learnt by heart
 //   label_recognition         share of samples drawn given a label that a network trained on the training
-//   rows
-//                             recognises as it, and that network's share on the rows of the split
-//                             (..._rows) beside it; percent; of conditional models, where there are labels
+//                             rows recognises as it, and that network's share on the rows of the split
+//                             (..._rows) beside it; percent; of models that draw given labels, where rows
+//                             have labels
 //
 // All are proxies: each sees some faults and is blind to others. None is used to choose anything.
 #pragma once
@@ -23,7 +21,7 @@
 #include "deepgen/data/dataset.h"
 #include "deepgen/evaluate/parzen.h"
 #include "deepgen/evaluate/score.h"
-#include "deepgen/models/capabilities.h"
+#include "deepgen/model/capabilities.h"
 
 namespace deepgen {
 
@@ -43,20 +41,20 @@ struct Draws {
   std::int64_t independent = 0;
   std::string how;
 };
-Draws draw_samples(Model& model, const Dataset& data, const SampleTestPlan& plan, Rng& rng,
+Draws draw_samples(const Model& model, const Dataset& data, const SampleTestPlan& plan, Rng& rng,
                    Observer& observer);
 
 // Whether draw_samples can draw from it.
-bool can_draw(Model& model);
+bool can_draw(const Model& model);
 
 // Whether nothing but samples can judge the model: no log-probability, bound or free energy.
-bool has_no_likelihood(Model& model);
+bool has_no_likelihood(const Model& model);
 
 // Throws where the tests cannot be made: no draws, no rows beside the training rows.
-void check_sample_tests(Model& model, const Dataset& data, const std::string& split);
+void check_sample_tests(const Model& model, const Dataset& data, const std::string& split);
 
 // Everything above that the model allows, on complete rows of a part that is not the training part.
-std::vector<Score> sample_scores(Model& model, const Dataset& data, const std::string& split,
+std::vector<Score> sample_scores(const Model& model, const Dataset& data, const std::string& split,
                                  const SampleTestPlan& plan, const Rng& rng, Observer& observer);
 
 }  // namespace deepgen

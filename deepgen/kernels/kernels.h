@@ -41,8 +41,12 @@ struct BinaryLayer {
 //
 // A u has 24 bits, so |n| <= sqrt(48 ln 2) = 5.77; what is cut off has probability 8e-9.
 
-// One layer of normal units. m(r,j) = gain(j) * scale * input(r,j) + bias(j); mean = m;
-// sample = m + deviation(j) * n(r,j). Without an input the sample is the normal numbers themselves.
+// One layer of normal units:
+//
+//   m(r,j) = gain(j) * scale * input(r,j) + bias(j)
+//   mean = m,   sample = m + deviation(j) * n(r,j)
+//
+// Without an input the sample is the normal numbers themselves.
 struct NormalLayer {
   const float* input = nullptr;      // [rows, columns], or nullptr: zero
   const float* bias = nullptr;       // [columns], or nullptr: zero
@@ -129,9 +133,12 @@ struct GatherBytes {
   Stream stream;
 };
 
-// One pass of stochastic gradient descent over [begin, end) of flat buffers; g = gradient_scale * gradient +
-// decay * parameter. momentum buffer m (optional): m = momentum * m + g, parameter -= rate * m (or rate * (g
-// + momentum * m) with nesterov). average (optional): average += (1 - keep) * (parameter - average).
+// One pass of stochastic gradient descent over [begin, end) of flat buffers:
+//
+//   g = gradient_scale * gradient + decay * parameter
+//   m = momentum * m + g                                    (momentum buffer m: optional)
+//   parameter -= rate * m                                   (nesterov: rate * (g + momentum * m))
+//   average += (1 - keep) * (parameter - average)           (average: optional)
 struct SgdPass {
   float* parameter;
   const float* gradient;
@@ -142,9 +149,16 @@ struct SgdPass {
   float gradient_scale = 1;  // below 1: a clipped gradient
 };
 
-// Adam (Kingma and Ba 2015, algorithm 1) with the same g: m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2,
-// parameter -= rate_t * m / (sqrt(v) + epsilon_t), where the caller folds the bias corrections into
-// rate_t = rate * sqrt(1-b2^t) / (1-b1^t) and epsilon_t = epsilon * sqrt(1-b2^t).
+// Adam (Kingma and Ba 2015, algorithm 1) with the same g:
+//
+//   m = b1 m + (1 - b1) g
+//   v = b2 v + (1 - b2) g^2
+//   parameter -= rate_t * m / (sqrt(v) + epsilon_t)
+//
+// where the caller folds the bias corrections into
+//
+//   rate_t = rate * sqrt(1 - b2^t) / (1 - b1^t)
+//   epsilon_t = epsilon * sqrt(1 - b2^t)
 struct AdamPass {
   float* parameter;
   const float* gradient;

@@ -1,5 +1,6 @@
 #include "deepgen/ops/binary_units.h"
 
+#include "deepgen/core/interruption.h"
 #include "deepgen/kernels/kernels.h"
 
 namespace deepgen {
@@ -18,6 +19,7 @@ double* doubles(const Tensor& tensor) { return tensor.defined() ? tensor.data_pt
 
 template <class Kernel, class Arguments>
 void for_rows(Kernel kernel, const Arguments& arguments, std::int64_t rows, double cost_of_row_ns) {
+  interruption_point();
   parallel_ranges(rows, cost_of_row_ns, 1,
                   [&](std::int64_t begin, std::int64_t end) { kernel(arguments, begin, end); });
 }
@@ -90,6 +92,7 @@ void column_sums(const Tensor& input, double scale, bool accumulate, Tensor& sum
 }
 
 Tensor uniform(std::int64_t rows, std::int64_t columns, Stream stream, at::Device device) {
+  interruption_point();
   if (!device.is_cpu()) {  // no counter-based kernel there: a generator seeded by the stream's place
     auto generator = at::globalContext().defaultGenerator(device);
     generator.set_current_seed(stream.key ^ (stream.call * 0x9E3779B97F4A7C15ULL));

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "deepgen/core/error.h"
-#include "deepgen/ops/window.h"
+#include "deepgen/ops/convolution_products.h"
 
 namespace deepgen {
 namespace {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "deepgen/core/error.h"
+#include "deepgen/core/interruption.h"
 #include "deepgen/kernels/kernels.h"
 #include "deepgen/ops/products.h"
 #include "deepgen/ops/unit_layers.h"
@@ -26,6 +27,7 @@ constexpr double element_ns = 0.6;
 
 // y = f(y) in place. Torch's own loops round the last elements of a thread's share differently.
 void act(Activation f, Tensor& y) {
+  interruption_point();
   if (f == Activation::identity) return;
   const ActivationPass pass{f, y.data_ptr<float>()};
   parallel_ranges(y.numel(), element_ns, grain,
@@ -85,6 +87,7 @@ class Dense : public torch::autograd::Function<Dense> {
 class BernoulliLogProb : public torch::autograd::Function<BernoulliLogProb> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& given, const Tensor& x) {
+    interruption_point();
     const Tensor logits = given.contiguous(), cases = x.contiguous();
     Tensor residual, sums = at::empty({logits.size(0)}, at::kDouble);
     if (given.requires_grad()) residual = at::empty_like(logits);

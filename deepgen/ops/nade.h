@@ -1,5 +1,5 @@
-// The shared computation of NADE (models/nade.h) as tensor functions: a pass over D columns with H hidden
-// units costs O(D H) a row, forwards and backwards.
+// The shared computation of NADE (models/autoregressive/nade.h) as tensor functions: a pass over D columns
+// with H hidden units costs O(D H) a row, forwards and backwards.
 //
 //   logit_i = b_i + v_i . sigmoid(c + sum_(j<i) x_j w_j)
 #pragma once

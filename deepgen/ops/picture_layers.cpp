@@ -7,7 +7,7 @@
 
 #include "deepgen/core/error.h"
 #include "deepgen/kernels/kernels.h"
-#include "deepgen/ops/window.h"
+#include "deepgen/ops/convolution_products.h"
 
 namespace deepgen {
 namespace {

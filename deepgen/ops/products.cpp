@@ -4,8 +4,10 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
 
+#include "deepgen/core/interruption.h"
 #include "deepgen/kernels/kernels.h"
 
 namespace deepgen {
@@ -37,6 +39,7 @@ constexpr std::int64_t column_grain =
 }  // namespace
 
 void multiply(Tensor& out, const Tensor& a, const Tensor& b, double scale, double keep) {
+  interruption_point();
   const View va = view_of(a), vb = view_of(b);
   if (!va.usable || !vb.usable || !out.is_contiguous()) return composed::multiply(out, a, b, scale, keep);
   const std::int64_t m = a.size(0), k = a.size(1), n = b.size(1);
@@ -68,20 +71,25 @@ void multiply_alone(const RawMatrix& a, const RawMatrix& b, float* out, std::int
 
 void share_items(std::int64_t items, const std::function<void(std::int64_t, int)>& body) {
   std::exception_ptr failure;
+  std::atomic<bool> failed = false;  // the items that are left are not begun
   // Also where one thread gets all: inside a region that could have several OpenBLAS keeps to the caller's.
 #pragma omp parallel for schedule(static) num_threads(threads())
   for (std::int64_t item = 0; item < items; ++item) {
+    if (failed) continue;
     try {
+      interruption_point();  // heard by the calling thread, which has a share
       body(item, omp_get_thread_num());
     } catch (...) {  // must not leave the parallel region
 #pragma omp critical(deepgen_shared_failure)
       if (!failure) failure = std::current_exception();
+      failed = true;
     }
   }
   if (failure) std::rethrow_exception(failure);
 }
 
 Tensor row_dots(const Tensor& a, const Tensor& b) {
+  interruption_point();
   auto usable = [](const Tensor& x) {
     return x.device().is_cpu() && x.scalar_type() == at::kFloat && x.is_contiguous();
   };

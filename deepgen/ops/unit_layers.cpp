@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "deepgen/core/error.h"
+#include "deepgen/core/interruption.h"
 #include "deepgen/kernels/kernels.h"
 
 namespace deepgen {
@@ -47,6 +48,7 @@ Layer described(const Tensor& input, const Tensor& bias, double scale, Stream st
 
 template <class Kernel, class Layer>
 void for_rows(Kernel kernel, const Layer& layer, std::int64_t rows, double cost_of_element_ns) {
+  interruption_point();
   parallel_ranges(rows, cost_of_element_ns * static_cast<double>(layer.columns), 1,
                   [&](std::int64_t begin, std::int64_t end) { kernel(layer, begin, end); });
 }

@@ -61,14 +61,6 @@ T parsed(const SafeTensors& file, const std::string& key, const std::string& pat
   }
 }
 
-// "[784, 500] float32".
-std::string shape_text(const Tensor& tensor) {
-  const char* type = "?";
-  for (const auto& [ours, theirs] : types)
-    if (tensor.scalar_type() == theirs) type = dtype_name(ours);
-  return fmt::format("[{}] {}", fmt::join(tensor.sizes().vec(), ", "), type);
-}
-
 // Data descriptions are read by every user of a checkpoint: their types are checked once, here.
 void check_description(const nlohmann::ordered_json& data, const std::string& path) {
   try {
@@ -85,6 +77,13 @@ void check_description(const nlohmann::ordered_json& data, const std::string& pa
 }
 
 }  // namespace
+
+std::string shape_text(const Tensor& tensor) {
+  const char* type = "?";
+  for (const auto& [ours, theirs] : types)
+    if (tensor.scalar_type() == theirs) type = dtype_name(ours);
+  return fmt::format("[{}] {}", fmt::join(tensor.sizes().vec(), ", "), type);
+}
 
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
   SafeTensors file;
@@ -153,30 +152,31 @@ namespace {
 constexpr std::int64_t small_picture = 1024;
 
 DataShape shape_of(const Checkpoint& checkpoint, const std::string& path) {
-  DataShape data;
-  data.shape = checkpoint.data.at("shape").get<std::vector<std::int64_t>>();
-  std::int64_t largest = small_picture;
+  const auto shape = checkpoint.data.at("shape").get<std::vector<std::int64_t>>();
+  std::int64_t largest = small_picture, columns = 1;
   for (const auto& [name, tensor] : checkpoint.tensors) largest = std::max(largest, tensor.numel());
-  data.columns = 1;
-  for (const std::int64_t size : data.shape) {
-    if (size < 1 || size > largest || data.columns > largest / size)
+  for (const std::int64_t size : shape) {
+    if (size < 1 || size > largest || columns > largest / size)
       fail_data(path, fmt::format("the shape [{}] of a case does not fit the tensors of the file",
-                                  fmt::join(data.shape, ", ")));
-    data.columns *= size;
+                                  fmt::join(shape, ", ")));
+    columns *= size;
   }
-  if (data.shape.empty()) fail_data(path, "the shape of a case is empty");
-  data.classes = checkpoint.data.value("classes", std::int64_t{0});
-  data.values = checkpoint.data.value("values", data.values);
-  if (checkpoint.data.contains("groups"))
-    data.groups = groups_from_json(checkpoint.data["groups"], data.columns, path);
-  return data;
+  if (shape.empty()) fail_data(path, "the shape of a case is empty");
+  return data_shape_from_json(checkpoint.data, path);
+}
+
+// Tensors that only a run that goes on has a use for.
+bool is_for_training(const std::string& name) {
+  constexpr const char* prefixes[] = {"optimiser.", "good.", "best.", "start."};
+  return std::any_of(std::begin(prefixes), std::end(prefixes),
+                     [&](const char* prefix) { return name.starts_with(prefix); });
 }
 
 std::shared_ptr<Model> make_model_of(const Checkpoint& checkpoint, const std::string& path) {
   try {
     Settings settings(checkpoint.model);
     settings.set_all(checkpoint.options);
-    return make_model(checkpoint.model, settings.model_json(), settings.learning_json(),
+    return make_model(checkpoint.model, *settings.model_options, *settings.learning,
                       shape_of(checkpoint, path));
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::data && std::string(error.what()).find(path) != std::string::npos) throw;
@@ -201,8 +201,7 @@ std::shared_ptr<Model> load_model(const Checkpoint& checkpoint, const std::strin
   used.tensors.clear();
   bool averaged = false;
   for (const auto& [name, tensor] : checkpoint.tensors) {
-    if (name.starts_with("optimiser.") || name.starts_with("good."))
-      continue;  // of no use here; checked when training goes on
+    if (is_for_training(name)) continue;  // checked when training goes on
     averaged = averaged || name.starts_with("average.");
     check_finite(name, tensor, path);
     used.tensors[name] = tensor;

@@ -1,8 +1,8 @@
 // Checkpoints: one safetensors file that holds a run, so that it can be used, resumed and understood.
 //
-// Tensors are model.<name>, average.<name>, optimiser.<phase>.<slot>.<name>; the metadata holds
-// format_version, model, options, data, stage, step, seed and the trainer's state
-// (docs/checkpoint_format.md).
+// Tensors are model.<name>, average.<name>, optimiser.<phase>.<slot>.<name> and, for going on alone,
+// good.<...>, best.<name> and start.<...>; the metadata holds format_version, model, options, data, stage,
+// step, seed and the trainer's state (docs/checkpoint_format.md).
 #pragma once
 
 #include <map>
@@ -11,7 +11,7 @@
 #include <string>
 
 #include "deepgen/core/torch.h"
-#include "deepgen/models/registry.h"
+#include "deepgen/model/registry.h"
 
 namespace deepgen {
 
@@ -23,7 +23,7 @@ struct Checkpoint {
   nlohmann::ordered_json data;     // Dataset::describe
   std::int64_t stage = 0, step = 0;
   std::uint64_t seed = 0;
-  nlohmann::ordered_json state;  // the trainer's: best score so far, seconds, ...
+  nlohmann::ordered_json state;  // the trainer's: best score of the stage, seconds, ...
   std::string commit;            // of the program that wrote it
   std::map<std::string, Tensor> tensors;
 };
@@ -35,6 +35,9 @@ Checkpoint load_checkpoint(const std::string& path);
 
 // Parameters and buffers of a model under `prefix` ("model.").
 void collect_tensors(Model& model, const std::string& prefix, std::map<std::string, Tensor>& into);
+// "[784, 500] float32".
+std::string shape_text(const Tensor& tensor);
+
 // Copies every tensor of a checkpoint into `wanted`; missing, extra and misshapen ones are listed in one data
 // error and nothing is changed.
 void copy_tensors(const Checkpoint& checkpoint, std::map<std::string, Tensor>& wanted,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "deepgen/core/error.h"
+
 namespace deepgen {
 
 FlatParameters::FlatParameters(Model& model) {
@@ -21,6 +23,25 @@ FlatParameters::FlatParameters(Model& model) {
     here.copy_(parameters[i]);
     parameters[i].set_data(here);
     parameters[i].mutable_grad() = view(gradients, slices_[i]);
+  }
+}
+
+void FlatParameters::reclaim(Model& model) {
+  torch::NoGradGuard no_graph;
+  const auto named = model.named_parameters();
+  bool same = named.size() == slices_.size();
+  for (std::size_t i = 0; same && i < slices_.size(); ++i)
+    same = named[i].key() == slices_[i].name && named[i].value().sizes() == slices_[i].shape;
+  if (!same)
+    throw Error(ErrorKind::bug, "training",
+                "expected the parameters to stay what they were when a stage begins");
+  std::vector<Tensor> strays;  // copied before any is overwritten: one may be a view of another
+  for (std::size_t i = 0; i < slices_.size(); ++i) strays.push_back(named[i].value().detach().clone());
+  for (std::size_t i = 0; i < slices_.size(); ++i) {
+    Tensor parameter = named[i].value(), here = view(values, slices_[i]);
+    here.copy_(strays[i]);
+    parameter.set_data(here);
+    parameter.mutable_grad() = view(gradients, slices_[i]);
   }
 }
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "deepgen/models/model.h"
+#include "deepgen/model/model.h"
 
 namespace deepgen {
 
@@ -23,6 +23,11 @@ class FlatParameters {
   // Moves the parameters of `model` (float32, on one device) into one buffer and points them and their .grad
   // at it.
   explicit FlatParameters(Model& model);
+
+  // After `model` may have pointed a parameter elsewhere (set_data): its values are copied in and it is a
+  // view again. Two parameters that shared memory are equal then, and apart. Throws a bug error when
+  // parameters were added, removed or given another shape.
+  void reclaim(Model& model);
 
   Tensor values, gradients;  // [total]
   const std::vector<Slice>& slices() const { return slices_; }

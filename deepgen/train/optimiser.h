@@ -1,16 +1,21 @@
 // Stochastic gradient descent with momentum and Adam, as one fused pass over flat buffers.
 //
-//   sgd    g = scale * gradient + decay * p;  m = momentum * m + g;  p -= rate * m
-//   adam   Kingma and Ba 2015, algorithm 1 (bias-corrected); beta1 is `momentum` when that is positive, else
-//   0.9 average <- keep * average + (1 - keep) * p, in the same pass; `keep` rises as min(average,
-//   (1+t)/(10+t)) so that the first updates do not linger.
+//   sgd      g = scale * gradient + decay * p
+//            m = momentum * m + g
+//            p -= rate * m
+//
+//   adam     Kingma and Ba 2015, algorithm 1 (bias-corrected)
+//            beta1 = `momentum` when that is positive, else 0.9
+//
+//   average  <- keep * average + (1 - keep) * p, in the same pass
+//            keep = min(options.average, (1 + t) / (10 + t)), so that the first updates do not linger
 #pragma once
 
 #include <map>
 #include <string>
 #include <vector>
 
-#include "deepgen/models/training_options.h"
+#include "deepgen/model/training_options.h"
 #include "deepgen/train/flat.h"
 
 namespace deepgen {

@@ -50,8 +50,11 @@ std::vector<std::int64_t> systematic_rows(const std::vector<double>& weights, do
 
 std::vector<std::int64_t> row_order(const Split& split, const Rng& rng) {
   Rng own = rng;
-  std::vector<std::int64_t> order = own.permutation(split.rows());
+  std::vector<std::int64_t> order = own.permutation(split.cases());
   if (!split.weights.defined() || order.empty()) return order;
+  if (split.starts.defined())
+    fail_data(fmt::format("weights of {}", split.name),
+              "expected none beside sequences: a case is many rows, and weights are those of rows");
   const std::vector<double> weights = checked_weights(split);
   // Equal weights by name: rounding must not repeat a row.
   if (std::all_of(weights.begin(), weights.end(), [&](double w) { return w == weights[0]; })) return order;

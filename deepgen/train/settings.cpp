@@ -19,12 +19,12 @@ std::vector<std::string> names_of(Options& options) {
 
 Settings::Settings(const std::string& name) : model(name) {
   std::vector<std::string> names;
-  for (const ModelCard& card : model_catalog()) {
+  for (const ModelCard& card : model_catalogue()) {
     names.push_back(card.name);
     if (card.name != name) continue;
     model_options = card.options();
     learning = card.learning();
-    training = card.training();
+    training = card.training;
   }
   if (!model_options) fail_usage("model", unknown_name("model", name, names));
 }

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "deepgen/models/catalog.h"
-#include "deepgen/models/training_options.h"
+#include "deepgen/model/catalogue.h"
+#include "deepgen/model/training_options.h"
 
 namespace deepgen {
 

@@ -180,13 +180,11 @@ TEST(BadData, ColumnsThatDoNotFitTheRun) {
 
 TEST(BadData, LabelsAndParts) {
   const Workplace place;
-  place.write("negative.csv", table("-1"));
-  expect_untrainable(place, "negative.csv:labels=3", {"negative.csv", "label", "-1"});
+  place.write("negative.csv", table("-2"));
+  expect_untrainable(place, "negative.csv:labels=3", {"negative.csv", "label", "-2"});
   expect_untrainable(place, "negative.csv:labels=16", {"negative.csv", "16"}, 2);
   place.write("half.csv", table("0.5"));
   expect_untrainable(place, "half.csv:labels=3", {"half.csv", "label"});
-  place.write("gone.csv", table(""));
-  expect_untrainable(place, "gone.csv:labels=3", {"gone.csv", "label"});
   place.write("few.csv", table("0"));
   expect_untrainable(place, "few.csv:valid=5", {"few.csv", "5"});
   const auto bits = [](int rows, int columns) {
@@ -204,6 +202,57 @@ TEST(BadData, LabelsAndParts) {
     place.write("none.npy", text_of(bits(rows, columns)));
     expect_untrainable(place, "none.npy", {"none.npy"});
   }
+}
+
+// Of one row the label is not known: that is no fault, and is said.
+TEST(BadData, UnknownLabelsAreAllowed) {
+  const Workplace place;
+  place.write("minus.csv", table("-1")), place.write("gone.csv", table(""));
+  for (const std::string file : {"minus.csv", "gone.csv"}) {
+    const Result result = place.must("train rbm --threads 1 --overwrite --out run --data " + file +
+                                     ":labels=3 --set training.epochs=1 --set model.hidden=2");
+    EXPECT_TRUE(contains(result.err, "1 of 5 rows of train have no known label")) << result;
+  }
+}
+
+TEST(BadData, NothingButMissingCells) {
+  const Workplace place;
+  const std::vector<float> gaps(6, NAN);
+  place.write("gaps.npy", encode_npy_table(std::vector<std::vector<float>>(50, gaps)));
+  expect_untrainable(place, "gaps.npy", {"gaps.npy", "missing"});
+}
+
+// Said where the data are read, and kept in what is written.
+TEST(BadData, AColumnWithoutAnyValueIsSetAside) {
+  const Workplace place;
+  std::vector<std::vector<float>> rows;
+  for (int i = 0; i < 40; ++i)
+    rows.push_back({i % 2 ? 1.F : 0.F, NAN, i % 2 || i % 4 == 0 ? 1.F : 0.F, i % 5 ? 1.F : NAN});
+  place.write("rows.npy", encode_npy_table(rows));
+  const std::string one_thread = " --threads 1";
+  const Result trained =
+      place.must("train rbm --out run --data rows.npy --set model.hidden=3 training.epochs=3" + one_thread);
+  EXPECT_TRUE(contains(trained.err, "column 1 without any value in the training rows: set aside")) << trained;
+  place.must("sample run -n 5 --out samples.npy" + one_thread);
+  const Table samples = read_npy_table(place.read("samples.npy"));
+  ASSERT_EQ(samples.columns(), 4U);
+  for (const auto& row : samples.rows)
+    EXPECT_TRUE(std::isnan(row[1]) && !std::isnan(row[0]) && !std::isnan(row[2]) && !std::isnan(row[3]));
+  const Result filled = place.must(
+      "complete run --data rows.npy --out filled.npy --draws 3 --spread spread.npy --steps 20" + one_thread);
+  EXPECT_TRUE(contains(filled.err, "8 missing cells of 40 rows")) << filled;
+  const Table whole = read_npy_table(place.read("filled.npy")),
+              spread = read_npy_table(place.read("spread.npy"));
+  ASSERT_EQ(whole.columns(), 4U);
+  ASSERT_EQ(spread.columns(), 4U);
+  for (std::size_t r = 0; r < 40; ++r) {
+    EXPECT_EQ(whole.rows[r][0], rows[r][0]);
+    EXPECT_TRUE(std::isnan(whole.rows[r][1]) && std::isnan(spread.rows[r][1])) << r;
+    EXPECT_FALSE(std::isnan(whole.rows[r][3])) << r;
+    EXPECT_EQ(std::isnan(spread.rows[r][3]), r % 5 != 0) << r;
+  }
+  place.must("score run --data rows.npy --out scores.npy" + one_thread);
+  EXPECT_EQ(read_npy_table(place.read("scores.npy")).rows.size(), 40U);
 }
 
 TEST(BadRecipe, NamesTheKeyOrTheLine) {

@@ -103,7 +103,7 @@ TEST(Search, LeavesARunToUse) {
   const Json scores = Json::parse(
       place.must(std::string("evaluate found/best --threads 1 --json --split valid --data ") + bars).out);
   EXPECT_NEAR(scores["scores"][0]["value"].get<double>(), best["score"].get<double>(), 1e-6);
-  EXPECT_TRUE(place.has("found/best/best.safetensors")) << "patience keeps the best epoch";
+  EXPECT_TRUE(place.has("found/best/model.safetensors"));
   EXPECT_TRUE(contains(place.read("found/report.html"), "trials/001/report.html"));
 }
 

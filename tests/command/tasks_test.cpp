@@ -218,6 +218,29 @@ TEST(Score, MeanIsTheEvaluatedValueOfAnEstimateToo) {
   EXPECT_NEAR(mean_of(table_of(place, "all.npy")), score.at("value"), 1e-6);
 }
 
+// What is written of a row is a draw of an estimator, and is called so; its mean is what is bounded.
+TEST(Score, OfABoundIsAnEstimateRowByRow) {
+  const Workplace place;
+  place.must(std::string("train vae --out run --data ") + bars +
+             " --set model.hidden=8 model.latent=2 training.epochs=1" + one_thread);
+  const Result result =
+      place.must(std::string("score run --samples 5 --out scores.csv --data ") + bars + one_thread);
+  EXPECT_TRUE(contains(result.err, "100 estimates of log-probabilities")) << result;
+  EXPECT_TRUE(contains(result.err, "their mean is a lower bound")) << result;
+  EXPECT_FALSE(contains(result.err, "lower bounds")) << result;
+  const Table scores = table_of(place, "scores.csv");
+  EXPECT_EQ(scores.names, Words{"log_prob_estimate"});
+  EXPECT_EQ(scores.rows.size(), 100U);
+}
+
+TEST(Score, NamesItsColumnByWhatItProves) {
+  bars_run().place.must(std::string("score run --out column.csv --data ") + bars + one_thread);
+  EXPECT_EQ(table_of(bars_run().place, "column.csv").names, Words{"log_prob"});
+  glyphs_run().place.must(std::string("score run --ais quick --out column.csv --data ") + glyphs +
+                          one_thread);
+  EXPECT_EQ(table_of(glyphs_run().place, "column.csv").names, Words{"log_prob_estimate"});
+}
+
 // Rows of bars with every third cell missing.
 std::vector<std::vector<std::string>> rows_with_holes() {
   std::vector<std::vector<std::string>> rows;

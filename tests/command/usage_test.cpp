@@ -8,9 +8,9 @@ namespace deepgen::command {
 namespace {
 
 constexpr double at_once = 0.1;  // seconds
-const std::vector<std::string> verbs = {"models", "data",        "train",     "search",
-                                        "sample", "score",       "evaluate",  "complete",
-                                        "encode", "reconstruct", "reproduce", "doctor"};
+const std::vector<std::string> verbs = {"models",   "data",      "train",    "search", "sample",
+                                        "score",    "evaluate",  "complete", "encode", "reconstruct",
+                                        "classify", "reproduce", "doctor"};
 
 // The run with the shortest time of at most five: other work on the machine lengthens some.
 Result fastest(const Words& arguments) {
@@ -45,8 +45,8 @@ TEST(Help, NamesEveryVerb) {
 }
 
 TEST(Help, OfAVerbNamesItsArguments) {
-  expect_help("train --help",
-              {"MODEL", "--data", "--out", "--set", "--seed", "--threads", "--device", "--resume"});
+  expect_help("train --help", {"MODEL", "--data", "--out", "--set", "--seed", "--threads", "--device",
+                               "--start", "--resume"});
   expect_help("search --help",
               {"MODEL", "--data", "--out", "--budget", "--trials", "--set", "--try", "--resume", "--json"});
   expect_help("sample --help", {"RUN", "-n", "--out", "--given", "--seed"});
@@ -55,8 +55,10 @@ TEST(Help, OfAVerbNamesItsArguments) {
   expect_help("complete --help", {"RUN", "--data", "--out"});
   expect_help("encode --help", {"RUN", "--data", "--out"});
   expect_help("reconstruct --help", {"RUN", "--data", "--out"});
+  expect_help("classify --help",
+              {"RUN", "--data", "--out", "--split", "p(y | x)", "deepgen models", "label"});
   expect_help("reproduce --help", {"RECIPE", "--budget", "--json"});
-  expect_help("models --help", {"NAME", "--json"});
+  expect_help("models --help", {"NAME", "--json", "--markdown-table"});
   expect_help("data --help", {"list", "info", "make"});
   expect_help("data info --help", {"SPEC"});
   expect_help("data make --help", {"NAME", "--out"});
@@ -184,6 +186,8 @@ TEST(Usage, WhatIsMissingIsNamed) {
       {"evaluate run", "--data"},
       {"complete run --out x.csv", "--data"},
       {"encode run --data glyphs", "--out"},
+      {"classify run --data glyphs", "--out"},
+      {"classify run --out x.csv", "--data"},
       {"data info", "SPEC"},
       {"data make glyphs", "--out"},
       {"reproduce", "recipe"},
@@ -215,6 +219,13 @@ TEST(Usage, ValuesOutOfRangeAreNamed) {
   });
 }
 
+TEST(Usage, StartingWeightsHaveARunAndPerhapsAPart) {
+  const std::string line = "train rbm --data bars_and_stripes --out run --start ";
+  expect_usage_error(words(line + "other --resume"), {"--start", "--resume", "leave one"});
+  expect_usage_error(words(line + "other:"), {"--start", "RUN:part"});
+  expect_usage_error(words(line + ":part"), {"--start", "RUN:part"});
+}
+
 TEST(Usage, EndingsOfOutputAreCheckedAtOnce) {
   expect_usage_errors({
       {"sample run --out x.gif", ".png"},
@@ -223,6 +234,7 @@ TEST(Usage, EndingsOfOutputAreCheckedAtOnce) {
       {"encode run --data glyphs:binarize=threshold --out x.txt", ".npy"},
       {"reconstruct run --data glyphs:binarize=threshold --out x.jpeg", ".npy"},
       {"complete run --data glyphs:binarize=threshold --out x.xlsx", ".csv"},
+      {"classify run --data glyphs:binarize=threshold --out x.png", ".npy"},
   });
 }
 

@@ -175,12 +175,64 @@ TEST(Train, ARecipeBringsItsOwnSettings) {
   EXPECT_EQ(other.at("options").at("training").at("epochs"), 1);
 }
 
-TEST(Train, PatienceKeepsTheBest) {
+// The file to use is model.safetensors, by the folder and by its own name, in the folder and elsewhere.
+TEST(Train, PatienceLeavesTheBestAsTheFileToUse) {
   const Workplace place;
   place.must(std::string("train rbm --out run --threads 1 --data ") + bars +
              " --set training.epochs=200 training.patience=2 training.rate=0.5 model.hidden=4");
-  EXPECT_TRUE(place.has("run/best.safetensors"));
-  place.must("sample run -n 3 --out x.csv --threads 1");
+  double best = -1e300;
+  std::size_t best_epoch = 0, epochs = 0;
+  for (const Json& line : read_json_lines(place.read("run/metrics.jsonl"))) {
+    if (line.contains("event")) continue;
+    epochs = line.at("epoch").get<std::size_t>();
+    if (line.at("valid_log_prob").get<double>() > best)
+      best = line.at("valid_log_prob").get<double>(), best_epoch = epochs;
+  }
+  ASSERT_EQ(epochs, best_epoch + 2) << "patience was never at its end";
+  const StoredRun used = read_stored_run(place.read("run/model.safetensors"));
+  EXPECT_EQ(used.metadata.at("step"), std::to_string(5 * best_epoch)) << "500 rows in batches of 100";
+  const StoredRun latest = read_stored_run(place.read("run/latest.safetensors"));
+  EXPECT_EQ(latest.metadata.at("step"), std::to_string(5 * epochs));
+  const auto value = [&](const std::string& run) {
+    const std::string line = "evaluate " + run + " --json --threads 1 --split valid --data " + bars;
+    return Json::parse(place.must(line).out).at("scores").at(0).at("value").get<double>();
+  };
+  place.write("elsewhere.safetensors", place.read("run/model.safetensors"));
+  EXPECT_NEAR(value("run"), best, 1e-6);
+  EXPECT_EQ(value("run/model.safetensors"), value("run"));
+  EXPECT_EQ(value("elsewhere.safetensors"), value("run"));
+  const Result other = place.must("sample run/latest.safetensors -n 3 --out x.csv --threads 1");
+  EXPECT_TRUE(contains(other.err, "the one to use is model.safetensors")) << other;
+}
+
+// The latest state and the best one, named as the first version named them.
+TEST(Train, ARunOfTheFirstVersionOpensAndGoesOn) {
+  const Workplace ours, theirs;
+  const std::string rest = std::string(" --threads 1 --data ") + bars +
+                           " --set training.patience=2 training.rate=0.5 model.hidden=4 training.epochs=";
+  for (const Workplace* place : {&ours, &theirs}) place->must("train rbm --out run" + rest + "200");
+  const auto rename = [&](const char* from, const char* to) {
+    std::filesystem::rename(theirs.path(from), theirs.path(to));
+  };
+  rename("run/model.safetensors", "run/best.safetensors");
+  rename("run/latest.safetensors", "run/model.safetensors");
+  const std::string sample = " -n 20 --threads 1 --out x.csv";
+  ours.must("sample run" + sample);
+  for (const char* run : {"run", "run/model.safetensors"}) {
+    const Result told = theirs.must("sample " + std::string(run) + sample);
+    EXPECT_TRUE(contains(told.err, "best.safetensors")) << told;
+    EXPECT_EQ(theirs.read("x.csv"), ours.read("x.csv")) << run;
+  }
+  // More patience: both go on, to the same bits.
+  const std::string longer =
+      std::string("train rbm --resume --out run --threads 1 --data ") + bars +
+      " --set training.patience=5 training.rate=0.5 model.hidden=4 training.epochs=200";
+  ours.must(longer), theirs.must(longer);
+  EXPECT_FALSE(theirs.has("run/best.safetensors")) << "the folder has the new form";
+  for (const char* file : {"run/model.safetensors", "run/latest.safetensors"})
+    EXPECT_EQ(differing_tensors(read_stored_run(ours.read(file)), read_stored_run(theirs.read(file))),
+              Words())
+        << file;
 }
 
 TEST(Models, JsonIsAnArrayOfModels) {
@@ -191,8 +243,9 @@ TEST(Models, JsonIsAnArrayOfModels) {
   ASSERT_TRUE(models.is_array());
   std::set<std::string> names;
   for (const Json& model : models) {
-    for (const char* key : {"name", "title", "source", "capabilities", "options"})
+    for (const char* key : {"name", "title", "source", "capabilities", "abilities", "recipe", "options"})
       EXPECT_TRUE(model.contains(key)) << key;
+    EXPECT_TRUE(model.at("abilities").is_array() && !model.at("abilities").empty()) << model.at("name");
     names.insert(model.at("name").get<std::string>());
     EXPECT_TRUE(model.at("capabilities").is_array() && !model.at("capabilities").empty()) << model.at("name");
     EXPECT_TRUE(model.at("options").is_array() && !model.at("options").empty()) << model.at("name");
@@ -212,6 +265,20 @@ TEST(Models, OptionsAreThoseThatSetTakes) {
   EXPECT_TRUE(names.contains("model.hidden"));
   const std::string page = place.must("models rbm").out;
   for (const std::string& name : names) EXPECT_TRUE(contains(page, name)) << name;
+}
+
+// What a person can do, in words; the names of classes are for programs.
+TEST(Models, AreListedByWhatTheyCanDo) {
+  const Workplace place;
+  for (const char* line : {"models", "models rbm", "models naive_bayes", "models --markdown"}) {
+    const std::string page = place.must(line).out;
+    for (const char* name : {"HasFreeEnergy", "CanSample", "HasLogProb", "IsConditional", "CanClassify"})
+      EXPECT_FALSE(contains(page, name)) << name << " in: deepgen " << line;
+  }
+  EXPECT_TRUE(contains(place.must("models rbm").out, "complete by a chain"));
+  EXPECT_TRUE(contains(place.must("models naive_bayes").out, "classify"));
+  EXPECT_FALSE(contains(place.must("models rbm").out, "classify"));
+  EXPECT_TRUE(contains(place.must("models nade").out, "takes: binary columns"));
 }
 
 TEST(Data, ListInfoAndMake) {

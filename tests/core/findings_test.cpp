@@ -1,5 +1,5 @@
 // What is said of a learning curve: each problem where it is, and nothing where there is none.
-#include "deepgen/train/findings.h"
+#include "deepgen/runs/findings.h"
 
 #include <gtest/gtest.h>
 

@@ -183,6 +183,31 @@ TEST(FuzzFiles, NpzArchive) {
   fuzz_for(seeds, fuzz::npz, {as_it_is});
 }
 
+TEST(FuzzFiles, LabelsAndLengths) {
+  std::vector<Bytes> seeds = npy_seeds();
+  seeds.push_back(fixtures::npy(npy_dictionary("<i4", "False", "(3,)"),
+                                join({little(4, 4), little(1, 4), little(7, 4)})));
+  seeds.push_back(fixtures::npy(npy_dictionary("<f8", "False", "(2,)"), repeated(16, 0)));
+  seeds.push_back(fixtures::npy(npy_dictionary("|i1", "False", "(4,)"), {255, 1, 2, 1}));
+  fuzz_for(seeds, fuzz::beside_rows, {zip_sealed});
+}
+
+TEST(FuzzFiles, NamedSequences) {
+  const std::vector<Bytes> seeds = {text("id,a\nx,1\nx,2\ny,3\n"), text("1;2\n1;3\n2;4\n"),
+                                    text("\"a b\"\tq\na b\tq\n c\tq\n")};
+  fuzz_for(seeds, fuzz::named_sequences, {as_it_is});
+}
+
+TEST(FuzzFiles, DataDescriptions) {
+  const std::vector<Bytes> seeds = {
+      text(R"({"shape":[1,4,3],"values":"grey","classes":3})"),
+      text(R"({"shape":[6],"values":"mixed","groups":[["binary",0,2],["softmax",2,4]],)"
+           R"("table":[{"name":"a","kind":"real","mean":1,"deviation":2,"decimals":1,)"
+           R"("range":[0,3],"missing":0}]})"),
+      text(R"([{"name":"a","kind":"binary","values":["n","y"]},{"name":"b","kind":"sequence"}])")};
+  fuzz_for(seeds, fuzz::data_description, {as_it_is});
+}
+
 TEST(FuzzFiles, Csv) {
   const std::vector<Bytes> seeds = {text("a,b,c\n1,2.5,-3e4\n,NA,nan\n"),
                                     text("\"x \"\"y\"\"\";z\r\n1;2\r\n\r\n"),

@@ -131,7 +131,7 @@ std::pair<double, double> mean_surprise(const GeneratedSet& set) {
   for (std::int64_t row = 0; row < set.train.rows(); ++row) {
     for (std::int64_t i = 0; i < columns; ++i) {
       const std::int64_t at = row * columns + i;
-      x[static_cast<std::size_t>(i)] = set.values == "real"
+      x[static_cast<std::size_t>(i)] = set.values == ValueKind::real
                                            ? set.train.as<float>()[at]
                                            : static_cast<float>(set.train.as<std::uint8_t>()[at]);
     }
@@ -166,9 +166,9 @@ TEST(Generated, EverySetHasTheShapesItStates) {
     EXPECT_EQ(set.valid.rows(), 40) << name;
     EXPECT_EQ(set.test.rows(), 50) << name;
     EXPECT_EQ(set.train_labels.shape, std::vector<std::int64_t>{300}) << name;
-    EXPECT_EQ(set.train.type, set.values == "real" ? DType::f32 : DType::u8) << name;
+    EXPECT_EQ(set.train.type, set.values == ValueKind::real ? DType::f32 : DType::u8) << name;
     EXPECT_EQ(set.factor_names.size(), set.factor_ranges.size()) << name;
-    if (set.values == "binary") {
+    if (set.values == ValueKind::binary) {
       for (const std::uint8_t value : set.train.bytes) ASSERT_LE(value, 1) << name;
     }
   }

@@ -25,7 +25,7 @@ TEST(People, HaveColumnsOfEveryKind) {
   for (std::int64_t r = 0; r < 1000; ++r) rows.push_back(r);
   const TableSchema schema = infer_table("people", *set.table, rows, StatedKinds(7));
   std::vector<std::string> kinds;
-  for (const TableColumn& column : schema.columns) kinds.push_back(column.kind);
+  for (const TableColumn& column : schema.columns) kinds.push_back(name_of(column.kind));
   EXPECT_EQ(kinds, (std::vector<std::string>{"real", "real", "count", "binary", "categorical", "categorical",
                                              "count"}));
   EXPECT_EQ(schema.columns[4].values.size(), 6U);
@@ -79,6 +79,7 @@ TEST(CsvRoutes, NumbersStayNumbersUnlessSomethingAsksForATable) {
   EXPECT_FALSE(is_table("1,0\n0,1\n"));
   EXPECT_FALSE(is_table("1,\n0,1\n")) << "bits with gaps";
   EXPECT_FALSE(is_table("a,class\n1,7\n,3\n", ":labels=class")) << "bits with gaps beside the class";
+  EXPECT_FALSE(is_table("a,id\n1,7\n,3\n", ":sequence=id")) << "and beside the sequence";
   EXPECT_TRUE(is_table("a,b\n1,2.5\n3,\n")) << "numbers with gaps";
   EXPECT_TRUE(is_table("a,b\n1,x\n3,y\n"));
   EXPECT_TRUE(is_table("1,0\n0,1\n", ":count=0"));
@@ -94,12 +95,13 @@ TEST(CsvRoutes, ATrainedModelDecides) {
   expect_error(texts, "line 2, column 2 ('b'): expected a number, got 'x'",
                [&] { read_set(parse_data_spec(texts), &none); });
   TableSchema table;
-  table.columns.push_back({.name = "a", .kind = "count", .values = {}});
+  table.columns.push_back({.name = "a", .kind = TableColumnKind::count, .values = {}});
   EXPECT_TRUE(read_set(parse_data_spec(numbers), &table).table);
 }
 
 TEST(CsvRoutes, OptionsOfTablesNeedATable) {
-  for (const char* spec : {"glyphs:real=a", "glyphs:weight=w", "people:labels=jop", "glyphs:labels=name"}) {
+  for (const char* spec : {"glyphs:real=a", "glyphs:weight=w", "people:labels=jop", "glyphs:labels=name",
+                           "glyphs:sequence=name", "people:sequence=jop"}) {
     try {
       const DataOptions options = check_spec(parse_data_spec(spec));
       const RawSet set = read_set(parse_data_spec(spec));

@@ -11,6 +11,7 @@
 #include "deepgen/core/error.h"
 #include "deepgen/core/rng.h"
 #include "deepgen/data/files/known_sets.h"
+#include "deepgen/model/catalogue.h"
 #include "deepgen/train/settings.h"
 
 namespace deepgen {
@@ -44,6 +45,15 @@ TEST(Recipe, EveryRecipeOfTheRepositoryResolves) {
     ++count;
   }
   EXPECT_GE(count, 6);
+}
+
+TEST(Recipe, EveryModelHasOneThatTrainsIt) {
+  for (const ModelCard& card : model_catalogue()) {
+    SCOPED_TRACE(card.name);
+    const std::string path = source_folder + "/recipes/" + card.recipe + ".toml";
+    ASSERT_TRUE(std::filesystem::exists(path)) << path;
+    EXPECT_EQ(read_recipe(path).model, card.name);
+  }
 }
 
 TEST(Recipe, ReadsEveryField) {

@@ -184,6 +184,35 @@ TEST(Report, IsCalmAboutMissingAndBrokenRecords) {
   }
 }
 
+TEST(Report, ShowsTheOneSideOfAnIntervalThatIsKnown) {
+  Json run = small_run();
+  run["scores"][0].erase("upper");
+  const std::string above = report_html(run, {}, {});
+  EXPECT_TRUE(contains(above,
+                       "at least \xE2\x88\x92"
+                       "21.50"));
+  EXPECT_FALSE(contains(above, "between \xE2\x88\x92"));
+  run["scores"][0]["upper"] = -21.1;
+  run["scores"][0].erase("lower"), run["scores"][0].erase("standard_error");
+  const std::string below = report_html(run, {}, {});
+  EXPECT_TRUE(contains(below,
+                       "at most \xE2\x88\x92"
+                       "21.10"));
+  EXPECT_FALSE(contains(below, "\xC2\xB1 0.12")) << "an error that cannot be told is not shown";
+}
+
+TEST(Report, SaysWhatARunStartedFrom) {
+  Json run = small_run();
+  run["started_from"] = {{{"path", "runs/<a>/model.safetensors"}, {"part", ""}, {"names", {"W", "b"}}},
+                         {{"path", "b.safetensors"}, {"part", "layers.0=rbm"}}};
+  const std::string page = report_html(run, {}, {});
+  EXPECT_TRUE(contains(page, "runs/&lt;a&gt;/model.safetensors, b.safetensors (layers.0=rbm)"));
+  for (const Json& odd : {Json(3), Json::array({1, nullptr}), Json::object()}) {
+    run["started_from"] = odd;
+    EXPECT_EQ(unbalanced_tag(report_html(run, {}, {})), "");
+  }
+}
+
 TEST(Report, WarnsInWords) {
   Json run = small_run();
   run["status"] = "interrupted";
@@ -193,7 +222,7 @@ TEST(Report, WarnsInWords) {
   run["scores"][1]["value"] = nullptr;
   const std::string page = report_html(run, {{{"step", 30}, {"train_loss", nullptr}}}, {});
   for (const char* part :
-       {"did not finish", "not committed", "OpenBLAS is not the OpenMP build.", "12.0 nats apart",
+       {"did not finish", "not committed", "OpenBLAS is not the OpenMP build.", "12.0 nats wide",
         "reconstruction_error (test) is not a finite number", "train_loss was not finite from step 30"}) {
     EXPECT_TRUE(contains(page, part)) << part;
   }

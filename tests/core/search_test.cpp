@@ -4,10 +4,10 @@
 #include <functional>
 #include <set>
 
-#include "deepgen/cli/search_record.h"
-#include "deepgen/cli/search_space.h"
-#include "deepgen/cli/search_time.h"
 #include "deepgen/core/error.h"
+#include "deepgen/runs/search_record.h"
+#include "deepgen/runs/search_space.h"
+#include "deepgen/runs/search_time.h"
 
 namespace deepgen {
 namespace {
@@ -183,8 +183,8 @@ TEST(SearchRanking, TheLastRoundDecides) {
 TEST(SearchRanking, TheBetterHalfGoesOn) {
   SearchRecord record = small_record();
   EXPECT_EQ(trials_after(record, 0), 3) << "of five that were tried, the failed one included";
-  EXPECT_EQ(survivors(record, 0, 3), (std::vector<std::int64_t>{2, 5, 4}));
-  EXPECT_EQ(survivors(record, 1, 3), (std::vector<std::int64_t>{4, 2})) << "5 did not finish this round";
+  EXPECT_EQ(promoted(record, 0, 3), (std::vector<std::int64_t>{2, 5, 4}));
+  EXPECT_EQ(promoted(record, 1, 3), (std::vector<std::int64_t>{4, 2})) << "5 did not finish this round";
   record.trials[0].rounds.clear(), record.trials[0].status = "waiting";
   record.trials[1].rounds.clear(), record.trials[1].status = "waiting";
   EXPECT_EQ(trials_after(record, 0), 2) << "time ended the round after three";
@@ -194,7 +194,7 @@ TEST(SearchRanking, TheBetterHalfGoesOn) {
 TEST(SearchRanking, EqualScoresKeepTheirOrder) {
   SearchRecord record = small_record();
   for (SearchTrial& each : record.trials) each.status = "done", each.rounds = {{2, -1.0}};
-  EXPECT_EQ(survivors(record, 0, 2), (std::vector<std::int64_t>{1, 2}));
+  EXPECT_EQ(promoted(record, 0, 2), (std::vector<std::int64_t>{1, 2}));
   EXPECT_EQ(ranked_trials(record), (std::vector<std::int64_t>{1, 2, 3, 4, 5}));
 }
 
@@ -222,7 +222,7 @@ TEST(SearchTime, AsAClockShowsIt) {
   EXPECT_EQ(clock_text(-3), "0:00");
 }
 
-TEST(SearchRecord, SurvivesTheFile) {
+TEST(SearchRecord, ComesBackFromTheFile) {
   const std::string path = testing::TempDir() + "search.json";
   SearchRecord record = small_record();
   record.best = {{"trial", 4}, {"epochs", 20}, {"status", "training"}};

@@ -45,10 +45,10 @@ TableSchema learn(const std::string& file, const std::map<std::string, std::stri
 }
 
 std::string kind_of(const std::string& column, const std::string& stated = "") {
-  return learn("x,pad\n" + column, stated.empty() ? std::map<std::string, std::string>{}
-                                                  : std::map<std::string, std::string>{{stated, "x"}})
-      .columns[0]
-      .kind;
+  return name_of(learn("x,pad\n" + column, stated.empty() ? std::map<std::string, std::string>{}
+                                                          : std::map<std::string, std::string>{{stated, "x"}})
+                     .columns[0]
+                     .kind);
 }
 
 // Rows "cell,pad" with a second column that is always binary, so that there is something to model.
@@ -97,15 +97,15 @@ TEST(TableKinds, AreWhatTheUserStates) {
 
 TEST(TableKinds, AreOfTheTrainingRowsAlone) {
   const std::string file = "x,y\n1,a\n2,b\n1,a\n2.5,b\n";
-  EXPECT_EQ(learn(file).columns[0].kind, "real");
-  EXPECT_EQ(learn(file, {}, 3).columns[0].kind, "binary");
+  EXPECT_EQ(learn(file).columns[0].kind, TableColumnKind::real);
+  EXPECT_EQ(learn(file, {}, 3).columns[0].kind, TableColumnKind::binary);
 }
 
 TEST(TableKinds, ColumnsAreNamedOrNumbered) {
   const std::string file = "age,job,w\n1,2,1\n3,4,2\n5,6,3\n";
   EXPECT_EQ(learn(file, {{"real", "age+job"}, {"weight", "w"}}).groups(),
-            (std::vector<ColumnGroup>{{"gaussian", 0, 2}}));
-  EXPECT_EQ(learn(file, {{"real", "0+1"}}).columns[1].kind, "real");
+            (std::vector<ColumnGroup>{{ColumnKind::gaussian, 0, 2}}));
+  EXPECT_EQ(learn(file, {{"real", "0+1"}}).columns[1].kind, TableColumnKind::real);
   EXPECT_EQ(learn("1,2\n3,4\n5,6\n", {{"categorical", "v1"}, {"real", "0"}}).encoded_names(),
             (Names{"v0", "v1=2", "v1=4", "v1=6"}));
   const auto usage = [&](const std::map<std::string, std::string>& options, const std::string& part) {
@@ -129,10 +129,12 @@ TEST(TableKinds, ColumnsAreNamedOrNumbered) {
 TEST(TableEncoding, GroupsCoverTheColumnsInOrder) {
   const CsvCells file = cells_of("own,c,n,m,r\nno,x,3,0,1.5\nyes,y,,2,2.5\nno,z,5,4,\n?,x,0,6,2\n");
   const TableSchema schema = learn(file);
-  EXPECT_EQ(schema.groups(), (std::vector<ColumnGroup>{
-                                 {"binary", 0, 1}, {"softmax", 1, 3}, {"count", 4, 2}, {"gaussian", 6, 1}}));
+  EXPECT_EQ(schema.groups(), (std::vector<ColumnGroup>{{ColumnKind::binary, 0, 1},
+                                                       {ColumnKind::softmax, 1, 3},
+                                                       {ColumnKind::count, 4, 2},
+                                                       {ColumnKind::gaussian, 6, 1}}));
   EXPECT_EQ(schema.width(), 7);
-  EXPECT_EQ(schema.values(), "mixed");
+  EXPECT_EQ(schema.values(), ValueKind::mixed);
   EXPECT_EQ(schema.encoded_names(), (Names{"own", "c=x", "c=y", "c=z", "n", "m", "r"}));
   const auto got = values<float>(encode(schema, file));
   const float nan = std::nanf(""), step = 1.2247449F;  // 0.5 / sqrt(1 / 6)
@@ -178,6 +180,14 @@ TEST(TableEncoding, LabelsAndWeights) {
   EXPECT_EQ(values<std::int64_t>(table_labels(learn(numbered, {{"labels", "class"}}).columns[1], "t.csv",
                                               numbered, 1, {0, 1})),
             (std::vector<std::int64_t>{3, 0}));
+  const CsvCells partly = cells_of("a,class,text\nx,3,dog\ny,-1,\nx,,NA\ny,0,ape\n");
+  const TableSchema both = learn(partly, {{"labels", "class"}, {"ignore", "text"}});
+  EXPECT_EQ(values<std::int64_t>(table_labels(both.columns[1], "t.csv", partly, 1, all_rows(partly))),
+            (std::vector<std::int64_t>{3, -1, -1, 0}));
+  const TableColumn texts = infer_column("t.csv", partly, all_rows(partly), 2, TableColumnKind::labels);
+  EXPECT_EQ(texts.values, (Names{"ape", "dog"}));
+  EXPECT_EQ(values<std::int64_t>(table_labels(texts, "t.csv", partly, 2, all_rows(partly))),
+            (std::vector<std::int64_t>{1, -1, -1, 0}));
   for (const char* wrong : {"-1", "", "x", "inf"}) {
     const CsvCells bad = cells_of(std::string("a,w\nx,1\ny,") + wrong + "\n", Header::yes);
     expect_error("t.csv", "line 3, column 'w': expected a weight of 0 or more", [&] {
@@ -338,12 +348,28 @@ TEST(TableSchemas, SurviveTheirJson) {
                  [&] { TableSchema::from_json(nlohmann::ordered_json::parse(wrong), "run"); });
 }
 
+TEST(TableSchemas, WithoutAColumnForAModelAreRefused) {
+  for (const char* wrong : {R"([{"name":"a","kind":"ignore"}])", R"([{"name":"a","kind":"sequence"}])"})
+    expect_error("run", "no column",
+                 [&] { TableSchema::from_json(nlohmann::ordered_json::parse(wrong), "run"); });
+}
+
+TEST(TableSchemas, KnowTheColumnOfTheSequence) {
+  const TableSchema schema = learn("id,n\nx,1\nx,2\ny,3\n", {{"sequence", "id"}});
+  EXPECT_EQ(schema.columns[0].kind, TableColumnKind::sequence);
+  EXPECT_EQ(schema.width(), 1);
+  const TableSchema again =
+      TableSchema::from_json(nlohmann::ordered_json::parse(schema.to_json().dump()), "run");
+  EXPECT_EQ(again.columns[0].kind, TableColumnKind::sequence);
+  EXPECT_EQ(table_value_names(schema), (Names{"n"})) << "not written with samples";
+}
+
 TEST(ColumnGroups, MustCoverTheColumns) {
-  const std::vector<ColumnGroup> groups = {{"binary", 0, 2}, {"softmax", 2, 3}};
+  const std::vector<ColumnGroup> groups = {{ColumnKind::binary, 0, 2}, {ColumnKind::softmax, 2, 3}};
   EXPECT_EQ(groups_from_json(groups_to_json(groups), 5, "run"), groups);
-  for (const char* wrong :
-       {R"([["binary",0,2]])", R"([["binary",1,4]])", R"([["odd",0,5]])", R"([["binary",0]])",
-        R"([["binary",0,9223372036854775807]])", R"([["binary",0,5],["count",5,1]])", "[7]"})
+  for (const char* wrong : {R"([["binary",0,2]])", R"([["binary",1,4]])", R"([["odd",0,5]])",
+                            R"([["binary",0]])", R"([["binary",0,9223372036854775807]])",
+                            R"([["binary",0,5],["count",5,1]])", "[7]", "7", R"({"a":["binary",0,5]})"})
     expect_error("run", "groups of columns",
                  [&] { groups_from_json(nlohmann::ordered_json::parse(wrong), 5, "run"); });
 }

@@ -4,6 +4,8 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <numeric>
 #include <string_view>
 
 #include "deepgen/core/error.h"
@@ -12,11 +14,14 @@
 #include "deepgen/data/files/csv.h"
 #include "deepgen/data/files/csv_cells.h"
 #include "deepgen/data/files/csv_scanner.h"
+#include "deepgen/data/files/data_shape.h"
 #include "deepgen/data/files/idx.h"
+#include "deepgen/data/files/labels.h"
 #include "deepgen/data/files/npy.h"
 #include "deepgen/data/files/npz.h"
 #include "deepgen/data/files/png.h"
 #include "deepgen/data/files/safetensors.h"
+#include "deepgen/data/files/sequences.h"
 #include "deepgen/data/files/table.h"
 
 namespace deepgen::fuzz {
@@ -77,6 +82,61 @@ inline void csv(ByteView bytes) {
   });
 }
 
+// That cases cover the rows: each begins behind the one before it and has at least one row.
+inline void require_cases(const Starts& starts, std::int64_t rows) {
+  std::vector<std::int64_t> all(starts.size());
+  std::iota(all.begin(), all.end(), std::int64_t{0});
+  const CaseRows cases = rows_of_cases(starts, rows, all);
+  require(cases.starts == starts && static_cast<std::int64_t>(cases.rows.size()) == rows);
+  for (std::int64_t row = 0; row < rows; ++row) require(cases.rows[static_cast<std::size_t>(row)] == row);
+}
+
+// What stands beside the rows of an archive: any of its arrays as lengths of some rows, and as labels.
+inline void beside_rows(ByteView bytes) {
+  read_or_refuse([&] {
+    for (const auto& [name, array] : parse_npz("fuzz", bytes)) {
+      const auto rows = static_cast<std::int64_t>(std::min<std::size_t>(array.bytes.size(), 1000));
+      read_or_refuse([&, &about = array] {
+        const Starts starts = starts_of_lengths(about, rows, "fuzz", "lengths");
+        if (rows > 0) require_cases(starts, rows);
+      });
+      if (array.items() == 0 || array.columns() == 0) continue;
+      read_or_refuse([&, &about = array] {
+        const LabelCounts counts = count_labels(read_labels(column_values(about, 0), "fuzz", "labels"));
+        require(counts.known + counts.unknown == about.rows() && counts.classes <= 1000000);
+      });
+    }
+  });
+}
+
+// The first column of a table as the names of sequences.
+inline void named_sequences(ByteView bytes) {
+  read_or_refuse([&] {
+    const CsvCells file =
+        parse_csv_cells("fuzz", std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+    require_cases(starts_of_cells(file, 0, "fuzz"), file.rows());
+  });
+}
+
+// The description of the data in a checkpoint.
+inline void data_description(ByteView bytes) {
+  const auto json = nlohmann::ordered_json::parse(bytes.begin(), bytes.end(), nullptr, false);
+  if (json.is_discarded()) return;
+  read_or_refuse([&] {
+    const DataShape data = data_shape_from_json(json, "fuzz");
+    std::int64_t product = 1;
+    for (const std::int64_t size : data.shape) product *= size;
+    require(product == data.columns && data.columns > 0 && data.classes >= 0);
+    require(data.groups.empty() ||
+            groups_from_json(groups_to_json(data.groups), product, "fuzz") == data.groups);
+  });
+  read_or_refuse([&] {
+    const TableSchema schema =
+        TableSchema::from_json(json.is_object() ? json.value("table", json) : json, "fuzz");
+    require(TableSchema::from_json(schema.to_json(), "fuzz").to_json() == schema.to_json());
+  });
+}
+
 // A table that is read, learnt and encoded; written unchanged it must read back cell by cell.
 inline void table(ByteView bytes) {
   read_or_refuse([&] {
@@ -97,7 +157,7 @@ inline void table(ByteView bytes) {
     require(again.names == file.names && again.rows() == file.rows());
     for (std::int64_t row = 0; row < file.rows(); ++row)
       for (std::int64_t column = 0; column < file.columns; ++column)
-        if (schema.columns[static_cast<std::size_t>(column)].kind != "constant")
+        if (schema.columns[static_cast<std::size_t>(column)].kind != TableColumnKind::constant)
           require(trimmed_cell(again.cell(row, column)) == trimmed_cell(file.cell(row, column)));
   });
 }

@@ -2,9 +2,9 @@
 // that draw column by column. (exact_laws_test.cpp has what they owe as exact models.)
 #include <fmt/format.h>
 
-#include "deepgen/models/fvbn.h"
-#include "deepgen/models/made.h"
-#include "deepgen/models/nade.h"
+#include "deepgen/models/autoregressive/fvbn.h"
+#include "deepgen/models/autoregressive/made.h"
+#include "deepgen/models/autoregressive/nade.h"
 #include "deepgen/ops/binary_units.h"
 #include "deepgen/ops/layers.h"
 #include "deepgen/ops/ranked_weights.h"
@@ -26,20 +26,21 @@ std::shared_ptr<M> randomised(std::shared_ptr<M> model, std::int64_t columns, do
 
 std::shared_ptr<Made> make_made(std::int64_t columns, const MadeOptions& options, double scale,
                                 std::uint64_t seed) {
-  return randomised(std::make_shared<Made>(options, MadeLearning{}, columns), columns, scale, seed);
+  return randomised(std::make_shared<Made>(options, MadeLearning{}, bits_shape(columns)), columns, scale,
+                    seed);
 }
 
 std::shared_ptr<Nade> make_nade(std::int64_t columns, std::int64_t hidden, double scale, std::uint64_t seed) {
   NadeOptions options;
   options.hidden = hidden;
-  return randomised(std::make_shared<Nade>(options, columns), columns, scale, seed);
+  return randomised(std::make_shared<Nade>(options, NoOptions{}, bits_shape(columns)), columns, scale, seed);
 }
 
 std::shared_ptr<Fvbn> make_fvbn(std::int64_t columns, const std::string& order, double scale,
                                 std::uint64_t seed) {
   FvbnOptions options;
   options.order = order;
-  return randomised(std::make_shared<Fvbn>(options, columns), columns, scale, seed);
+  return randomised(std::make_shared<Fvbn>(options, NoOptions{}, bits_shape(columns)), columns, scale, seed);
 }
 
 MadeOptions made_options(const std::string& hidden, const std::string& activation, bool direct,

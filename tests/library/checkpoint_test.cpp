@@ -301,6 +301,17 @@ TEST_F(CheckpointFile, RefusesFilesThatAreNone) {
   expect_says(error_of(ErrorKind::data, [&] { load_checkpoint(path); }), {"no deepgen checkpoint"});
 }
 
+// What only a run that goes on has a use for is no part of the model.
+TEST_F(CheckpointFile, OpensWhateverElseARunKeeps) {
+  Checkpoint c = trained();
+  for (const char* name :
+       {"good.model.weights", "best.weights", "start.model.weights", "optimiser.x.first.w"})
+    c.tensors[name] = at::full({2}, std::nanf(""));
+  save_checkpoint(path, c);
+  expect_bit_equal(dynamic_cast<Rbm&>(*load_model(load_checkpoint(path), path)).weights,
+                   c.tensors.at("model.weights"), "weights");
+}
+
 // A failed write leaves the old file whole.
 TEST_F(CheckpointFile, AFailedWriteKeepsTheOldFile) {
   const Checkpoint c = trained();
@@ -317,7 +328,7 @@ TEST_F(CheckpointFile, AFailedWriteKeepsTheOldFile) {
 // No tensor of a convolutional model need have as many numbers as a case has pixels.
 TEST(ConvolutionalModels, ComeBackFromTheirFile) {
   RawSet raw;
-  raw.name = "pictures", raw.values = "binary", raw.case_shape = {1, 28, 28};
+  raw.name = "pictures", raw.values = ValueKind::binary, raw.case_shape = {1, 28, 28};
   raw.arrays = {{"train", runs::random_bytes(12, 784, 1, 1)}};
   const Dataset data = make_dataset(std::move(raw), {});
   const auto trainer = runs::trainer_for(

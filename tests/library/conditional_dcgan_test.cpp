@@ -1,5 +1,5 @@
 // The conditional convolutional adversarial network: its equations written plainly, its gradients, its runs.
-#include "deepgen/models/conditional_dcgan.h"
+#include "deepgen/models/adversarial/conditional_dcgan.h"
 
 #include "deepgen/ops/layers.h"
 #include "deepgen/tasks/tasks.h"
@@ -13,11 +13,12 @@ using namespace runs;
 
 constexpr std::int64_t classes = 3, height = 8, width = 4, columns = height * width;
 
-std::shared_ptr<ConditionalDcgan> make_small(double scale, Rng& rng, const std::string& values = "grey") {
+DataShape shape_of(ValueKind values) { return {columns, {1, height, width}, classes, values}; }
+
+std::shared_ptr<ConditionalDcgan> make_small(double scale, Rng& rng, ValueKind values = ValueKind::grey) {
   ConditionalDcganOptions options;
   options.noise = 4, options.filters = 2, options.units = 5;
-  auto gan = std::make_shared<ConditionalDcgan>(options, ConditionalDcganLearning{},
-                                                std::vector<std::int64_t>{1, height, width}, classes, values);
+  auto gan = std::make_shared<ConditionalDcgan>(options, ConditionalDcganLearning{}, shape_of(values));
   const Tensor y = at::arange(12, at::kLong).remainder(classes);
   gan->initialise({bits_tensor(12, columns, rng), y}, rng);
   randomise(*gan, scale, rng);
@@ -154,7 +155,7 @@ TEST(ConditionalDcgan, SamplesDependOnTheirOwnNoiseAndLabelAlone) {
   const Tensor moved = gan->sample_given(other, d);
   for (std::int64_t i = 0; i < 40; ++i)
     EXPECT_EQ((moved[i] - x[i]).abs().max().item<double>() > 1e-3, i == 7) << i;
-  const auto binary = make_small(0.5, rng, "binary");
+  const auto binary = make_small(0.5, rng, ValueKind::binary);
   const Tensor bits = binary->sample_given(y, d);
   EXPECT_TRUE(at::logical_or(bits == 0, bits == 1).all().item<bool>());
 }
@@ -168,30 +169,50 @@ TEST(ConditionalDcgan, TheTaskDrawsTheClassesInTurn) {
 }
 
 TEST(ConditionalDcgan, RefusesWhatItCannotTake) {
-  const auto with = [](std::vector<std::int64_t> shape, std::int64_t labels, const std::string& values) {
-    return error_of(ErrorKind::data, [&] { ConditionalDcgan({}, {}, std::move(shape), labels, values); });
+  const auto with = [](const DataShape& data) {
+    return error_of(ErrorKind::data, [&] { ConditionalDcgan({}, {}, data); });
   };
-  expect_says(with({10}, 3, "grey"), {"multiples of 4", "10"});
-  expect_says(with({1, 28, 20}, 0, "grey"), {"labels"});
-  expect_says(with({1, 30, 28}, 3, "grey"), {"30"});
-  expect_says(with({1, 28, 28}, 3, "real"), {"real"});
+  const auto picture = [](std::int64_t h, std::int64_t w, std::int64_t labels, ValueKind values) {
+    return DataShape{h * w, {1, h, w}, labels, values};
+  };
+  expect_says(with({10, {10}, 3, ValueKind::grey}), {"multiples of 4", "10"});
+  expect_says(with(picture(28, 20, 0, ValueKind::grey)), {"labels", "gan"});
+  expect_says(with(picture(30, 28, 3, ValueKind::grey)), {"30"});
+  expect_says(with(picture(28, 28, 3, ValueKind::real)), {"real"});
   Rng rng(6);
   const auto gan = make_small(0.5, rng);
   const Tensor x = at::zeros({2, columns});
-  expect_says(error_of(ErrorKind::data, [&] { gan->gradients({x, {}}, turn_of(0), rng); }), {"label"});
+  expect_says(error_of(ErrorKind::data, [&] { gan->gradients(x, turn_of(0), rng); }), {"label"});
   expect_says(error_of(ErrorKind::data, [&] { gan->sample_given(at::full({2}, 3, at::kLong), rng); }),
               {"0 to 2", "3"});
   expect_says(error_of(ErrorKind::data, [&] { gan->check_data(x + 2, "data"); }), {"[0, 1]"});
 }
 
+// A row alone has no moments: it was an update by what momentum was left.
+TEST(ConditionalDcgan, AsksForTwoRows) {
+  Rng rng(7);
+  const auto gan = make_small(0.5, rng);
+  EXPECT_EQ(gan->fewest_rows(), 2);
+  const Rows one(at::zeros({1, columns}), at::zeros({1}, at::kLong));
+  for (const int phase : {0, 1}) {
+    for (Tensor& each : gan->parameters()) each.mutable_grad() = at::full_like(each, 7).detach();
+    Turn later = turn_of(phase);
+    later.step = 5;
+    expect_says(error_of(ErrorKind::usage, [&] { gan->gradients(one, later, rng); }),
+                {"training.batch", "2 rows", "got 1"});
+    for (const Tensor& each : gan->parameters()) EXPECT_TRUE((each.grad() == 7).all().item<bool>());
+  }
+}
+
 // ---------------------------------------------------------------- runs
 
-Dataset pictures() {
-  Array labels = make_array(DType::u8, {50});
-  for (std::size_t i = 0; i < 50; ++i) labels.bytes[i] = static_cast<std::uint8_t>(i % classes);
+Dataset pictures(std::int64_t rows = 50) {
+  Array labels = make_array(DType::u8, {rows});
+  for (std::size_t i = 0; i < labels.bytes.size(); ++i)
+    labels.bytes[i] = static_cast<std::uint8_t>(i % classes);
   RawSet raw;
-  raw.name = "memory", raw.values = "grey", raw.case_shape = {1, height, width};
-  raw.arrays = {{"train", random_bytes(50, columns, 255, 3)}, {"train_labels", labels}};
+  raw.name = "memory", raw.values = ValueKind::grey, raw.case_shape = {1, height, width};
+  raw.arrays = {{"train", random_bytes(rows, columns, 255, 3)}, {"train_labels", labels}};
   DataOptions options;
   options.binarize = "none";
   return make_dataset(std::move(raw), options);
@@ -223,6 +244,26 @@ TEST(ConditionalDcganRuns, DoNotDependOnTheNumberOfThreads) {
     four = straight(wide, data, 7, "conditional_dcgan");
   }
   expect_equal_runs(one, four, "threads");
+}
+
+// 41 rows in batches of 20: two updates an epoch, the last row waits for its turn in another epoch.
+TEST(ConditionalDcganRuns, ALastRowAloneIsLeftOut) {
+  const Dataset data = pictures(41);
+  const Checkpoint whole = straight(small, data, 7, "conditional_dcgan");
+  EXPECT_EQ(whole.step, 6);
+  expect_equal_runs(whole, in_sittings(small, data, {1, 2}, 7, "conditional_dcgan"), "in sittings");
+  EXPECT_EQ(straight(small, pictures(42), 7, "conditional_dcgan").step, 9) << "two rows are a batch";
+  Assignments alone = small;
+  alone.emplace_back("training.batch=1");
+  expect_says(error_of(ErrorKind::usage, [&] { straight(alone, data, 7, "conditional_dcgan"); }),
+              {"training.batch"});
+}
+
+TEST(ConditionalDcganRuns, PartlyLabelledRowsAreRefused) {
+  Dataset data = pictures();
+  data.train.y.narrow(0, 30, 9).fill_(-1);
+  expect_says(error_of(ErrorKind::data, [&] { straight(small, data, 7, "conditional_dcgan"); }),
+              {"label", "9 of 50", "needs no labels"});
 }
 
 }  // namespace

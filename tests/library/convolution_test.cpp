@@ -2,7 +2,7 @@
 #include "deepgen/ops/convolution.h"
 
 #include "deepgen/ops/picture_layers.h"
-#include "deepgen/parts/conv_nets.h"
+#include "deepgen/parts/nets/conv_nets.h"
 #include "tests/library/machines.h"
 
 namespace deepgen {

@@ -1,44 +1,18 @@
-// Data sets: what a SPEC says, splits, binarisations, refusals and transforms; and the real sets where they
-// are.
+// Data sets: what a SPEC says, splits, binarisations and refusals.
 #include "deepgen/data/dataset.h"
 
-#include "deepgen/data/files/csv.h"
-#include "deepgen/data/files/npz.h"
 #include "deepgen/evaluate/likelihood.h"
+#include "tests/library/data_sets.h"
 #include "tests/library/runs.h"
 
 namespace deepgen {
 namespace {
 
+using namespace data_sets;
 using namespace machines;
 using namespace runs;
 using fixtures::Folder;
 using fixtures::text;
-
-Array floats(std::vector<std::int64_t> shape, const std::vector<float>& values) {
-  return fixtures::array<float>(DType::f32, std::move(shape), values);
-}
-
-Dataset set_of(NamedArrays arrays, const std::map<std::string, std::string>& settings) {
-  RawSet raw;
-  raw.name = "memory";
-  raw.arrays = std::move(arrays);
-  DataOptions options;
-  for (const auto& [key, value] : settings) set_option(options, "data", key, value);
-  return make_dataset(std::move(raw), options);
-}
-
-Tensor rows_of(const Split& split, std::uint64_t seed = 1) {
-  return Dataset::rows(split, 0, split.rows(), Rng(seed));
-}
-
-// A matrix whose cell (r, j) is 100 r + j.
-Array numbered(std::int64_t rows, std::int64_t columns) {
-  std::vector<float> values;
-  for (std::int64_t r = 0; r < rows; ++r)
-    for (std::int64_t j = 0; j < columns; ++j) values.push_back(static_cast<float>(100 * r + j));
-  return floats({rows, columns}, values);
-}
 
 // ---------------------------------------------------------------- specs
 
@@ -118,6 +92,24 @@ TEST(Splits, RefuseToTakeEverythingOrWhatIsThere) {
   error_of(ErrorKind::usage, [&] { set.split("tset"); });
 }
 
+// A part that is asked for and would be empty would leave training without validation, and without a word.
+TEST(Splits, RefuseSharesThatHoldOutNothing) {
+  expect_says(error_of(ErrorKind::data,
+                       [] {
+                         set_of({{"train", numbered(4, 2)}}, {{"valid", "0.1"}});
+                       }),
+              {"memory", "at least one", "0.1"});
+  EXPECT_EQ(set_of({{"train", numbered(4, 2)}}, {{"valid", "0.25"}}).valid.rows(), 1);
+}
+
+TEST(Splits, WithoutRowsAreRefusedByName) {
+  expect_says(error_of(ErrorKind::data,
+                       [] {
+                         set_of({{"train", numbered(4, 2)}, {"valid", make_array(DType::f32, {0, 2})}}, {});
+                       }),
+              {"valid", "row"});
+}
+
 TEST(Splits, OneMatrixIsAllRowsUnderEveryName) {
   const Dataset set = set_of({{"train", numbered(4, 2)}}, {});
   EXPECT_TRUE(set.one_matrix);
@@ -133,9 +125,9 @@ TEST(Splits, KeepLabelsBesideTheirRows) {
   std::set<std::int64_t> seen;
   for (const Split* part : {&set.train, &set.test})
     for (std::int64_t at = part->rows() - 1; at >= 0; --at) {
-      const double first = Dataset::rows(*part, {at}, Rng(1))[0][0].item<double>();
+      const double first = Dataset::rows(*part, {at}, Rng(1)).x[0][0].item<double>();
       const std::int64_t row = static_cast<std::int64_t>(first) / 100;
-      EXPECT_EQ(Dataset::labels(*part, {at})[0].item<std::int64_t>(), row % 3);
+      EXPECT_EQ(Dataset::rows(*part, {at}, Rng(1)).y[0].item<std::int64_t>(), row % 3);
       seen.insert(row);
     }
   EXPECT_EQ(seen.size(), 6U);
@@ -167,10 +159,11 @@ TEST(Tables, TakeTheirLabelsFromAColumn) {
 
 TEST(Tables, RefuseLabelsThatAreNoWholeNumbers) {
   const Folder folder;
-  for (const char* wrong : {"0.5", "-1", "nan"}) {
+  for (const char* wrong : {"0.5", "-2", "-0.5", "inf", "1e6"}) {
     SCOPED_TRACE(wrong);
     const std::string path = folder.write("t.csv", text(std::string("1,1\n2,") + wrong + "\n3,0\n"));
-    error_of(ErrorKind::data, [&] { load_dataset(path + ":labels=1"); });
+    expect_says(error_of(ErrorKind::data, [&] { load_dataset(path + ":labels=1"); }),
+                {"t.csv", "labels", "row 1", "column 1"});
   }
 }
 
@@ -192,7 +185,7 @@ TEST(Binarising, StaticIsOneDrawFixedByItsSeed) {
     expect_bit_equal(x, rows_of(b.split(part)), "another loading");
     EXPECT_FALSE(at::equal(x, rows_of(c.split(part)))) << "another seed";
   }
-  EXPECT_EQ(a.values, "binary");
+  EXPECT_EQ(a.values, ValueKind::binary);
   EXPECT_EQ(a.describe()["binarize"], "static");
 }
 
@@ -240,13 +233,13 @@ TEST(Binarising, NoneKeepsGreyAndBinaryStays) {
   for (const std::map<std::string, std::string>& how :
        {std::map<std::string, std::string>{}, {{"binarize", "none"}}}) {
     const Dataset set = set_of(grey(), how);
-    EXPECT_EQ(set.values, "grey");
+    EXPECT_EQ(set.values, ValueKind::grey);
     EXPECT_EQ(set.binarize, "none");
     const Tensor x = rows_of(set.train);
     EXPECT_LT((x * 255 - set.train.x.to(at::kFloat)).abs().max().item<double>(), 1e-4);
   }
   const Dataset bits = set_of({{"train", random_bytes(20, 5, 1, 1)}}, {});
-  EXPECT_EQ(bits.values, "binary");
+  EXPECT_EQ(bits.values, ValueKind::binary);
   expect_bit_equal(rows_of(bits.train), bits.train.x.to(at::kFloat), "bits");
   error_of(ErrorKind::data, [] { set_of({{"train", numbered(4, 3)}}, {{"binarize", "static"}}); });
 }
@@ -261,7 +254,7 @@ TEST(Refusals, NameRowAndColumnOfInfiniteCells) {
   expect_says(error_of(ErrorKind::data, [&] { set_of(arrays, {}); }), {"row 1", "column 0", "test"});
   const Dataset set = set_of({{"train", floats({2, 2}, {1, nan, 0, 1})}}, {});
   EXPECT_TRUE(rows_of(set.train).isnan().any().item<bool>()) << "missing cells are the model's affair";
-  EXPECT_EQ(set.values, "binary");
+  EXPECT_EQ(set.values, ValueKind::binary);
 }
 
 TEST(MissingCells, StayMissingUnderEveryBinarisationAndTransform) {
@@ -293,6 +286,15 @@ TEST(Refusals, OfSetsWithoutRowsOrColumns) {
   }
 }
 
+// A column that is taken out changes the shape of a case.
+TEST(Tables, LabelsAloneAreRefused) {
+  const Folder folder;
+  const std::string path = folder.write("t.csv", text("1\n0\n2\n"));
+  expect_says(error_of(ErrorKind::data, [&] { load_dataset(path + ":labels=0"); }), {"t.csv", "column"});
+  EXPECT_EQ(set_of({{"train", floats({2, 2, 2}, {0, 1, 2, 1, 1, 0, 3, 4})}}, {{"labels", "0"}}).shape,
+            (std::vector<std::int64_t>{3}));
+}
+
 // A binary model on grey rows must say where, whichever part they are in.
 TEST(Refusals, GreyRowsForABinaryModelAreShown) {
   const Dataset set = set_of(grey(), {});
@@ -320,107 +322,6 @@ TEST(Refusals, GreyRowsAnywhereInAPartAreNotScored) {
     evaluate_model(*rbm, set, "test", {"quick", 5, 5}, rng, silent);
   });
   expect_says(message, {"row 200", "column 1"});
-}
-
-// ---------------------------------------------------------------- transforms
-
-TEST(Transforms, StandardiseInvertsAndUsesTrainingRows) {
-  Rng rng(5);
-  std::vector<float> train, test;
-  for (int i = 0; i < 300; ++i) train.push_back(static_cast<float>(5 + 3 * rng.normal()));
-  for (int i = 0; i < 30; ++i) test.push_back(static_cast<float>(20 + rng.normal()));
-  const Dataset set = set_of({{"train", floats({100, 3}, train)}, {"test", floats({10, 3}, test)}},
-                             {{"standardise", "true"}});
-  const Tensor x = rows_of(set.train).to(at::kDouble);
-  EXPECT_LT(x.mean(0).abs().max().item<double>(), 1e-6);
-  EXPECT_LT((x.std(0, false) - 1).abs().max().item<double>(), 1e-6);
-  EXPECT_GT(rows_of(set.test).mean().item<double>(), 3);
-  const Tensor back = set.transform.invert(rows_of(set.test));
-  for (std::size_t i = 0; i < test.size(); ++i) EXPECT_NEAR(doubles(back)[i], test[i], 1e-5);
-  const Transform again = Transform::from_json(set.describe()["transform"]);
-  expect_bit_equal(again.invert(rows_of(set.test)), back, "by way of the checkpoint");
-}
-
-// Constant columns are only shifted, whatever rounding says of their deviation.
-TEST(Transforms, ConstantColumnsAreOnlyShifted) {
-  for (const float value : {0.0F, 1.0F, 0.1F, 0.3F, -7.7F, 1e-3F, 123456.7F}) {
-    for (const std::int64_t rows : {1, 3, 10, 1000, 1001}) {
-      const std::vector<float> train(size(rows), value);
-      const Dataset set = set_of({{"train", floats({rows, 1}, train)}, {"test", floats({1, 1}, {value + 1})}},
-                                 {{"standardise", "true"}});
-      EXPECT_EQ(rows_of(set.train).abs().max().item<double>(), 0) << value << " x " << rows;
-      EXPECT_NEAR(rows_of(set.test).item<double>(), 1, 0.01) << value << " x " << rows;
-      EXPECT_NEAR(set.transform.invert(rows_of(set.train))[0][0].item<double>(), value,
-                  std::abs(value) * 1e-6);
-    }
-  }
-}
-
-TEST(Transforms, OnehotInverts) {
-  const std::vector<float> values = {0, 5, 2, 7, 1, 5, 2, 6};
-  const Dataset set = set_of({{"train", floats({4, 2}, values)}}, {{"onehot", "true"}});
-  EXPECT_EQ(set.columns(), 3 + 3);
-  EXPECT_EQ(set.shape, (std::vector<std::int64_t>{6}));
-  EXPECT_EQ(set.values, "binary");
-  const Tensor x = rows_of(set.train);
-  expect_near(doubles(x[0]), {1, 0, 0, 1, 0, 0}, 0, "row 0");
-  expect_near(doubles(x[1]), {0, 0, 1, 0, 0, 1}, 0, "row 1");
-  const Tensor back = set.transform.invert(x);
-  expect_near(doubles(back), Doubles(values.begin(), values.end()), 0, "back");
-  expect_bit_equal(Transform::from_json(set.transform.to_json()).invert(x), back, "by way of the checkpoint");
-  error_of(ErrorKind::data, [] { set_of({{"train", floats({2, 1}, {0.5F, 1})}}, {{"onehot", "true"}}); });
-  expect_says(error_of(ErrorKind::data,
-                       [] {
-                         set_of({{"train", floats({2, 1}, {0, 1})}, {"test", floats({2, 1}, {0, 4})}},
-                                {{"onehot", "true"}});
-                       }),
-              {"column 0", "row 1"});
-}
-
-TEST(Transforms, DequantiseKeepsTheLevelAndInverts) {
-  const Array bytes = random_bytes(50, 8, 255, 4);
-  const Dataset set = set_of({{"train", bytes}}, {{"dequantise", "true"}});
-  const Doubles x = doubles(rows_of(set.train)),
-                back = doubles(set.transform.invert(rows_of(set.train)) * 255);
-  double sum = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const double u = x[i] * 256 - bytes.bytes[i];
-    ASSERT_GE(u, -1e-4);
-    ASSERT_LE(u, 1 + 1e-4);
-    sum += u;
-    ASSERT_NEAR(std::round(back[i]), bytes.bytes[i], 0) << "in the units of the file";
-  }
-  EXPECT_NEAR(sum / 400, 0.5, 4.9 / std::sqrt(12.0 * 400));  // one in a million
-  EXPECT_EQ(set.values, "real");
-  error_of(ErrorKind::data, [] { set_of({{"train", numbered(3, 2)}}, {{"dequantise", "true"}}); });
-}
-
-TEST(MapRows, EveryRowOnceAndInOrder) {
-  const Dataset set = dataset_of({{"train", random_bytes(4100, 3, 255, 6)}}, "none", "grey");  // three chunks
-  const Tensor all = rows_of(set.train);
-  std::int64_t most = 0;
-  const Tensor mapped = map_rows(set.train, Rng(1), [&](const Tensor& x) {
-    most = std::max(most, x.size(0));
-    return x * 2;
-  });
-  expect_bit_equal(mapped, all * 2, "all rows");
-  EXPECT_LT(most, 4100) << "not all at once";
-  const std::vector<std::int64_t> index = {4099, 7, 7, 0};
-  const Tensor sums = map_rows(set.train, index, Rng(1), [](const Tensor& x) { return x.sum(1); });
-  expect_bit_equal(sums, all.index_select(0, at::tensor(index, at::kLong)).sum(1), "chosen rows");
-}
-
-// A dynamic set that is transformed as well: every part must come out in the same units, or be refused.
-TEST(Transforms, DoNotMixWithFreshDraws) {
-  NamedArrays arrays = {{"train", random_bytes(60, 5, 255, 1)}, {"valid", random_bytes(60, 5, 255, 1)}};
-  try {
-    const Dataset set = set_of(arrays, {{"binarize", "dynamic"}, {"standardise", "true"}});
-    EXPECT_LT(rows_of(set.train).mean(0).abs().max().item<double>(), 0.3);
-    EXPECT_LT(rows_of(set.valid).mean(0).abs().max().item<double>(), 1.0);
-    EXPECT_LT(rows_of(set.train).min().item<double>(), 0) << "standardised bits are no bits";
-  } catch (const Error& error) {
-    EXPECT_NE(error.kind(), ErrorKind::bug);
-  }
 }
 
 }  // namespace

@@ -12,8 +12,10 @@ using namespace machines;
 class Encoder : public Model, public CanEncode {
  public:
   explicit Encoder(std::function<Tensor(const Tensor&)> code) : code_(std::move(code)) {}
-  Tensor encode(const Tensor& x) override { return code_(x); }
-  Metrics gradients(const Batch&, const Turn&, Rng&) override { return {}; }
+  Tensor encode(const Rows& rows) const override {
+    EXPECT_FALSE(rows.y.defined()) << "the label was told";
+    return code_(rows.x);
+  }
   Options& options() override { return options_; }
   Options& learning() override { return learning_; }
 
@@ -25,12 +27,21 @@ class Encoder : public Model, public CanEncode {
 
 class NoEncoder : public Model {
  public:
-  Metrics gradients(const Batch&, const Turn&, Rng&) override { return {}; }
   Options& options() override { return options_; }
   Options& learning() override { return options_; }
 
  private:
   RbmOptions options_;
+};
+
+// Its code is made given the label.
+class GivenEncoder : public Encoder, public IsConditional {
+ public:
+  using Encoder::Encoder;
+  std::int64_t condition_classes() const override { return 3; }
+  std::string condition() const override { return "the label"; }
+  Tensor condition_mask() const override { return {}; }
+  bool has_label_distribution() const override { return false; }
 };
 
 Encoder same() {
@@ -56,7 +67,7 @@ Dataset clouds(std::int64_t rows, std::int64_t columns, std::int64_t classes, do
   Dataset data;
   data.spec = data.name = "clouds";
   data.shape = {columns};
-  data.values = "real";
+  data.values = ValueKind::real;
   data.classes = classes;
   data.train = cloud_split("train", rows, columns, classes, distance, 21);
   if (valid) data.valid = cloud_split("valid", rows / 4, columns, classes, distance, 22);
@@ -64,7 +75,7 @@ Dataset clouds(std::int64_t rows, std::int64_t columns, std::int64_t classes, do
   return data;
 }
 
-std::vector<Score> scores_of(Model& model, const Dataset& data, const FeaturePlan& plan = {},
+std::vector<Score> scores_of(const Model& model, const Dataset& data, const FeaturePlan& plan = {},
                              const std::string& split = "test") {
   Observer silent;
   return feature_scores(model, data, split, plan, Rng(1), silent);
@@ -88,7 +99,7 @@ TEST(Features, FourProxiesWithTheirErrors) {
     EXPECT_EQ(score.split, "test");
     EXPECT_EQ(score.rows, 200);
     const double share = score.value / 100;
-    EXPECT_NEAR(score.standard_error, 100 * std::sqrt(share * (1 - share) / 200), 1e-9);
+    EXPECT_NEAR(*score.standard_error, 100 * std::sqrt(share * (1 - share) / 200), 1e-9);
     expect_says(score.how, {"400 training rows", "chosen on 100 validation rows"});
     EXPECT_GT(score.value, 0) << score.metric;
     EXPECT_LT(score.value, 50) << score.metric;  // of three classes chance leaves 67
@@ -175,6 +186,20 @@ TEST(Features, ClassesThatAreNewInTheTestCountAsErrors) {
   }
 }
 
+TEST(Features, RowsWithoutALabelAreLeftOut) {
+  Encoder model = same();
+  Dataset data = clouds(300, 4, 3, 30);  // separable
+  for (Split* part : {&data.train, &data.valid, &data.test})
+    part->y.masked_fill_(at::arange(part->rows()).remainder(3).eq(0), -1);  // a third of each
+  for (const Score& score : scores_of(model, data)) {
+    EXPECT_EQ(score.value, 0) << score.metric << ": no label is no class";
+    EXPECT_EQ(score.rows, 100) << score.metric;
+    expect_says(score.how, {"200 of 300 training rows", "50 validation rows", "50 rows without a label"});
+  }
+  data.train.y.fill_(-1);
+  expect_says(error_of(ErrorKind::data, [&] { scores_of(model, data); }), {"no labels", "train"});
+}
+
 TEST(Features, ThreadsChangeNothing) {
   const Dataset data = clouds(1500, 30, 5, 1.2);
   auto on = [&](int count) {
@@ -205,6 +230,8 @@ TEST(Features, WhatIsRefusedAndWhy) {
   };
   NoEncoder mute;
   expect_says(error_of(ErrorKind::usage, [&] { scores_of(mute, good); }), {"no code"});
+  const GivenEncoder given([](const Tensor& x) { return x; });
+  expect_says(error_of(ErrorKind::usage, [&] { scores_of(given, good); }), {"given the label"});
   Dataset bad = good;
   bad.test.y = Tensor();
   refused(ErrorKind::data, bad, {"clouds", "no labels", "test"});
@@ -212,7 +239,7 @@ TEST(Features, WhatIsRefusedAndWhy) {
   refused(ErrorKind::data, bad, {"two classes", "only class 3"});
   bad = good, bad.test.x = good.test.x.clone();
   bad.test.x.data_ptr<float>()[7] = std::numeric_limits<float>::quiet_NaN();
-  refused(ErrorKind::data, bad, {"complete rows"});
+  refused(ErrorKind::data, bad, {"clouds", "complete rows", "row 1, column 3"});
   bad = good, bad.one_matrix = true;
   refused(ErrorKind::data, bad, {"test=0.2"});
   refused(ErrorKind::usage, good, {"valid or test"}, "train");

@@ -1,8 +1,10 @@
 // The adversarial network of dense layers: whose parameters a phase writes, its gradients, the optimum of the
 // discriminator, and its runs.
-#include "deepgen/models/gan.h"
+#include "deepgen/models/adversarial/gan.h"
 
-#include "deepgen/models/adversaries.h"
+#include <map>
+
+#include "deepgen/models/adversarial/adversaries.h"
 #include "tests/library/runs.h"
 
 namespace deepgen {
@@ -14,7 +16,7 @@ using namespace runs;
 struct Configuration {
   std::string name;
   std::vector<std::string> options, learning;  // "noise=3"
-  std::string values = "grey";
+  ValueKind values = ValueKind::grey;
 };
 std::ostream& operator<<(std::ostream& out, const Configuration& c) { return out << c.name; }
 
@@ -25,8 +27,8 @@ const std::vector<Configuration>& configurations() {
       {"minimax", {"generator_activation=tanh"}, {"generator_cost=minimax"}},
       {"smoothed", {"discriminator_activation=tanh"}, {"label_smoothing=0.1"}},
       {"normal_noise", {"noise_kind=normal", "generator_activation=gated"}, {}},
-      {"real", {"generator_activation=leaky", "discriminator_activation=softplus"}, {}, "real"},
-      {"binary", {}, {}, "binary"},
+      {"real", {"generator_activation=leaky", "discriminator_activation=softplus"}, {}, ValueKind::real},
+      {"binary", {}, {}, ValueKind::binary},
       {"one_layer", {"generator=", "discriminator="}, {}},
   };
   return all;
@@ -41,8 +43,8 @@ std::shared_ptr<Gan> make_gan(const Configuration& c, std::int64_t columns, doub
   };
   for (const std::string& each : c.options) set(options, each);
   for (const std::string& each : c.learning) set(learning, each);
-  auto gan = std::make_shared<Gan>(options, learning, columns, c.values);
-  gan->initialise({bits_tensor(30, columns, rng), {}}, rng);
+  auto gan = std::make_shared<Gan>(options, learning, DataShape{columns, {columns}, 0, c.values});
+  gan->initialise(bits_tensor(30, columns, rng), rng);
   randomise(*gan, scale, rng);
   return gan;
 }
@@ -56,7 +58,7 @@ class GanGradients : public ::testing::TestWithParam<Configuration> {
   void SetUp() override { gan = make_gan(GetParam(), columns, 0.7, rng); }
   double cost(int phase) {
     Rng own(9);
-    return metric(gan->gradients({x, {}}, turn_of(phase), own),
+    return metric(gan->gradients(x, turn_of(phase), own),
                   phase == 0 ? "discriminator_cost" : "generator_cost");
   }
 
@@ -157,7 +159,7 @@ TEST(Gan, TheDiscriminatorReachesItsOptimum) {
   x.narrow(0, 0, 3000).fill_(1);
   for (int step = 0; step < 600; ++step) {
     at::AutoGradMode graph(true);
-    gan->gradients({x, {}}, turn_of(0), rng);
+    gan->gradients(x, turn_of(0), rng);
     at::AutoGradMode none(false);
     for (const auto& item : gan->named_parameters())
       if (is_discriminators(item.key())) item.value().sub_(item.value().grad(), step < 400 ? 1 : 0.1);
@@ -186,8 +188,8 @@ TEST(Gan, SamplesAreOfTheKindOfTheData) {
     expect_bit_equal(x, gan->sample(400, b), c.name + ": equal seed");
     EXPECT_FALSE(at::equal(x, gan->sample(400, a))) << c.name << ": the generator stood still";
     const bool within = at::logical_and(x >= 0, x <= 1).all().item<bool>();
-    EXPECT_TRUE(within || c.values == "real") << c.name;
-    EXPECT_EQ(at::logical_or(x == 0, x == 1).all().item<bool>(), c.values == "binary") << c.name;
+    EXPECT_TRUE(within || c.values == ValueKind::real) << c.name;
+    EXPECT_EQ(at::logical_or(x == 0, x == 1).all().item<bool>(), c.values == ValueKind::binary) << c.name;
     const Tensor z = gan->noise(20000, a);
     EXPECT_NEAR(z.mean().item<double>(), 0, 0.02) << c.name;  // 80,000 numbers: five deviations
     EXPECT_NEAR(z.var().item<double>(), 1, 0.025) << c.name;
@@ -197,7 +199,7 @@ TEST(Gan, SamplesAreOfTheKindOfTheData) {
 TEST(Gan, DiagnosesACollapse) {
   Rng rng(3);
   const auto gan = make_gan(configurations()[0], 7, 0.7, rng);
-  const Batch train{bits_tensor(200, 7, rng), {}};
+  const Rows train(bits_tensor(200, 7, rng));
   const Metrics healthy = gan->diagnose(train, train, rng);
   EXPECT_GT(metric(healthy, "sample_spread"), 0.05);
   EXPECT_GE(metric(healthy, "discriminator_accuracy"), 0);
@@ -207,6 +209,25 @@ TEST(Gan, DiagnosesACollapse) {
     if (item.key() == "output.weight") item.value().zero_();
   EXPECT_LT(metric(gan->diagnose(train, {}, rng), "sample_spread"), 1e-6);
   EXPECT_EQ(relative_spread(at::ones({5, 2}), at::ones({5, 2})), 1);
+}
+
+TEST(Gan, TakesColumnsOfOneKind) {
+  const auto of_table = [](const std::vector<ColumnGroup>& groups) {
+    return Gan({}, {}, {4, {4}, 0, ValueKind::mixed, groups});
+  };
+  Rng rng(3);
+  Gan real = of_table({{ColumnKind::gaussian, 0, 3}, {ColumnKind::mean_field, 3, 1}});
+  real.initialise(normal_tensor({20, 4}, 1, rng), rng);
+  EXPECT_LT(real.sample(500, rng).min().item<float>(), 0);
+  Gan bits = of_table({{ColumnKind::binary, 0, 1}, {ColumnKind::binary, 1, 3}});
+  bits.initialise(bits_tensor(20, 4, rng), rng);
+  const Tensor x = bits.sample(50, rng);
+  EXPECT_TRUE(at::logical_or(x == 0, x == 1).all().item<bool>());
+  expect_says(error_of(ErrorKind::data,
+                       [&] {
+                         of_table({{ColumnKind::binary, 0, 3}, {ColumnKind::gaussian, 3, 1}});
+                       }),
+              {"gan", "all binary or all real"});
 }
 
 TEST(Gan, RefusesWhatItCannotTake) {
@@ -230,20 +251,24 @@ TEST(Gan, RefusesWhatItCannotTake) {
 
 // ---------------------------------------------------------------- runs
 
+Dataset grey_set(std::int64_t rows, std::int64_t columns) {
+  return dataset_of({{"train", random_bytes(rows, columns, 255, 3)}}, "none", "grey");
+}
+
 const Assignments small = {"model.noise=5",         "model.generator=20",
                            "model.discriminator=9", "training.epochs=3",
                            "training.batch=20",     "training.discriminator_updates=2",
                            "training.average=0.9",  "training.hidden_dropout=0.3"};
 
 TEST(GanRuns, AreTheSameInSittings) {
-  const Dataset data = dataset_of({{"train", random_bytes(70, 10, 255, 3)}}, "none", "grey");
+  const Dataset data = grey_set(70, 10);
   const Checkpoint whole = straight(small, data, 7, "gan");
   for (const std::vector<std::int64_t>& stops : {std::vector<std::int64_t>{1}, {6}, {3, 2, 5}})
     expect_equal_runs(whole, in_sittings(small, data, stops, 7, "gan"), "in sittings");
 }
 
 TEST(GanRuns, DoNotDependOnTheNumberOfThreads) {
-  const Dataset data = dataset_of({{"train", random_bytes(300, 301, 255, 3)}}, "none", "grey");
+  const Dataset data = grey_set(300, 301);
   const Assignments settings = {"model.generator=400,403", "model.discriminator=101", "training.epochs=2",
                                 "training.batch=150", "training.input_dropout=0.2"};
   Checkpoint one, four;
@@ -258,8 +283,30 @@ TEST(GanRuns, DoNotDependOnTheNumberOfThreads) {
   expect_equal_runs(one, four, "threads");
 }
 
+// One number for each player's cost in a line of the curve, the generator's that of the option: the minimax
+// one is the mean of a logarithm of a probability, the other one the negative of such a mean.
+TEST(GanRuns, TheCurveShowsEachCostOnceAndThatOfTheOption) {
+  const Dataset data = grey_set(70, 10);
+  for (const std::string kind : {"minimax", "non_saturating"}) {
+    Assignments settings = small;
+    settings.push_back("training.generator_cost=" + kind);
+    const auto trainer = trainer_for(settings, data, 7, "gan");
+    StopAfter never;
+    trainer->run(never);
+    ASSERT_EQ(never.curve.size(), 3U);
+    for (const Metrics& line : never.curve) {
+      std::map<std::string, int> times;
+      for (const auto& [name, value] : line) ++times[name];
+      for (const auto& [name, count] : times) EXPECT_EQ(count, 1) << name << " with " << kind;
+      EXPECT_EQ(times["discriminator_cost"], 1) << kind;
+      EXPECT_GT(metric(line, "discriminator_cost"), 0);
+      EXPECT_GT(metric(line, "generator_cost") * (kind == "minimax" ? -1 : 1), 0) << kind;
+    }
+  }
+}
+
 TEST(GanRuns, TheAverageCoversTheGenerator) {
-  const Dataset data = dataset_of({{"train", random_bytes(70, 10, 255, 3)}}, "none", "grey");
+  const Dataset data = grey_set(70, 10);
   const Checkpoint run = straight(small, data, 7, "gan");
   for (const char* name : {"generator.layer0.weight", "output.bias", "discriminator.logit.weight"}) {
     const Tensor now = run.tensors.at(std::string("model.") + name);
@@ -268,7 +315,7 @@ TEST(GanRuns, TheAverageCoversTheGenerator) {
 }
 
 TEST(GanRuns, GoBackWhenTheNumbersGoWrong) {
-  const Dataset data = dataset_of({{"train", random_bytes(70, 10, 255, 3)}}, "none", "grey");
+  const Dataset data = grey_set(70, 10);
   Assignments wild = small;
   for (const char* each : {"training.optimiser=sgd", "training.rate=1000", "training.average=0"})
     wild.emplace_back(each);

@@ -12,8 +12,8 @@ using namespace machines;
 // Mean negative log-likelihood of independent units at the training marginals, one pseudo-count of each
 // value.
 double base_rate(const Dataset& set) {
-  const Tensor train = Dataset::rows(set.train, 0, set.train.rows(), Rng(1)).to(at::kDouble);
-  const Tensor test = Dataset::rows(set.test, 0, set.test.rows(), Rng(1)).to(at::kDouble);
+  const Tensor train = Dataset::rows(set.train, 0, set.train.rows(), Rng(1)).x.to(at::kDouble);
+  const Tensor test = Dataset::rows(set.test, 0, set.test.rows(), Rng(1)).x.to(at::kDouble);
   const Tensor p = (train.sum(0) + 1) / (real(train.size(0)) + 2);
   return -(test.mv(p.log()) + (1 - test).mv((1 - p).log())).mean().item<double>();
 }
@@ -29,7 +29,7 @@ TEST(KnownSets, BinarizedMnistHasItsShapeAndBaseRate) {
   const Dataset set = load_dataset("binarized_mnist");
   expect_parts(set, 50000, 10000, 10000);
   EXPECT_EQ(set.shape, (std::vector<std::int64_t>{1, 28, 28}));
-  EXPECT_EQ(set.values, "binary");
+  EXPECT_EQ(set.values, ValueKind::binary);
   EXPECT_EQ(set.classes, 10);
   EXPECT_NEAR(base_rate(set), 205.793, 0.0006);
 }
@@ -39,7 +39,7 @@ TEST(KnownSets, MnistHasItsSplitsAndLevels) {
   const Dataset set = load_dataset("mnist:binarize=none");
   expect_parts(set, 50000, 10000, 10000);
   EXPECT_EQ(set.shape, (std::vector<std::int64_t>{1, 28, 28}));
-  EXPECT_EQ(set.values, "grey");
+  EXPECT_EQ(set.values, ValueKind::grey);
   EXPECT_EQ(set.binarize, "none");
   const double train = set.train.x.sum().item<double>() + set.valid.x.sum().item<double>();
   EXPECT_NEAR(train / 255 / 784 / 60000, 0.13066, 5e-6);
@@ -47,6 +47,16 @@ TEST(KnownSets, MnistHasItsSplitsAndLevels) {
   ASSERT_TRUE(set.test.y.defined());
   EXPECT_EQ(set.test.y[0].item<std::int64_t>(), 7);  // the first test picture is a 7
   EXPECT_EQ(set.train.y[0].item<std::int64_t>(), 5);
+}
+
+TEST(KnownSets, ChoralesAreFramesOrSequences) {
+  if (fixtures::real_file("polyphonic/JSB_Chorales.npz").empty()) GTEST_SKIP() << "not installed";
+  const Dataset frames = load_dataset("jsb_chorales"), whole = load_dataset("jsb_chorales:sequence=lengths");
+  EXPECT_FALSE(frames.train.starts.defined());
+  EXPECT_EQ(frames.train.cases(), frames.train.rows());
+  expect_bit_equal(whole.train.x, frames.train.x, "the same frames");
+  EXPECT_LT(whole.train.cases(), whole.train.rows() / 10);
+  EXPECT_FALSE(frames.describe().contains("train_cases")) << "runs of frames go on as before";
 }
 
 TEST(KnownSets, AMissingOneSaysWhereToGetIt) {
@@ -83,9 +93,9 @@ TEST(GeneratedSets, ThatAreReadInSeveralWaysWantTheirBinarisationSaid) {
   const std::string small = "glyphs:train=5,valid=2,test=2";
   expect_says(error_of(ErrorKind::data, [&] { load_dataset(small); }),
               {"glyphs", "binarize=none", "dynamic"});
-  EXPECT_EQ(load_dataset(small + ",binarize=none").values, "grey");
-  EXPECT_EQ(load_dataset(small + ",binarize=threshold").values, "binary");
-  EXPECT_EQ(load_dataset(small + ",standardise=true").values, "real");
+  EXPECT_EQ(load_dataset(small + ",binarize=none").values, ValueKind::grey);
+  EXPECT_EQ(load_dataset(small + ",binarize=threshold").values, ValueKind::binary);
+  EXPECT_EQ(load_dataset(small + ",standardise=true").values, ValueKind::real);
 }
 
 TEST(GeneratedSets, AreTheSameEachTime) {

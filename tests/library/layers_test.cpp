@@ -1,8 +1,8 @@
 // Layers of networks against their composed twins, values and gradients, and against finite differences.
 #include "deepgen/ops/layers.h"
 
-#include "deepgen/parts/nets.h"
-#include "deepgen/parts/sizes.h"
+#include "deepgen/parts/nets/nets.h"
+#include "deepgen/parts/nets/sizes.h"
 #include "tests/library/machines.h"
 
 namespace deepgen {
@@ -163,6 +163,24 @@ TEST(Networks, FillGradientsWritesEveryParameter) {
   for (std::size_t k = 0; k < parameters.size(); ++k)
     expect_bit_equal(parameters[k].grad(), first[k], "again");
   EXPECT_GT(first[0].abs().sum().item<double>(), 0);
+}
+
+// So many that torch shares their sum out among its threads.
+TEST(OrderedMeans, DoNotDependOnTheNumberOfThreads) {
+  Rng rng(8);
+  const Tensor x = normal_tensor({3, 40001}, 1e3, rng).to(at::kDouble).requires_grad_(true);
+  std::vector<Tensor> one;
+  for (const int count : {1, 2, 3, 8}) {
+    const Threads threads(count);
+    const Tensor mean = ordered_mean(x);
+    const std::vector<Tensor> now = {mean, torch::autograd::grad({mean}, {x})[0]};
+    if (count == 1) one = now;
+    for (std::size_t k = 0; k < now.size(); ++k) expect_bit_equal(now[k], one[k], "threads");
+  }
+  EXPECT_NEAR(one[0].item<double>(), x.mean().item<double>(), 1e-9);
+  EXPECT_LT((one[1] * 120003 - 1).abs().max().item<double>(), 1e-12);
+  const Tensor few = x.detach().flatten().narrow(0, 0, 21);
+  EXPECT_EQ(ordered_mean(few).item<double>(), few.mean().item<double>());
 }
 
 TEST(LayerSizes, AreReadOrRefused) {

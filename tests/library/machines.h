@@ -13,16 +13,13 @@
 
 #include "deepgen/core/error.h"
 #include "deepgen/kernels/kernels.h"
-#include "deepgen/models/rbm.h"
-#include "deepgen/models/registry.h"
-#include "deepgen/parts/enumeration.h"
+#include "deepgen/model/registry.h"
+#include "deepgen/models/boltzmann/rbm.h"
+#include "deepgen/parts/checks/enumeration.h"
 
 namespace deepgen::machines {
 
 using Doubles = std::vector<double>;
-
-// Models that refuse cases that are no pictures, and so have laws of their own.
-inline bool for_pictures(const std::string& model) { return model == "conditional_dcgan"; }
 
 inline std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 inline double real(std::int64_t n) { return static_cast<double>(n); }
@@ -69,6 +66,37 @@ inline Tensor bits_tensor(std::int64_t rows, std::int64_t columns, Rng& rng, dou
   return t;
 }
 
+// What models of bits are made for.
+inline DataShape bits_shape(std::int64_t columns, std::int64_t classes = 0) {
+  return {columns, {columns}, classes, ValueKind::binary, {}};
+}
+
+// Rows that the layer can take.
+inline Tensor layer_rows(const UnitLayer& layer, std::int64_t count, Rng& rng) {
+  Tensor a = normal_tensor({count, layer.size()}, 0.7, rng);
+  return layer.sample(a, {}, rng);
+}
+
+// A machine whose parameters lie near where training begins; stepped units have five copies.
+inline std::shared_ptr<Rbm> unit_rbm(const UnitLayer& visible, const std::string& hidden_kind,
+                                     std::int64_t hidden, double scale, std::uint64_t seed,
+                                     RbmLearning learning = {}) {
+  RbmOptions options;
+  options.hidden = hidden, options.hidden_units = hidden_kind, options.copies = 5;
+  auto rbm = std::make_shared<Rbm>(options, learning, visible);
+  Rng rng(seed);
+  rbm->initialise({layer_rows(visible, 200, rng), {}}, rng);
+  NoGradGuard no_graph;
+  for (auto& item : rbm->named_parameters())
+    item.value().add_(normal_tensor(item.value().sizes(), scale, rng));
+  return rbm;
+}
+
+// Rows of the kinds of columns of the shape, independent of each other.
+inline Tensor rows_of_shape(const DataShape& data, std::int64_t count, Rng& rng) {
+  return layer_rows(UnitLayer::of(data.column_groups()), count, rng);
+}
+
 // Every parameter drawn anew, whatever the model.
 inline void randomise(Model& model, double scale, Rng& rng) {
   NoGradGuard no_graph;
@@ -80,7 +108,7 @@ inline std::shared_ptr<Rbm> make_rbm(std::int64_t visible, std::int64_t hidden, 
                                      std::uint64_t seed, RbmLearning learning = {}) {
   RbmOptions options;
   options.hidden = hidden;
-  auto rbm = std::make_shared<Rbm>(options, learning, visible);
+  auto rbm = std::make_shared<Rbm>(options, learning, bits_shape(visible));
   Rng rng(seed);
   rbm->initialise({bits_tensor(64, visible, rng, 0.35), {}}, rng);
   randomise(*rbm, scale, rng);
@@ -92,18 +120,31 @@ struct Statistics {
   Doubles vh, v, h;
 };
 
-// A machine in double precision: every quantity is a sum over the states of both layers, by the definition of
-// the energy alone.
+// A machine of binary visible and binary or softmax hidden units in double precision: every quantity is a sum
+// over the states of both layers, by the definition of the energy alone.
 struct PlainRbm {
   std::int64_t V, H;
   Doubles w, b, c;
+  std::vector<std::int64_t> hidden_states;  // that the hidden layer can be in: one unit of each softmax group
 
   explicit PlainRbm(const Rbm& rbm)
       : V(rbm.visible()),
         H(rbm.hidden()),
         w(doubles(rbm.weights)),
         b(doubles(rbm.visible_bias)),
-        c(doubles(rbm.hidden_bias)) {}
+        c(doubles(rbm.hidden_bias)) {
+    for (std::int64_t h = 0; h < std::int64_t{1} << H; ++h)
+      if (possible(rbm.hidden_layer(), h)) hidden_states.push_back(h);
+  }
+  static bool possible(const UnitLayer& layer, std::int64_t state) {
+    for (const UnitGroup& group : layer.groups()) {
+      if (group.kind != UnitKind::softmax) continue;
+      std::int64_t on = 0;
+      for (std::int64_t j = group.first; j < group.first + group.size; ++j) on += state >> j & 1;
+      if (on != 1) return false;
+    }
+    return true;
+  }
 
   // -E(v, h), the units being the bits of two numbers.
   double log_joint(std::int64_t v, std::int64_t h) const {
@@ -120,7 +161,7 @@ struct PlainRbm {
   }
   double log_unnormalised(std::int64_t v) const {
     Doubles terms;
-    for (std::int64_t h = 0; h < std::int64_t{1} << H; ++h) terms.push_back(log_joint(v, h));
+    for (const std::int64_t h : hidden_states) terms.push_back(log_joint(v, h));
     return log_sum_exp(terms);
   }
   Doubles log_unnormalised() const {
@@ -133,7 +174,7 @@ struct PlainRbm {
   // Adds the means of p(h | v), weighted.
   void add_given(std::int64_t v, double weight, Statistics& s) const {
     const double log_v = log_unnormalised(v);
-    for (std::int64_t h = 0; h < std::int64_t{1} << H; ++h) {
+    for (const std::int64_t h : hidden_states) {
       const double p = weight * std::exp(log_joint(v, h) - log_v);
       for (std::int64_t j = 0; j < H; ++j) {
         if (!(h >> j & 1)) continue;

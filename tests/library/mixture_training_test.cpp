@@ -1,8 +1,5 @@
-// Naive Bayes against counts, and mixtures in the hands of the trainer and the evaluators.
-#include <cmath>
-
+// Mixtures in the hands of the trainer and the evaluators.
 #include "deepgen/evaluate/likelihood.h"
-#include "deepgen/models/naive_bayes.h"
 #include "tests/library/machines.h"
 #include "tests/library/runs.h"
 
@@ -10,75 +7,6 @@ namespace deepgen {
 namespace {
 
 using namespace machines;
-
-// ---------------------------------------------------------------- naive Bayes
-
-TEST(NaiveBayesFit, CountsTheLabelledRows) {
-  Rng rng(47);
-  const Tensor x = bits_tensor(90, 4, rng, 0.4);
-  Tensor y = at::zeros({90}, at::kLong);
-  y.narrow(0, 0, 30).fill_(1), y.narrow(0, 30, 15).fill_(2);
-  NaiveBayesLearning learning;
-  learning.pseudo_count = 0.5;
-  NaiveBayes model({}, learning, 4, 3, "binary", {});
-  model.initialise({x, y}, rng);
-  model.gather({x, y});
-  model.finish_pass();
-  const Tensor p = model.filters();
-  for (std::int64_t k = 0; k < 3; ++k) {
-    const Tensor rows = x.index_select(0, (y == k).nonzero().squeeze(1));
-    const Tensor wanted = (rows.sum(0) + 0.5) / (real(rows.size(0)) + 1);
-    EXPECT_TRUE(at::allclose(p[k], wanted, 1e-5, 1e-6)) << "class " << k;
-  }
-  const Tensor pi = model.mixing.detach().softmax(0);
-  EXPECT_NEAR(pi[1].item<double>(), 30.5 / 91.5, 1e-6);
-  model.gather({x, y});
-  model.finish_pass();
-  EXPECT_FALSE(model.converged());  // the first pass gained
-  model.gather({x, y});
-  model.finish_pass();
-  EXPECT_TRUE(model.converged()) << "the counts are the maximum";
-}
-
-TEST(NaiveBayesFit, MixedColumnsAreIndependentWithinAClass) {
-  const std::vector<ColumnGroup> groups = {{"gaussian", 0, 1}, {"binary", 1, 2}, {"gaussian", 3, 1}};
-  NaiveBayes model({}, {}, 4, 2, "mixed", groups);
-  Rng rng(53);
-  Tensor x = normal_tensor({60, 4}, 1, rng);
-  x.narrow(1, 1, 2).copy_(bits_tensor(60, 2, rng));
-  Tensor y = at::zeros({60}, at::kLong);
-  y.narrow(0, 0, 25).fill_(1);
-  model.initialise({x, y}, rng);
-  model.gather({x, y});
-  model.finish_pass();
-  Tensor parts = at::zeros({60, 2}, at::kDouble);
-  const Tensor prior = model.log_joint(at::full({1, 4}, std::nanf("")));
-  for (std::int64_t j = 0; j < 4; ++j) {
-    Tensor one = at::full({60, 4}, std::nanf(""));
-    one.select(1, j).copy_(x.select(1, j));
-    parts += model.log_joint(one) - prior;
-  }
-  EXPECT_TRUE(at::allclose(model.log_joint(x), parts + prior, 1e-6, 1e-5));
-  const Tensor drawn = model.sample(50, rng), bits = drawn.narrow(1, 1, 2);
-  EXPECT_TRUE(at::logical_or(bits == 0, bits == 1).all().item<bool>());
-}
-
-TEST(NaiveBayesFit, NeedsLabels) {
-  Rng rng(59);
-  const Tensor x = bits_tensor(10, 3, rng);
-  NaiveBayes model({}, {}, 3, 2, "binary", {});
-  expect_says(error_of(ErrorKind::data, [&] { model.initialise({x, {}}, rng); }), {"naive_bayes", "label"});
-  const Tensor y = at::full({10}, 2, at::kLong);
-  expect_says(error_of(ErrorKind::data, [&] { model.initialise({x, y}, rng); }), {"from 0 to 1", "got 2"});
-  expect_says(error_of(ErrorKind::data, [&] { NaiveBayes({}, {}, 3, 0, "binary", {}); }), {"labels"});
-  expect_says(error_of(ErrorKind::data,
-                       [&] {
-                         NaiveBayes({}, {}, 3, 2, "mixed", {{"softmax", 0, 3}});
-                       }),
-              {"softmax"});
-}
-
-// ---------------------------------------------------------------- the trainer
 
 const runs::Assignments quick = {"model.components=3", "training.batch=25", "training.epochs=200"};
 
@@ -126,7 +54,7 @@ TEST(MixtureTraining, ValidationAndEvaluationAreExact) {
   const auto score = validation_score(data, 7)(*model);
   ASSERT_TRUE(score);
   EXPECT_EQ(score->name, "valid_log_prob");
-  const Tensor valid = Dataset::rows(data.valid, 0, data.valid.rows(), Rng(0));
+  const Rows valid = Dataset::rows(data.valid, 0, data.valid.rows(), Rng(0));
   EXPECT_NEAR(score->value, as<HasLogProb>(*model)->log_prob(valid).mean().item<double>(), 1e-9);
   Rng rng(3);
   const std::vector<Score> scores = evaluate_model(*model, data, "valid", {}, rng, silent);

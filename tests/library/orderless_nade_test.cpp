@@ -1,5 +1,5 @@
 // The order-agnostic NADE against its definition: conditionals from one pass given what is known.
-#include "deepgen/models/orderless_nade.h"
+#include "deepgen/models/autoregressive/orderless_nade.h"
 
 #include <map>
 
@@ -16,7 +16,7 @@ std::shared_ptr<OrderlessNade> make_orderless(std::int64_t columns, const std::s
                                               std::uint64_t seed) {
   OrderlessNadeOptions options;
   options.hidden = hidden, options.activation = activation;
-  auto model = std::make_shared<OrderlessNade>(options, OrderlessNadeLearning{}, columns);
+  auto model = std::make_shared<OrderlessNade>(options, OrderlessNadeLearning{}, bits_shape(columns));
   Rng rng(seed);
   model->initialise({bits_tensor(40, columns, rng), {}}, rng);
   randomise(*model, scale, rng);
@@ -132,7 +132,7 @@ TEST(OrderlessNade, SplitsFollowTheirDistributionAndAreSpreadOverTheBatch) {
 TEST(OrderlessNade, GradientsAreThoseOfTheObjective) {
   const auto model = make_orderless(6, "7,5", "tanh", 0.8, 9);
   Rng data(3), directions(5);
-  const Batch batch{bits_tensor(40, 6, data), {}};
+  const Rows batch{bits_tensor(40, 6, data), {}};
   const auto value = [&] {
     Rng same(11);
     return model->gradients(batch, Turn{}, same).front().second;

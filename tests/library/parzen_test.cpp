@@ -118,9 +118,9 @@ TEST(ParzenScores, HoldTrainingRowsOutWhereThereIsNothingElseToChooseOn) {
   const Dataset data = dataset_of(
       {{"train", random_bytes(50, 6, 255, 3)}, {"test", random_bytes(20, 6, 255, 4)}}, "none", "grey");
   Observer silent;
-  const Tensor samples = Dataset::rows(data.test, 0, 20, Rng(1)).repeat({3, 1});
+  const Tensor samples = Dataset::rows(data.test, 0, 20, Rng(1)).x.repeat({3, 1});
   const std::vector<Score> scores = parzen_scores(samples, data, "test", {}, Rng(9), silent);
-  expect_says(scores[0].how, {"60 samples", "chosen on 25 other training rows"});
+  expect_says(scores[0].how, {"on 25 of 60 samples", "chosen on 25 other training rows"});
   expect_says(scores[1].how, {"on 25 training rows"});
   const std::vector<Score> again = parzen_scores(samples, data, "test", {}, Rng(9), silent);
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(scores[i].value, again[i].value);
@@ -129,7 +129,7 @@ TEST(ParzenScores, HoldTrainingRowsOutWhereThereIsNothingElseToChooseOn) {
 TEST(ParzenScores, SayInWhichUnitsTheyAre) {
   const Dataset table = load_dataset("people:rows=120,valid=0.25,test=30");
   Observer silent;
-  const Tensor samples = Dataset::rows(table.train, 0, 40, Rng(1));
+  const Tensor samples = Dataset::rows(table.train, 0, 40, Rng(1)).x;
   for (const Score& score : parzen_scores(samples, table, "test", {}, Rng(9), silent)) {
     expect_says(score.how, {"in the units of the file"});
     EXPECT_EQ(score.how.find("from 0 to 1"), std::string::npos) << score.how;
@@ -145,11 +145,74 @@ TEST(ParzenScores, TheControlIsWhatPerfectSamplesWouldHave) {
                                   "none", "grey");
   const Dataset more = dataset_of({{"train", random_bytes(1500, 8, 255, 6)}}, "none", "grey");
   Observer silent;
-  const Tensor perfect = Dataset::rows(more.train, 0, 1500, Rng(1));
+  const Tensor perfect = Dataset::rows(more.train, 0, 1500, Rng(1)).x;
   const std::vector<Score> good = parzen_scores(perfect, data, "test", {}, Rng(9), silent);
   const std::vector<Score> bad = parzen_scores(perfect * 0.5, data, "test", {}, Rng(9), silent);
-  EXPECT_NEAR(good[0].value, good[1].value, 5 * std::hypot(good[0].standard_error, good[1].standard_error));
-  EXPECT_LT(bad[0].value, bad[1].value - 5 * bad[1].standard_error);
+  EXPECT_NEAR(good[0].value, good[1].value, 5 * std::hypot(*good[0].standard_error, *good[1].standard_error));
+  EXPECT_LT(bad[0].value, bad[1].value - 5 * *bad[1].standard_error);
+}
+
+// Standard normal rows of their own for each part.
+Dataset normal_rows(std::int64_t train, std::int64_t valid, std::int64_t test, std::int64_t columns) {
+  Dataset data;
+  data.spec = data.name = "normal";
+  data.shape = {columns};
+  data.values = ValueKind::real;
+  Rng rng(21);
+  for (const auto& [part, name, rows] :
+       {std::tuple(&data.train, "train", train), std::tuple(&data.valid, "valid", valid),
+        std::tuple(&data.test, "test", test)})
+    part->name = name, part->x = normal_tensor({rows, columns}, 1, rng);
+  return data;
+}
+
+// More Gaussians score higher, whatever they stand on: with a window of 1,000 true samples beside one of 30
+// training rows a model that is exactly right seems far better than the data.
+TEST(ParzenScores, CompareEqualNumbersOfSamplesAndTrainingRows) {
+  const Dataset data = normal_rows(30, 200, 1000, 3);
+  Rng rng(22);
+  Observer silent;
+  const std::vector<Score> scores =
+      parzen_scores(normal_tensor({1000, 3}, 1, rng), data, "test", {}, Rng(9), silent);
+  expect_says(scores[0].how, {"on 30 of 1000 samples"});
+  expect_says(scores[1].how, {"on 30 training rows"});
+  // Five standard errors of the difference: one run in a million of a fresh seed fails.
+  EXPECT_NEAR(scores[0].value, scores[1].value,
+              5 * std::hypot(*scores[0].standard_error, *scores[1].standard_error));
+  EXPECT_LT(*scores[1].standard_error, 0.3) << "a bound that says nothing";
+}
+
+// Samples drawn anew thirty times: the standard error is that of what is seen, where that of the rows alone
+// is about half of it (200 samples in 8 dimensions, 4,000 rows).
+TEST(ParzenScores, TheirStandardErrorKnowsThatSamplesAreRandom) {
+  const Dataset data = normal_rows(200, 300, 4000, 8);
+  Rng rng(23);
+  Observer silent;
+  Doubles values;
+  double squares = 0;
+  for (int draw = 0; draw < 30; ++draw) {
+    const std::vector<Score> scores =
+        parzen_scores(normal_tensor({200, 8}, 1, rng), data, "test", {}, Rng(9), silent);
+    values.push_back(scores[0].value);
+    squares += std::pow(*scores[0].standard_error, 2) / 30;
+    expect_says(scores[0].how, {"over draws of the centres (jackknife, 10 groups)"});
+    expect_says(scores[2].how, {"standard error over rows alone"});
+  }
+  const double seen = at::tensor(values, at::kDouble).std(true).item<double>();
+  EXPECT_GT(std::sqrt(squares), 0.8 * seen);
+  EXPECT_LT(std::sqrt(squares), 2.5 * seen);
+}
+
+TEST(ParzenScores, ListenBetweenBlocks) {
+  const Dataset data = normal_rows(60, 60, 60, 2);
+  Rng rng(24);
+  const Tensor samples = normal_tensor({60, 2}, 1, rng);
+  for (const std::int64_t after : {1, 3, 6}) {
+    StopAfter observer(after);
+    expect_says(
+        error_of(ErrorKind::interrupted, [&] { parzen_scores(samples, data, "test", {}, Rng(9), observer); }),
+        {"stopped"});
+  }
 }
 
 }  // namespace

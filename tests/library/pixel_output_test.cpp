@@ -2,10 +2,10 @@
 // PixelCNNs.
 //
 // Each statistical check fails by chance once in a million runs of a fresh seed; the seeds are fixed.
-#include "deepgen/parts/pixel_output.h"
+#include "deepgen/parts/pixels/pixel_output.h"
 
 #include "deepgen/core/observer.h"
-#include "deepgen/models/conditional_pixelcnn.h"
+#include "deepgen/models/autoregressive/conditional_pixelcnn.h"
 #include "deepgen/tasks/tasks.h"
 #include "tests/library/machines.h"
 
@@ -22,10 +22,10 @@ struct Kind {
 
 std::vector<Kind> kinds() {
   std::vector<Kind> all;
-  all.push_back({"binary", pixel_output("auto", "binary", 256, 5), 2});
-  all.push_back({"categorical", pixel_output("categorical", "grey", 7, 5), 7});
-  all.push_back({"logistic", pixel_output("auto", "grey", 9, 3), 9});
-  all.push_back({"logistic of two levels", pixel_output("logistic", "grey", 2, 2), 2});
+  all.push_back({"binary", pixel_output("auto", ValueKind::binary, 256, 5), 2});
+  all.push_back({"categorical", pixel_output("categorical", ValueKind::grey, 7, 5), 7});
+  all.push_back({"logistic", pixel_output("auto", ValueKind::grey, 9, 3), 9});
+  all.push_back({"logistic of two levels", pixel_output("logistic", ValueKind::grey, 2, 2), 2});
   return all;
 }
 
@@ -84,7 +84,7 @@ TEST(PixelOutputs, GradientsAreFiniteDifferences) {
 }
 
 TEST(PixelOutputs, StayFiniteFarOut) {
-  const auto output = pixel_output("logistic", "grey", 256, 2);
+  const auto output = pixel_output("logistic", ValueKind::grey, 256, 2);
   std::vector<float> gradient(6);
   for (const float mean : {-30.0F, 0.0F, 0.99F, 30.0F})
     for (const float log_scale : {-50.0F, -7.0F, 0.0F, 20.0F})
@@ -112,13 +112,13 @@ TEST(PixelOutputs, BaseOutputsSayTheValuesTheyAreGiven) {
 }
 
 TEST(PixelOutputs, RefuseOtherValues) {
-  const auto grey = pixel_output("auto", "grey", 256, 5);
+  const auto grey = pixel_output("auto", ValueKind::grey, 256, 5);
   Tensor x = at::full({2, 3}, 7 / 255.0);
   grey->check(x, "model", "rows", 0);
   x[1][2] = 0.501;
   expect_says(error_of(ErrorKind::data, [&] { grey->check(x, "model", "rows", 5); }),
               {"[rows]", "256 grey levels", "row 6, column 2"});
-  expect_says(error_of(ErrorKind::data, [&] { pixel_output("auto", "real", 256, 5); }),
+  expect_says(error_of(ErrorKind::data, [&] { pixel_output("auto", ValueKind::real, 256, 5); }),
               {"binary or grey", "real"});
 }
 
@@ -140,41 +140,50 @@ Tensor all_pictures(std::int64_t n, std::int64_t levels) {
   return all;
 }
 
-TEST(GreyPixelCnn, ProbabilitiesSumToOneAndSamplesFollowThem) {
+// Of pictures of 2 x 3 pixels with three levels.
+void expect_sums_and_samples(PixelCnn& model, const std::string& what) {
   Rng rng(5);
-  for (const char* pixels : {"categorical", "logistic"}) {
-    PixelCnn model(small_options(pixels, 3), {}, {2, 3}, "grey");
-    randomise(model, 0.8, rng);
-    const Tensor pictures = all_pictures(6, 3);
-    Doubles p;
-    double sum = 0;
-    for (const double each : doubles(model.log_prob(pictures))) p.push_back(std::exp(each)), sum += p.back();
-    EXPECT_NEAR(sum, 1, 1e-5) << pixels;
-    std::vector<std::int64_t> draws(20000);
-    const Tensor samples = model.sample(20000, rng);
-    for (std::int64_t r = 0; r < 20000; ++r)
-      for (std::int64_t i = 5; i >= 0; --i)
-        draws[size(r)] = 3 * draws[size(r)] + std::lround(2 * samples.data_ptr<float>()[r * 6 + i]);
-    EXPECT_LT(chi_square_z(draws, p), one_in_a_million) << pixels;
+  randomise(model, 0.8, rng);
+  Doubles p;
+  double sum = 0;
+  for (const double each : doubles(model.log_prob(all_pictures(6, 3))))
+    p.push_back(std::exp(each)), sum += p.back();
+  EXPECT_NEAR(sum, 1, 1e-5) << what;
+  std::vector<std::int64_t> draws(20000);
+  const Tensor samples = model.sample(20000, rng);
+  for (std::int64_t r = 0; r < 20000; ++r)
+    for (std::int64_t i = 5; i >= 0; --i)
+      draws[size(r)] = 3 * draws[size(r)] + std::lround(2 * samples.data_ptr<float>()[r * 6 + i]);
+  EXPECT_LT(chi_square_z(draws, p), one_in_a_million) << what;
+}
+
+TEST(GreyPixelCnn, ProbabilitiesSumToOneAndSamplesFollowThem) {
+  for (const std::string pixels : {"categorical", "logistic"}) {
+    const PixelCnnOptions options = small_options(pixels, 3);
+    PixelCnn plain(options, {}, {6, {2, 3}, 0, ValueKind::grey, {}});
+    expect_sums_and_samples(plain, pixels);
+    ConditionalPixelCnn labelled(options, {}, {6, {2, 3}, 2, ValueKind::grey, {}});
+    expect_sums_and_samples(labelled, pixels + " given labels");
   }
 }
 
 class LabelledPixels : public ::testing::Test {
  protected:
   void SetUp() override {
-    Batch batch{bits_tensor(60, 9, rng, 0.3), at::arange(60, at::kLong).remainder(5).clamp_max(2)};
+    Rows batch{bits_tensor(60, 9, rng, 0.3), at::arange(60, at::kLong).remainder(5).clamp_max(2)};
     model.initialise(batch, rng);
     randomise(model, 0.9, rng);
     for (const double each : doubles(model.log_prob(states))) p.push_back(std::exp(each));
   }
   Rng rng{7};
-  ConditionalPixelCnn model{small_options("auto", 2), {}, {3, 3}, "binary", 3};
+  static DataShape pictures(std::int64_t classes) { return {9, {3, 3}, classes, ValueKind::binary, {}}; }
+  ConditionalPixelCnn model{small_options("auto", 2), {}, pictures(3)};
   const Tensor states = all_states(9);
   Doubles p;
 };
 
 TEST_F(LabelledPixels, SamplesGivenALabelFollowBayesRule) {
-  const Tensor posterior = model.encode(states);  // p(y | x)
+  const Tensor posterior = model.log_class_probs(states).exp();  // p(y | x)
   const Doubles prior = {13.0 / 63, 13.0 / 63, 37.0 / 63};
   for (std::int64_t y = 0; y < 3; ++y) {
     Doubles given = doubles(posterior.select(1, y));
@@ -197,18 +206,54 @@ TEST_F(LabelledPixels, ChainLeavesTheConditionalUnchanged) {
     Tensor known = at::zeros({9}, at::kBool);
     for (std::int64_t i = 0; i < 9; ++i) known[i] = (mask >> i & 1) != 0;
     const Tensor start = exact_samples(given, 9, 12000, rng);
-    const Tensor end = model.chain_steps(start, 2, known.expand({12000, 9}), rng);
+    const Tensor end = model.clamped_steps(start, 2, known.expand({12000, 9}), rng);
     expect_drawn_from(end, given, "mask " + std::to_string(mask));
     EXPECT_TRUE(at::where(known, end, start).equal(start));
   }
 }
 
+// p(y) comes from labels alone, and scores are p(x) whatever is known of them.
+TEST_F(LabelledPixels, LabelsOfScoredRowsPlayNoPart) {
+  const Tensor y = at::zeros({states.size(0)}, at::kLong);
+  expect_bit_equal(model.log_prob({states, y}), model.log_prob(states), "log p(x)");
+  expect_bit_equal(model.log_class_probs({states, y}), model.log_class_probs(states), "log p(y | x)");
+  EXPECT_TRUE(model.has_label_distribution());
+  EXPECT_EQ(needed_classes(model), 0);
+}
+
+// Dark and light pictures: the best classifier errs on 3 % of them.
+TEST(LabelledPixelsTraining, TellsClassesApart) {
+  ConditionalPixelCnn model{small_options("auto", 2), {}, {4, {2, 2}, 2, ValueKind::binary, {}}};
+  Rng rng(3);
+  const Tensor y = at::arange(400, at::kLong).remainder(2), flips = bits_tensor(400, 4, rng, 0.1);
+  const Rows rows{(y.unsqueeze(1).to(at::kFloat) - flips).abs(), y};
+  model.initialise(rows, rng);
+  const auto error = [&] {
+    return (model.log_class_probs(rows).argmax(1) != rows.y).to(at::kFloat).mean().item<double>();
+  };
+  EXPECT_GT(error(), 0.3);
+  NoGradGuard no_graph;
+  for (int step = 0; step < 300; ++step) {
+    model.gradients(rows, Turn{}, rng);
+    for (Tensor each : model.parameters()) each.sub_(each.grad(), 0.3);
+  }
+  EXPECT_LT(error(), 0.15);
+}
+
 TEST_F(LabelledPixels, NeedsLabels) {
+  const Tensor partly = at::arange(states.size(0), at::kLong).remainder(4) - 1;  // every fourth is unknown
+  for (const auto& train : {std::function<void()>([&] {
+                              model.initialise({states, partly}, rng);
+                            }),
+                            std::function<void()>([&] {
+                              model.gradients({states, partly}, Turn{}, rng);
+                            })})
+    expect_says(error_of(ErrorKind::data, train), {"conditional_pixelcnn", "128 of 512", "pixelcnn"});
   expect_says(error_of(ErrorKind::data, [&] { model.initialise({states, {}}, rng); }), {"label"});
   expect_says(error_of(ErrorKind::data, [&] { model.gradients({states, {}}, Turn{}, rng); }), {"label"});
   expect_says(error_of(ErrorKind::data,
                        [&] {
-                         ConditionalPixelCnn none{small_options("auto", 2), {}, {3, 3}, "binary", 0};
+                         ConditionalPixelCnn none{small_options("auto", 2), {}, pictures(0)};
                        }),
               {"labels", "pixelcnn"});
   for (const std::int64_t wrong : {-1, 99})

@@ -2,11 +2,12 @@
 // chain.
 //
 // Each statistical check fails by chance once in a million runs of a fresh seed; the seeds are fixed.
-#include "deepgen/models/pixelcnn.h"
+#include "deepgen/models/autoregressive/pixelcnn.h"
 
+#include "deepgen/core/interruption.h"
 #include "deepgen/core/observer.h"
 #include "deepgen/ops/binary_units.h"
-#include "deepgen/parts/nets.h"
+#include "deepgen/parts/nets/nets.h"
 #include "deepgen/tasks/tasks.h"
 #include "tests/library/machines.h"
 
@@ -32,11 +33,17 @@ std::shared_ptr<PixelNet> random_net(const PixelNetSizes& sizes, double scale = 
   return net;
 }
 
+DataShape pictures_of(const std::vector<std::int64_t>& shape) {
+  std::int64_t columns = 1;
+  for (const std::int64_t side : shape) columns *= side;
+  return {columns, shape, 0, ValueKind::binary, {}};
+}
+
 std::shared_ptr<PixelCnn> small_model(const std::vector<std::int64_t>& shape, double scale,
                                       std::int64_t blocks = 3) {
   PixelCnnOptions options;
   options.channels = 4, options.blocks = blocks, options.first_kernel = 5, options.head = 6;
-  auto model = std::make_shared<PixelCnn>(options, PixelCnnLearning{}, shape);
+  auto model = std::make_shared<PixelCnn>(options, PixelCnnLearning{}, pictures_of(shape));
   Rng rng(9);
   randomise(*model, scale, rng);
   return model;
@@ -222,7 +229,7 @@ TEST_F(PixelChain, LeavesTheConditionalUnchanged) {
     const Tensor known = mask_of(text);
     const Doubles wanted = given(known, value);
     const Tensor start = exact_samples(wanted, 9, 12000, rng);
-    const Tensor end = model->chain_steps(start, 2, known.expand({12000, 9}).contiguous(), rng);
+    const Tensor end = model->clamped_steps(start, 2, known.expand({12000, 9}).contiguous(), rng);
     expect_drawn_from(end, wanted, text);
     EXPECT_TRUE(at::where(known, end, start).equal(start)) << text;
     EXPECT_FALSE(end.equal(start)) << text;
@@ -238,7 +245,7 @@ TEST_F(PixelChain, RowsBesideEachOtherKeepTheirOwnConditional) {
     holds.push_back(mask_of(text).expand({12000, 9}));
   }
   const Tensor start = at::stack(starts, 1).reshape({-1, 9}), known = at::stack(holds, 1).reshape({-1, 9});
-  const Tensor end = model->chain_steps(start, 2, known, rng).view({12000, -1, 9});
+  const Tensor end = model->clamped_steps(start, 2, known, rng).view({12000, -1, 9});
   for (std::size_t m = 0; m < texts.size(); ++m)
     expect_drawn_from(end.select(1, static_cast<std::int64_t>(m)).contiguous(),
                       given(mask_of(texts[m]), value), texts[m]);
@@ -262,6 +269,12 @@ TEST_F(PixelChain, DrawsWhatIsMissingAtTheEndAtOnce) {
   expect_drawn_from(complete_rows(*model, {x, {}}, 1, rng, silent), wanted, "one step");
 }
 
+TEST_F(PixelChain, AStepOfAllPixelsIsANewSample) {
+  const Tensor start = at::zeros({20000, 9});
+  expect_bit_equal(model->chain_steps(start, 0, rng), start, "no step");
+  expect_drawn_from(model->chain_steps(start, 1, rng), p, "one step");
+}
+
 TEST_F(PixelChain, ReachesTheConditionalFromAnywhere) {
   const Tensor known = mask_of("..k.k...k");
   const Doubles wanted = given(known, value);
@@ -282,10 +295,27 @@ TEST(PixelCnnModel, DrawsDoNotDependOnTheNumberOfThreads) {
     const Threads threads(count);
     std::vector<Tensor>& all = count == 1 ? one : four;
     Rng rng(23);
-    all = {model->sample(150, rng), model->log_prob(x), model->chain_steps(x, 2, x > 0.5, rng),
+    all = {model->sample(150, rng), model->log_prob(x), model->clamped_steps(x, 2, x > 0.5, rng),
            model->chain_mean(x, rng)};
   }
   for (std::size_t k = 0; k < one.size(); ++k) expect_bit_equal(one[k], four[k], "threads");
+}
+
+class Impatient : public Observer {
+ public:
+  bool stop_requested() override { return true; }
+};
+
+// So few pictures are one piece of work, which takes longer than the tenth of a second until a stop is heard.
+TEST(PixelCnnModel, SamplingHearsAStopBetweenTwoPixels) {
+  PixelCnnOptions options;
+  options.channels = 32;
+  PixelCnn model(options, {}, pictures_of({28, 28}));
+  Rng rng(9);
+  randomise(model, 0.1, rng);
+  Impatient observer;
+  const InterruptionScope scope(observer, "sampling");
+  expect_says(error_of(ErrorKind::interrupted, [&] { model.sample(60, rng); }), {"sampling"});
 }
 
 TEST(PixelCnnModel, RefusesWhatItCannotTake) {
@@ -305,13 +335,13 @@ TEST(PixelCnnModel, RefusesWhatItCannotTake) {
   PixelCnnOptions options;
   expect_says(error_of(ErrorKind::data,
                        [&] {
-                         PixelCnn(options, {}, {3, 8, 8});
+                         PixelCnn(options, {}, pictures_of({3, 8, 8}));
                        }),
               {"one channel", "3 x 8 x 8"});
   options.kernel = 4;
   expect_says(error_of(ErrorKind::usage,
                        [&] {
-                         PixelCnn(options, {}, {8, 8});
+                         PixelCnn(options, {}, pictures_of({8, 8}));
                        }),
               {"model.kernel", "odd", "4"});
 }

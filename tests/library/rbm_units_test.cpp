@@ -1,10 +1,8 @@
 // Laws of the RBM for every pair of layers: gradients, log Z, marginals, chains, gauge, existence.
-#include <gtest/gtest.h>
-
 #include "deepgen/evaluate/annealing.h"
-#include "deepgen/evaluate/gaps.h"
+#include "deepgen/evaluate/missing_cells.h"
 #include "deepgen/evaluate/schedule.h"
-#include "machines.h"
+#include "tests/library/machines.h"
 
 namespace deepgen {
 namespace {
@@ -17,28 +15,9 @@ RbmLearning plain_exact() {
   return learning;
 }
 
-// Five columns of the kind (three softmax groups of two for softmax: six).
+// Columns of one kind; softmax: in groups of two, stepped: of five copies.
 UnitLayer layer_of(const std::string& kind, std::int64_t columns = 4) {
   return UnitLayer::of(unit_kind(kind, "test"), columns, 2, 5);
-}
-
-// Rows that the layer can take.
-Tensor rows_of(const UnitLayer& layer, std::int64_t count, Rng& rng) {
-  Tensor a = normal_tensor({count, layer.size()}, 0.7, rng);
-  return layer.sample(a, {}, rng);
-}
-
-std::shared_ptr<Rbm> machine(const UnitLayer& visible, const std::string& hidden_kind, std::int64_t hidden,
-                             double scale, std::uint64_t seed, RbmLearning learning = {}) {
-  RbmOptions options;
-  options.hidden = hidden, options.hidden_units = hidden_kind, options.copies = 5;
-  auto rbm = std::make_shared<Rbm>(options, learning, visible);
-  Rng rng(seed);
-  rbm->initialise({rows_of(visible, 200, rng), {}}, rng);
-  NoGradGuard no_graph;
-  for (auto& item : rbm->named_parameters())
-    item.value().add_(normal_tensor(item.value().sizes(), scale, rng));
-  return rbm;
 }
 
 // A layer with every kind of column.
@@ -86,18 +65,18 @@ void expect_exact_gradient(Rbm& rbm, const Tensor& x, const std::string& what) {
 TEST(RbmUnits, ExactGradientsAgreeWithDifferencesForEveryVisibleKind) {
   Rng rng(11);
   for (const std::string& kind : unit_kind_names()) {
-    const auto rbm = machine(layer_of(kind), "binary", 3, 0.3, 21, plain_exact());
-    expect_exact_gradient(*rbm, rows_of(layer_of(kind), 30, rng), kind);
+    const auto rbm = unit_rbm(layer_of(kind), "binary", 3, 0.3, 21, plain_exact());
+    expect_exact_gradient(*rbm, layer_rows(layer_of(kind), 30, rng), kind);
   }
-  const auto mixed = machine(mixed_layer(), "binary", 3, 0.3, 22, plain_exact());
-  expect_exact_gradient(*mixed, rows_of(mixed_layer(), 30, rng), "mixed");
+  const auto mixed = unit_rbm(mixed_layer(), "binary", 3, 0.3, 22, plain_exact());
+  expect_exact_gradient(*mixed, layer_rows(mixed_layer(), 30, rng), "mixed");
 }
 
 TEST(RbmUnits, ExactGradientsAgreeWithDifferencesForEveryHiddenKind) {
   Rng rng(12);
   for (const char* kind : {"binary", "softmax", "mean_field", "stepped", "rectified", "gaussian"}) {
-    const auto rbm = machine(layer_of("binary"), kind, 4, 0.3, 23, plain_exact());
-    expect_exact_gradient(*rbm, rows_of(layer_of("binary"), 30, rng), kind);
+    const auto rbm = unit_rbm(layer_of("binary"), kind, 4, 0.3, 23, plain_exact());
+    expect_exact_gradient(*rbm, layer_rows(layer_of("binary"), 30, rng), kind);
   }
 }
 
@@ -110,8 +89,8 @@ TEST(RbmUnits, CentredDirectionsGoDownhillForEveryKind) {
   std::vector<UnitLayer> layers = {mixed_layer()};
   for (const std::string& kind : unit_kind_names()) layers.push_back(layer_of(kind));
   for (const UnitLayer& layer : layers) {
-    const auto rbm = machine(layer, "binary", 3, 0.3, 24, centred);
-    const Tensor x = rows_of(layer, 40, rng);
+    const auto rbm = unit_rbm(layer, "binary", 3, 0.3, 24, centred);
+    const Tensor x = layer_rows(layer, 40, rng);
     Rng own(3);
     const double before = objective(*rbm, x);
     rbm->gradients({x, {}}, {}, own);
@@ -127,15 +106,15 @@ TEST(RbmUnits, CentringWithZeroOffsetsIsThePlainGradientOfWeights) {
   Rng rng(14);
   RbmLearning centred = plain_exact();
   centred.centring = true, centred.offset_rate = 0;
-  const auto a = machine(mixed_layer(), "binary", 3, 0.3, 25, plain_exact());
-  const auto b = machine(mixed_layer(), "binary", 3, 0.3, 25, centred);
+  const auto a = unit_rbm(mixed_layer(), "binary", 3, 0.3, 25, plain_exact());
+  const auto b = unit_rbm(mixed_layer(), "binary", 3, 0.3, 25, centred);
   NoGradGuard no_graph;
   b->visible_offset.zero_(), b->hidden_offset.zero_();
   for (auto& item : b->named_parameters()) item.value().copy_(a->named_parameters()[item.key()]);
   const Tensor gaussian = mixed_layer().columns_of(UnitKind::gaussian);  // small: nothing is slowed down
   a->data_variance.copy_(at::where(gaussian, at::full_like(a->data_variance, 1e-3), a->data_variance));
   b->data_variance.copy_(a->data_variance);
-  const Tensor x = rows_of(mixed_layer(), 30, rng);
+  const Tensor x = layer_rows(mixed_layer(), 30, rng);
   Rng one(3), two(3);
   a->gradients({x, {}}, {}, one);
   b->gradients({x, {}}, {}, two);
@@ -154,7 +133,7 @@ TEST(RbmUnits, AnnealingMeetsTheExactLogPartition) {
     pairs.emplace_back(layer_of("binary"), kind);
   Observer silent;
   for (const auto& [layer, hidden] : pairs) {
-    const auto rbm = machine(layer, hidden, 4, 0.25, 31);
+    const auto rbm = unit_rbm(layer, hidden, 4, 0.25, 31);
     if (rbm->gain_directions.defined()) {
       NoGradGuard no_graph;
       rbm->weights.mul_(0.5 / rbm->largest_gain());
@@ -167,7 +146,7 @@ TEST(RbmUnits, AnnealingMeetsTheExactLogPartition) {
     const std::string what =
         hidden + " hidden, visible kind " + std::to_string(static_cast<int>(layer.groups()[0].kind));
     EXPECT_NEAR(forward.value, *exact, 5 * forward.standard_error + 0.01) << what;
-    const Tensor start = rbm->chain_steps(rbm->chain_start(200, rng), 200, {}, rng);
+    const Tensor start = rbm->chain_steps(rbm->chain_start(200, rng), 200, rng);
     const LogPartition reverse = anneal_reverse(*rbm, schedule, start, rng, silent);
     EXPECT_NEAR(reverse.value, *exact, 5 * reverse.standard_error + 0.01) << what;
   }
@@ -179,7 +158,7 @@ TEST(RbmUnits, ChainsStayAtTheModelForEveryVisibleKind) {
   std::vector<UnitLayer> layers = {mixed_layer()};
   for (const std::string& kind : unit_kind_names()) layers.push_back(layer_of(kind));
   for (const UnitLayer& layer : layers) {
-    const auto rbm = machine(layer, "binary", 4, 0.5, 41);
+    const auto rbm = unit_rbm(layer, "binary", 4, 0.5, 41);
     const NaturalParameters p = rbm->visible_natural();
     Tensor input = all_states(4).mm(rbm->weights.t());
     if (p.couple.defined()) input = input * p.couple;
@@ -188,7 +167,7 @@ TEST(RbmUnits, ChainsStayAtTheModelForEveryVisibleKind) {
     const Doubles prob = probabilities(doubles(logs));
     Rng rng(42);
     const Tensor h = exact_samples(prob, 4, 40000, rng);
-    const Tensor v = rbm->chain_steps(rbm->sample_v_given_h(h, rng), 5, {}, rng);
+    const Tensor v = rbm->chain_steps(rbm->sample_v_given_h(h, rng), 5, rng);
     expect_drawn_from(rbm->sample_h_given_v(v, rng), prob,
                       std::to_string(static_cast<int>(layer.groups()[0].kind)));
   }
@@ -198,10 +177,10 @@ TEST(RbmUnits, ChainsStayAtTheModelForEveryVisibleKind) {
 // annealed estimate against it.
 TEST(RbmUnits, MissingCellsAreSummedOut) {
   const UnitLayer layer({{UnitKind::binary, 0, 2}, {UnitKind::softmax, 2, 3}, {UnitKind::gaussian, 5, 1}});
-  const auto rbm = machine(layer, "binary", 3, 0.6, 51);
+  const auto rbm = unit_rbm(layer, "binary", 3, 0.6, 51);
   const float nan = std::numeric_limits<float>::quiet_NaN();
   Rng rng(52);
-  Tensor x = rows_of(layer, 1, rng);
+  Tensor x = layer_rows(layer, 1, rng);
   Tensor gaps = x.clone();
   gaps[0][1] = nan, gaps[0][2] = nan, gaps[0][3] = nan, gaps[0][4] = nan;
   std::vector<Tensor> filled;
@@ -231,7 +210,7 @@ TEST(RbmUnits, MissingCellsAreSummedOut) {
 }
 
 TEST(RbmUnits, ARowWithoutKnownCellsHasProbabilityOne) {
-  const auto rbm = machine(mixed_layer(), "binary", 3, 0.4, 53);
+  const auto rbm = unit_rbm(mixed_layer(), "binary", 3, 0.4, 53);
   Rng rng(1);
   const Tensor nothing = at::full({1, 11}, std::numeric_limits<float>::quiet_NaN());
   const double log_z = *rbm->exact_log_partition();
@@ -240,7 +219,7 @@ TEST(RbmUnits, ARowWithoutKnownCellsHasProbabilityOne) {
 }
 
 TEST(RbmUnits, ZIsInfiniteNotNaNWhereGaussianWeightsAreTooLarge) {
-  const auto rbm = machine(layer_of("gaussian"), "gaussian", 3, 0.2, 61);
+  const auto rbm = unit_rbm(layer_of("gaussian"), "gaussian", 3, 0.2, 61);
   NoGradGuard no_graph;
   rbm->weights.mul_(0.97 / rbm->largest_gain());
   EXPECT_TRUE(std::isfinite(*rbm->exact_log_partition()));
@@ -248,8 +227,9 @@ TEST(RbmUnits, ZIsInfiniteNotNaNWhereGaussianWeightsAreTooLarge) {
   EXPECT_EQ(*rbm->exact_log_partition(), std::numeric_limits<double>::infinity());
   Rng rng(62);
   for (std::int64_t step = 0; step < 200; ++step) {  // updates bring it back
-    rbm->gradients({rows_of(layer_of("gaussian"), 20, rng), {}}, {.step = step, .steps = 200}, rng);
-    rbm->project();
+    const Turn turn{.step = step, .steps = 200};
+    rbm->gradients(layer_rows(layer_of("gaussian"), 20, rng), turn, rng);
+    rbm->project(turn);
   }
   EXPECT_TRUE(std::isfinite(*rbm->exact_log_partition()));
 }
@@ -265,8 +245,8 @@ TEST(RbmUnits, CountsWithUnboundedHiddenUnitsAreRefused) {
 
 TEST(RbmUnits, GaugeMovesLeaveTheEnergyUnchanged) {
   Rng rng(71);
-  const auto rbm = machine(mixed_layer(), "binary", 5, 0.5, 72);
-  const Tensor x = rows_of(mixed_layer(), 50, rng);
+  const auto rbm = unit_rbm(mixed_layer(), "binary", 5, 0.5, 72);
+  const Tensor x = layer_rows(mixed_layer(), 50, rng);
   const Tensor before = rbm->free_energy(x);
   const double log_z = *rbm->exact_log_partition();
   rbm->centre_softmax_groups();
@@ -277,8 +257,8 @@ TEST(RbmUnits, GaugeMovesLeaveTheEnergyUnchanged) {
   const Tensor change = rbm->free_energy(x) - before;  // one number for all rows
   EXPECT_LT((change - change[0]).abs().max().item<double>(), 1e-4);
   EXPECT_NEAR(*rbm->exact_log_partition() + change[0].item<double>(), log_z, 1e-4);
-  const auto groups = machine(layer_of("gaussian"), "softmax", 4, 0.5, 73);
-  const Tensor y = rows_of(layer_of("gaussian"), 50, rng);
+  const auto groups = unit_rbm(layer_of("gaussian"), "softmax", 4, 0.5, 73);
+  const Tensor y = layer_rows(layer_of("gaussian"), 50, rng);
   const Tensor was = groups->free_energy(y);
   groups->centre_softmax_groups();
   EXPECT_LT((groups->free_energy(y) - was).abs().max().item<double>(), 1e-4);
@@ -312,13 +292,13 @@ TEST(RbmUnits, TemperedChainsCrossBetweenModes) {
   EXPECT_GT(rbm->swap_rates.min().item<double>(), 0.05);
   EXPECT_LT(rbm->swap_rates.max().item<double>(), 0.9999);
   Tensor stuck = at::zeros({100, 12});
-  stuck = rbm->chain_steps(stuck, 50, {}, rng);
+  stuck = rbm->chain_steps(stuck, 50, rng);
   EXPECT_LT(stuck.mean().item<double>(), 0.1);
 }
 
 TEST(RbmUnits, PseudoLikelihoodOfSoftmaxGroupsIsTheConditional) {
   const UnitLayer layer({{UnitKind::binary, 0, 1}, {UnitKind::softmax, 1, 3}});
-  const auto rbm = machine(layer, "binary", 3, 0.8, 91);
+  const auto rbm = unit_rbm(layer, "binary", 3, 0.8, 91);
   auto row = [](int b, int k) {
     Tensor x = at::zeros({1, 4});
     x[0][0] = b, x[0][1 + k] = 1;
@@ -348,10 +328,11 @@ TEST(RbmUnits, SmallVariancesAreLearnt) {
   rbm.initialise({x, {}}, rng);
   NoGradGuard no_graph;
   for (std::int64_t step = 0; step < 8000; ++step) {
-    rbm.gradients({x, {}}, {.step = step, .steps = 8000}, rng);
+    const Turn turn{.step = step, .steps = 8000};
+    rbm.gradients(x, turn, rng);
     for (auto& item : rbm.named_parameters())
       item.value().sub_(item.value().grad(), 0.4 * (1 - real(step) / 8000));
-    rbm.project();
+    rbm.project(turn);
   }
   const Tensor deviation = (rbm.visible_log_variance / 2).exp();
   EXPECT_LT(deviation.max().item<double>(), 0.23);
@@ -362,10 +343,10 @@ TEST(RbmUnits, SmallVariancesAreLearnt) {
 
 TEST(RbmUnits, TrainingOnRowsWithGapsStaysFiniteAndDeterministic) {
   RbmLearning learning;
-  const auto a = machine(mixed_layer(), "binary", 4, 0.1, 97, learning);
-  const auto b = machine(mixed_layer(), "binary", 4, 0.1, 97, learning);
+  const auto a = unit_rbm(mixed_layer(), "binary", 4, 0.1, 97, learning);
+  const auto b = unit_rbm(mixed_layer(), "binary", 4, 0.1, 97, learning);
   Rng rng(98);
-  Tensor x = rows_of(mixed_layer(), 60, rng);
+  Tensor x = layer_rows(mixed_layer(), 60, rng);
   const float nan = std::numeric_limits<float>::quiet_NaN();
   x.narrow(0, 0, 20).narrow(1, 1, 3).fill_(nan);
   x.narrow(0, 10, 30).narrow(1, 4, 1).fill_(nan);
@@ -373,10 +354,11 @@ TEST(RbmUnits, TrainingOnRowsWithGapsStaysFiniteAndDeterministic) {
   for (const auto& rbm : {a, b}) {
     Rng own(99);
     for (std::int64_t step = 0; step < 50; ++step) {
-      rbm->gradients({x, {}}, {.step = step, .steps = 50}, own);
+      const Turn turn{.step = step, .steps = 50};
+      rbm->gradients(x, turn, own);
       NoGradGuard no_graph;
       for (auto& item : rbm->named_parameters()) item.value().sub_(item.value().grad(), 0.02);
-      rbm->project();
+      rbm->project(turn);
     }
   }
   for (auto& item : a->named_parameters()) {

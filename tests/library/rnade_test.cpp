@@ -1,6 +1,6 @@
 // The real-valued NADE: its density integrates to one, its samples follow it, its gradients are those of its
 // log-density.
-#include "deepgen/models/rnade.h"
+#include "deepgen/models/autoregressive/rnade.h"
 
 #include "tests/library/machines.h"
 
@@ -9,10 +9,12 @@ namespace {
 
 using namespace machines;
 
+DataShape reals(std::int64_t columns) { return {columns, {columns}, 0, ValueKind::real, {}}; }
+
 std::shared_ptr<Rnade> make_rnade(std::int64_t columns, double scale, std::uint64_t seed) {
   RnadeOptions options;
   options.hidden = 6, options.components = 3;
-  auto model = std::make_shared<Rnade>(options, columns);
+  auto model = std::make_shared<Rnade>(options, NoOptions{}, reals(columns));
   Rng rng(seed);
   // Columns of other scales than one, so that a forgotten Jacobian shows.
   const Tensor x = normal_tensor({200, columns}, 1, rng) * 3 + 5;
@@ -111,7 +113,7 @@ TEST(Rnade, AClampedChainKeepsTheDistribution) {
   const Tensor start = model->sample(20000, rng), fresh = model->sample(20000, rng);
   Tensor known = at::zeros({3}, at::kBool);
   known[1] = true;
-  const Tensor end = model->chain_steps(start, 4, known.expand({20000, 3}), rng);
+  const Tensor end = model->clamped_steps(start, 4, known.expand({20000, 3}), rng);
   expect_bit_equal(end.select(1, 1).contiguous(), start.select(1, 1).contiguous(), "known cells");
   EXPECT_FALSE(at::equal(end, start));
   auto moments_of = [&](const Tensor& rows) {
@@ -125,6 +127,18 @@ TEST(Rnade, AClampedChainKeepsTheDistribution) {
   EXPECT_LT(z.abs().max().item<double>(), 5.5);  // nine numbers at less than one in a million
 }
 
+TEST(Rnade, AChainOfAllCellsKeepsTheDistribution) {
+  const auto model = make_rnade(2, 0.3, 13);
+  Rng rng(5);
+  const Tensor start = model->sample(20000, rng), fresh = model->sample(20000, rng);
+  const Tensor end = model->chain_steps(start, 3, rng);
+  const Tensor a = model->log_prob(end), b = model->log_prob(fresh);
+  const double z = (a.mean() - b.mean()).item<double>() /
+                   std::sqrt((a.var().item<double>() + b.var().item<double>()) / 20000);
+  EXPECT_LT(std::abs(z), 4.9);  // one in a million
+  EXPECT_FALSE(at::equal(end, start));
+}
+
 TEST(Rnade, WhatIsNoCompleteRowOfNumbersIsRefused) {
   const auto model = make_rnade(3, 0.2, 9);
   Tensor x = at::zeros({2, 3});
@@ -134,6 +148,11 @@ TEST(Rnade, WhatIsNoCompleteRowOfNumbersIsRefused) {
   x[1][2] = std::nanf("");
   expect_says(error_of(ErrorKind::data, [&] { model->check_data(x, "train", 5); }),
               {"row 6", "column 2", "missing"});
+  expect_says(error_of(ErrorKind::data,
+                       [&] {
+                         model->check_data(at::zeros({2, 4}), "train");
+                       }),
+              {"3 columns", "4"});
 }
 
 TEST(Rnade, DoesNotDependOnTheNumberOfThreads) {
@@ -146,7 +165,7 @@ TEST(Rnade, DoesNotDependOnTheNumberOfThreads) {
     const Threads threads(count);
     std::vector<Tensor>& all = count == 1 ? one : four;
     Rng own(3);
-    Rnade model(options, 9);
+    Rnade model(options, {}, reals(9));
     model.initialise({x, {}}, own);
     model.gradients({x, {}}, Turn{}, unused);
     for (const Tensor& p : model.parameters()) all.push_back(p.grad().clone());

@@ -1,6 +1,6 @@
 // Trainings whose numbers go wrong until the rate is small enough: they go back and on, the same way however
 // often they are stopped or killed.
-#include "deepgen/train/run_folder.h"
+#include "deepgen/runs/run_folder.h"
 #include "tests/library/runs.h"
 
 namespace deepgen {
@@ -14,7 +14,7 @@ enum class Failure { metric, gradient, diagnosis, own_word, none };
 // Gradients push p (and in a second stage q) past a limit unless the rate is small; a chain that the
 // gradients see is a buffer, so that a state is more than its parameters. Beyond the limit it fails in the
 // given way.
-class Fragile : public Model {
+class Fragile : public Model, public HasGradients {
  public:
   Fragile() {
     p = register_parameter("p", at::ones({5, 8}), false);
@@ -25,7 +25,7 @@ class Fragile : public Model {
     if (!two_stages) return {{"only", 1, {{"main", {p}, 1}}}};
     return {{"one", 1, {{"main", {p}, 1}}}, {"two", 1, {{"other", {q}, 1}}}};
   }
-  Metrics gradients(const Batch&, const Turn& turn, Rng& rng) override {
+  Metrics gradients(const Rows&, const Turn& turn, Rng& rng) override {
     Tensor& mine = turn.stage == 0 ? p : q;
     chain.mul_(0.9).add_(normal_tensor({4}, 0.3, rng));
     mine.mutable_grad().copy_(mine * (two_stages && turn.stage == 0 ? 1 : strength) + chain.mean() +
@@ -34,11 +34,11 @@ class Fragile : public Model {
     if (fails && failure == Failure::gradient) mine.mutable_grad()[0] = std::nan("");
     return {{"size", fails && failure == Failure::metric ? std::nan("") : largest(mine)}};
   }
-  Metrics diagnose(const Batch&, const Batch&, Rng&) override {
+  Metrics diagnose(const Rows&, const Rows&, Rng&) override {
     return {{"look", failure == Failure::diagnosis && beyond(p) ? INFINITY : 1.0}};
   }
-  std::string lost(const Metrics& diagnosis) override {
-    const bool seen = metric(diagnosis, "size") > limit;  // of the last update
+  std::string diverged(const Metrics& line) const override {
+    const bool seen = metric(line, "size") > limit;  // the mean over the epoch
     return failure == Failure::own_word && seen ? "the chains have left" : "";
   }
   Options& options() override { return rbm_options; }
@@ -280,7 +280,7 @@ const Case& case_named(const std::string& name) {
 }
 
 // p [5, 8] grows by 3 a step from 1; the usual norm is that at the start, 173, mostly of q. Beyond a hundred
-// times that it is no place to return to (p above 2700), beyond ten thousand times it is lost.
+// times that it is no place to return to (p above 2700), beyond ten thousand times it has diverged.
 TEST(RollbackLimits, ReturnToWhereTheParametersWereSensible) {
   FragileRun run(case_named("finite_growth"));
   StopAfter never;
@@ -288,8 +288,8 @@ TEST(RollbackLimits, ReturnToWhereTheParametersWereSensible) {
   ASSERT_EQ(run.trainer->rollbacks().size(), 1U);
   const auto& event = run.trainer->rollbacks()[0];
   expect_says(event.at("message").get<std::string>(), {"norm of the parameters"});
-  const std::int64_t lost = event.at("step"), back = event.at("to_step");
-  EXPECT_GE(lost - back, 4);  // 3^4 is 81
+  const std::int64_t seen = event.at("step"), back = event.at("to_step");
+  EXPECT_GE(seen - back, 4);  // 3^4 is 81
   EXPECT_GE(back, 5);
   EXPECT_LT(Fragile::largest(run.model->p), 3000);
 }
@@ -313,7 +313,7 @@ TEST(RollbackLimits, HalveTheRateInTheCurve) {
   EXPECT_EQ(run.trainer->rollbacks()[0].at("rate"), 0.1 / 2);
 }
 
-// Checkpoints of before there were rollbacks lack the options and the entries of the state.
+// Checkpoints of before there were rollbacks and beginnings of stages lack options and entries of the state.
 TEST(OldCheckpoints, StillGoOn) {
   const Dataset set = random_bits(23, 7);
   const Assignments assignments = {"model.hidden=5", "training.epochs=3", "training.batch=5"};
@@ -322,7 +322,8 @@ TEST(OldCheckpoints, StillGoOn) {
   EXPECT_TRUE(before->run(stop).interrupted);
   Checkpoint old = frozen(before->checkpoint());
   for (const char* name : {"clip", "rollbacks"}) old.options["training"].erase(name);
-  for (const char* name : {"good", "rollbacks"}) old.state.erase(name);
+  for (const char* name : {"good", "rollbacks", "stage_begun", "usual_norm", "epoch_so_far"})
+    old.state.erase(name);
   std::erase_if(old.tensors, [](const auto& each) { return each.first.starts_with("good."); });
   after->resume(old, "old");
   after->run(never);
@@ -349,8 +350,16 @@ TEST(OldCheckpoints, ABrokenGoodStateIsRefused) {
     wrong.state["good"]["step"] = step;
     refused(wrong);
   }
+  for (const char* entry : {"good", "epoch_so_far"}) {
+    wrong = right;
+    wrong.state[entry] = 3;
+    refused(wrong);
+  }
   wrong = right;
-  wrong.state["good"] = 3;
+  wrong.state["good"]["stage"] = 1;
+  refused(wrong);
+  wrong = right;
+  wrong.state["stage_begun"] = false;
   refused(wrong);
   wrong = right;
   wrong.state["rollbacks"] = "many";

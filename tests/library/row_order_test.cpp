@@ -1,4 +1,5 @@
-// Rows by weight: in proportion, never where the weight is zero, and as without weights where all are equal.
+// Orders of rows. By weight: in proportion, never where the weight is zero, and as without weights where all
+// are equal.
 #include "deepgen/train/row_order.h"
 
 #include "tests/library/runs.h"
@@ -9,7 +10,7 @@ namespace {
 using namespace machines;
 using namespace runs;
 
-using Rows = std::vector<std::int64_t>;
+using Numbers = std::vector<std::int64_t>;
 
 Split split_of(std::int64_t rows, const std::vector<float>& weights = {}) {
   Split split;
@@ -19,8 +20,8 @@ Split split_of(std::int64_t rows, const std::vector<float>& weights = {}) {
   return split;
 }
 
-Rows counts_of(const Rows& order, std::int64_t rows) {
-  Rows counts(size(rows));
+Numbers counts_of(const Numbers& order, std::int64_t rows) {
+  Numbers counts(size(rows));
   for (const std::int64_t row : order) ++counts.at(size(row));
   return counts;
 }
@@ -44,7 +45,7 @@ TEST(RowOrder, CountsAreWholeSharesOrTheirNeighbours) {
     for (float& w : weights) w = rng.below(3) == 0 ? 0 : static_cast<float>(std::exp(3 * rng.normal()));
     weights.back() += 0.1F;
     for (const float w : weights) total += w;
-    const Rows order = row_order(split_of(rows, weights), rng), counts = counts_of(order, rows);
+    const Numbers order = row_order(split_of(rows, weights), rng), counts = counts_of(order, rows);
     ASSERT_EQ(order.size(), size(rows));
     for (std::size_t i = 0; i < weights.size(); ++i) {
       const double share = real(rows) * weights[i] / total;
@@ -68,7 +69,7 @@ TEST(RowOrder, SharesHoldInExpectation) {
   constexpr int epochs = 3000;
   double first = 0, place = 0;
   for (std::uint64_t e = 0; e < epochs; ++e) {
-    const Rows order = row_order(split_of(5, {2, 1, 1, 1, 1}), Rng(9).fork({e}));
+    const Numbers order = row_order(split_of(5, {2, 1, 1, 1, 1}), Rng(9).fork({e}));
     first += real(std::count(order.begin(), order.end(), 0));
     place += real(std::find(order.begin(), order.end(), 1) == order.begin());
   }
@@ -86,28 +87,38 @@ TEST(RowOrder, RefusesWeightsThatSayNothing) {
   expect_says(refused({1, 1}), {"3 rows", "2"});
 }
 
+// An epoch of sequences visits each once, in the order that as many rows would have.
+TEST(RowOrder, OfSequencesCountsThem) {
+  Split split = split_of(13);
+  split.starts = at::tensor({0, 2, 3, 7, 11}, at::kLong);
+  EXPECT_EQ(row_order(split, Rng(5)), row_order(split_of(5), Rng(5)));
+  split.weights = at::ones({13});
+  expect_says(error_of(ErrorKind::data, [&] { row_order(split, Rng(5)); }), {"train", "sequences"});
+}
+
 // Writes down which rows it is shown: by the trainer, at the start, and for the curve.
-class Witness : public Model {
+class Witness : public Model, public HasGradients {
  public:
   Witness() { b = register_parameter("b", at::zeros({4}), false); }
-  Metrics gradients(const Batch& batch, const Turn&, Rng&) override {
-    see(batch.x);
+  Metrics gradients(const Rows& batch, const Turn&, Rng&) override {
+    see(batch);
     b.mutable_grad().zero_();
     return {};
   }
-  void initialise(const Batch& sample, Rng&) override { see(sample.x); }
-  Metrics diagnose(const Batch& train, const Batch&, Rng&) override {
-    see(train.x);
+  void initialise(const Rows& sample, Rng&) override { see(sample); }
+  Metrics diagnose(const Rows& train, const Rows&, Rng&) override {
+    see(train);
     return {};
   }
   Options& options() override { return rbm_options; }
   Options& learning() override { return rbm_learning; }
-  void see(const Tensor& x) {
-    for (const std::int64_t state : state_numbers(x)) ++seen[size(state)];
+  void see(const Rows& rows) {
+    EXPECT_FALSE(rows.weights.defined()) << "rows that were drawn by weight would count twice";
+    for (const std::int64_t state : state_numbers(rows.x)) ++seen[size(state)];
   }
 
   Tensor b;
-  Rows seen = Rows(16);
+  Numbers seen = Numbers(16);
   RbmOptions rbm_options;
   RbmLearning rbm_learning;
 };
@@ -124,7 +135,7 @@ TEST(RowWeights, HoldForBatchesStartAndProbes) {
   Trainer trainer(model, data, settings_of({"training.epochs=10", "training.batch=5"}), 4);
   StopAfter never;
   trainer.run(never);
-  Rows wanted(16);
+  Numbers wanted(16);
   wanted[3] = wanted[5] = wanted[12] = 2 * 21,
   wanted[9] = 10 * 21;  // 10 epochs, each with a probe, and the start
   EXPECT_EQ(model->seen, wanted);

@@ -34,7 +34,7 @@ inline Dataset dataset_of(NamedArrays arrays, const std::string& binarize = "",
   RawSet raw;
   raw.name = "memory";
   raw.arrays = std::move(arrays);
-  raw.values = values;
+  if (!values.empty()) raw.values = value_kind(values, "the test");
   DataOptions options;
   options.binarize = binarize;
   return make_dataset(std::move(raw), options);

@@ -23,16 +23,16 @@ Tensor case_of(std::int64_t y, Rng& rng) {
 
 // Draws from the distribution of the data, or of rows that are all too dark; given a label of this class, or
 // of the next one.
-class Fake : public Model, public IsConditional {
+class Fake : public Model, public IsConditional, public CanSampleGiven {
  public:
   explicit Fake(double brightness = 1, std::int64_t shift = 0) : brightness_(brightness), shift_(shift) {}
-  Metrics gradients(const Batch&, const Turn&, Rng&) override { return {}; }
   Options& options() override { return rbm_options; }
   Options& learning() override { return rbm_options; }
   std::int64_t condition_classes() const override { return classes; }
   std::string condition() const override { return "the label"; }
   Tensor condition_mask() const override { return {}; }
-  Tensor sample_given(const Tensor& y, Rng& rng) override {
+  bool has_label_distribution() const override { return false; }
+  Tensor sample_given(const Tensor& y, Rng& rng) const override {
     std::vector<Tensor> rows;
     for (std::int64_t i = 0; i < y.size(0); ++i)
       rows.push_back(case_of((y[i].item<std::int64_t>() + shift_) % classes, rng));
@@ -48,10 +48,9 @@ class Fake : public Model, public IsConditional {
 class FakeDirect : public Model, public CanSample {
  public:
   explicit FakeDirect(Tensor rows) : rows_(std::move(rows)) {}
-  Metrics gradients(const Batch&, const Turn&, Rng&) override { return {}; }
   Options& options() override { return rbm_options; }
   Options& learning() override { return rbm_options; }
-  Tensor sample(std::int64_t count, Rng& rng) override {
+  Tensor sample(std::int64_t count, Rng& rng) const override {
     std::vector<std::int64_t> index;
     for (std::int64_t i = 0; i < count; ++i)
       index.push_back(static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(rows_.size(0)))));
@@ -95,7 +94,7 @@ const Score& named(const std::vector<Score>& scores, const std::string& metric) 
   return none;
 }
 
-std::vector<Score> scores_of(Model& model, const Dataset& data, std::uint64_t seed = 5) {
+std::vector<Score> scores_of(const Model& model, const Dataset& data, std::uint64_t seed = 5) {
   Observer silent;
   return sample_scores(model, data, "test", small_plan(), Rng(seed), silent);
 }
@@ -117,11 +116,29 @@ TEST(SampleTests, PassSamplesThatAreLikeTheData) {
   EXPECT_GT(named(scores, "mmd2_p_value").value, 0.005);
   const Score &ours = named(scores, "parzen_log_density"),
               &control = named(scores, "parzen_log_density_training_rows");
-  EXPECT_NEAR(ours.value, control.value, 5 * std::hypot(ours.standard_error, control.standard_error));
+  EXPECT_NEAR(ours.value, control.value, 5 * std::hypot(*ours.standard_error, *control.standard_error));
   EXPECT_NEAR(named(scores, "nearest_training_distance").value,
               named(scores, "nearest_training_distance_held_out").value, 0.02);
   EXPECT_GT(named(scores, "label_recognition").value, 99);
   EXPECT_GT(named(scores, "label_recognition_rows").value, 99);
+}
+
+TEST(SampleTests, DrawAndJudgeByTheLabelsThatAreKnown) {
+  Dataset data = labelled_set();
+  for (Split* part : {&data.train, &data.test})
+    part->y = part->y.masked_fill(at::arange(part->rows()).remainder(10).eq(0), -1);
+  const std::vector<Score> scores = scores_of(Fake(), data);
+  EXPECT_GT(named(scores, "label_recognition").value, 98);
+  EXPECT_EQ(named(scores, "label_recognition_rows").rows, 360);
+  expect_says(named(scores, "label_recognition").how, {"trained on 810 training rows"});
+  data.train.y.fill_(-1);
+  expect_says(error_of(ErrorKind::data, [&] { scores_of(Fake(), data); }), {"expected labels"});
+}
+
+TEST(SampleTests, RefuseLabelsThatTheModelDidNotLearn) {
+  Dataset data = labelled_set();
+  data.test.y[3] = classes;
+  expect_says(error_of(ErrorKind::data, [&] { scores_of(Fake(), data); }), {"0 to 2", "got 3"});
 }
 
 TEST(SampleTests, SeeSamplesThatAreNot) {
@@ -140,7 +157,7 @@ TEST(SampleTests, SeeSamplesThatAreNot) {
 
 TEST(SampleTests, SeeCopiesOfTrainingRows) {
   const Dataset data = labelled_set();
-  FakeDirect copies(Dataset::rows(data.train, 0, 900, Rng(1)));
+  FakeDirect copies(Dataset::rows(data.train, 0, 900, Rng(1)).x);
   const std::vector<Score> scores = scores_of(copies, data);
   ASSERT_EQ(scores.size(), 9U) << "no labels are drawn given";
   EXPECT_EQ(named(scores, "nearest_training_distance").value, 0);
@@ -185,7 +202,7 @@ TEST(SampleTests, RefuseWhatCannotBeJudged) {
       error_of(ErrorKind::data, [&] { sample_scores(model, whole, "test", small_plan(), Rng(1), silent); }),
       {"test=0.2"});
   Dataset gaps = labelled_set();
-  gaps.test.x = Dataset::rows(gaps.test, 0, 400, Rng(1));
+  gaps.test.x = Dataset::rows(gaps.test, 0, 400, Rng(1)).x;
   gaps.test.scale = 1;
   gaps.test.x[3][2] = std::nan("");
   expect_says(

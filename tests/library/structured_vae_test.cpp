@@ -2,13 +2,13 @@
 // completions and what it refuses. (bound_laws_test.cpp has the laws of its bound.)
 //
 // Statistical checks fail by chance once in a million runs of a fresh seed; the seeds are fixed.
-#include "deepgen/models/structured_vae.h"
+#include "deepgen/models/variational/structured_vae.h"
 
 #include <map>
 
 #include "deepgen/evaluate/bounds.h"
-#include "deepgen/parts/regions.h"
 #include "tests/library/machines.h"
+#include "tests/library/small_cases.h"
 
 namespace deepgen {
 namespace {
@@ -23,11 +23,9 @@ class StructuredVaes : public ::testing::Test {
   void build(const StructuredVaeLearning& learning) {
     StructuredVaeOptions options;
     options.latent = 2, options.hidden = "6";
-    const Tensor given = region_mask("model.given", "left", {columns}, columns);
-    vae = std::make_shared<StructuredVae>(options, learning, bernoulli_likelihood(columns),
-                                          bernoulli_likelihood(columns / 2), given);
+    vae = std::make_shared<StructuredVae>(options, learning, bits_shape(columns));
     Rng rng(3);
-    vae->initialise({bits_tensor(50, columns, rng, 0.4), {}}, rng);
+    vae->initialise(bits_tensor(50, columns, rng, 0.4), rng);
     randomise(*vae, 0.3, rng);
   }
   // The states that agree with `known` in the given part, and their numbers.
@@ -45,11 +43,12 @@ TEST_F(StructuredVaes, BaselineAndBothBoundsAreNormalised) {
     const Tensor rows = agreeing(known);
     Moments sums;
     for (int r = 0; r < 60; ++r) {
-      const std::vector<OwnScore> own = vae->own_scores({rows, {}}, 100, rng);
+      const std::vector<ExtraScore> own = vae->extra_scores(rows, 100, rng);
       ASSERT_EQ(own.size(), 2U);
       EXPECT_EQ(own[0].metric, "conditional_log_prob_prior");
       EXPECT_EQ(own[1].metric, "conditional_log_prob_baseline");
-      EXPECT_TRUE(own[1].exact && !own[0].exact);
+      EXPECT_EQ(own[0].kind, ScoreKind::lower_bound);
+      EXPECT_EQ(own[1].kind, ScoreKind::exact);
       EXPECT_NEAR(own[1].rows.exp().sum().item<double>(), 1, 1e-5);
       sums.add({own[0].rows.exp().sum().item<double>()});
     }
@@ -60,14 +59,14 @@ TEST_F(StructuredVaes, BaselineAndBothBoundsAreNormalised) {
 TEST_F(StructuredVaes, BothBoundsAgreeInTheLimit) {
   Rng rng(7);
   const Tensor rows = agreeing(6);
-  const Tensor prior = vae->own_scores({rows, {}}, 30000, rng)[0].rows;
-  expect_near(doubles(prior), doubles(vae->conditional_bound(rows, {}, 30000, rng)), 0.05, "30,000 draws");
+  const Tensor prior = vae->extra_scores(rows, 30000, rng)[0].rows;
+  expect_near(doubles(prior), doubles(vae->log_prob_bound(rows, 30000, rng)), 0.05, "30,000 draws");
 }
 
 TEST_F(StructuredVaes, CompletionsFollowTheConditional) {
   Rng rng(9);
   const std::int64_t known = 9;
-  const Doubles p = doubles(vae->conditional_bound(agreeing(known), {}, 30000, rng).exp());
+  const Doubles p = doubles(vae->log_prob_bound(agreeing(known), 30000, rng).exp());
   Doubles all(256, 0);
   for (std::int64_t rest = 0; rest < 16; ++rest) all[size(known + 16 * rest)] = p[size(rest)];
   Tensor x = agreeing(known).narrow(0, 0, 1).repeat({10000, 1});
@@ -79,8 +78,8 @@ TEST_F(StructuredVaes, CompletionsFollowTheConditional) {
 TEST_F(StructuredVaes, TheBaselineIsTrainedBesideIt) {
   Rng rng(11);
   const Tensor half = bits_tensor(200, 4, rng);
-  const Batch batch{at::cat({half, half}, 1), {}};
-  const auto score = [&] { return vae->own_scores(batch, 1, rng)[1].rows.mean().item<double>(); };
+  const Rows batch(at::cat({half, half}, 1));
+  const auto score = [&] { return vae->extra_scores(batch, 1, rng)[1].rows.mean().item<double>(); };
   const double before = score();
   for (int step = 0; step < 300; ++step) {
     const Metrics metrics = vae->gradients(batch, {.step = step, .steps = 300}, rng);
@@ -96,7 +95,7 @@ TEST_F(StructuredVaes, TheBaselineIsTrainedBesideIt) {
 // fixed; the recognition network is not in it. A half of either is the mean of the two gradients.
 TEST_F(StructuredVaes, TheHybridObjectiveHasItsGradient) {
   Rng data(15);
-  const Batch batch{bits_tensor(20, columns, data), {}};
+  const Rows batch(bits_tensor(20, columns, data));
   std::map<double, std::map<std::string, Doubles>> of_share;
   for (const double share : {0.0, 0.5, 1.0}) {
     StructuredVaeLearning learning;
@@ -147,7 +146,7 @@ TEST_F(StructuredVaes, ScoresAreThoseOfTheRestInItsOwnUnits) {
   const auto scores = [&](const Dataset& data) {
     EvaluationPlan plan;
     plan.samples = 20;
-    return bound_scores(*vae, data, data.test, plan, Rng(3), silent);
+    return bound_scores(*vae, data, data.test, plan, {}, Rng(3), silent);
   };
   const std::vector<Score> before = scores(plain), after = scores(scaled);
   ASSERT_EQ(before.size(), 4U);
@@ -165,6 +164,53 @@ TEST_F(StructuredVaes, RefuseWhatTheyCannotComplete) {
   x[2][0] = std::nanf("");
   expect_says(error_of(ErrorKind::data, [&] { vae->complete(x, rng); }), {"left", "missing"});
   EXPECT_EQ(vae->condition(), "the part left");
+}
+
+TEST_F(StructuredVaes, NeedNoLabelsAndGiveNoSamplesOfThem) {
+  EXPECT_EQ(needed_classes(*vae), 0);
+  EXPECT_EQ(as<CanSampleGiven>(static_cast<const Model&>(*vae)), nullptr);
+  EXPECT_EQ(as<CanSample>(static_cast<const Model&>(*vae)), nullptr);
+}
+
+// Of a table whose condition ends between two groups: the rest is of its own kinds, at its own columns.
+TEST(StructuredTables, HaveARestOfTheirOwnKinds) {
+  const DataShape table{9,
+                        {9},
+                        0,
+                        ValueKind::mixed,
+                        {{ColumnKind::gaussian, 0, 2},
+                         {ColumnKind::softmax, 2, 2},
+                         {ColumnKind::gaussian, 4, 1},
+                         {ColumnKind::softmax, 5, 4}}};
+  StructuredVaeOptions options;
+  options.latent = 2, options.hidden = "6";
+  StructuredVae model(options, {}, table);
+  Rng rng(3);
+  const Tensor x = small_cases::cells(table, 300, rng);
+  model.initialise(x, rng);
+  randomise(model, 0.3, rng);
+  ASSERT_EQ(model.condition_mask().sum().item<std::int64_t>(), 4);
+  Tensor gaps = x.clone();
+  gaps.narrow(1, 4, 5).fill_(std::nanf(""));
+  const Tensor done = model.complete(gaps, rng);
+  expect_bit_equal(done.narrow(1, 0, 4), x.narrow(1, 0, 4), "the condition");
+  model.check_data(done, "completed");
+  EXPECT_GT((done.select(1, 4) - x.select(1, 4)).abs().min().item<float>(), 0)
+      << "a real column was not drawn";
+  EXPECT_TRUE(model.log_prob_bound(x, 5, rng).isfinite().all().item<bool>());
+}
+
+TEST(StructuredTables, KeepCategoriesWhole) {
+  const DataShape table{
+      6, {6}, 0, ValueKind::categorical, {{ColumnKind::softmax, 0, 2}, {ColumnKind::softmax, 2, 4}}};
+  expect_says(error_of(ErrorKind::data, [&] { StructuredVae({}, {}, table); }),
+              {"left", "columns 2 to 5", "model.given"});
+  StructuredVaeOptions options;
+  options.decoder = "categorical", options.group = 3;
+  StructuredVae model(options, {}, bits_shape(6));  // 3 columns given, one category left
+  options.group = 2;
+  expect_says(error_of(ErrorKind::data, [&] { StructuredVae(options, {}, bits_shape(6)); }),
+              {"columns 2 to 3"});
 }
 
 }  // namespace

@@ -1,25 +1,21 @@
 // Tables of mixed columns as data sets: parts, the schema of a trained run, weights, and what a density is
 // per.
 #include "deepgen/data/dataset.h"
-#include "deepgen/models/registry.h"
-#include "deepgen/tasks/draws.h"
+#include "deepgen/model/registry.h"
+#include "deepgen/tasks/draw_sums.h"
 #include "deepgen/tasks/tasks.h"
 #include "deepgen/train/checkpoint.h"
+#include "tests/library/data_sets.h"
 #include "tests/library/runs.h"
 
 namespace deepgen {
 namespace {
 
+using namespace data_sets;
 using namespace machines;
 using namespace runs;
 using fixtures::Folder;
 using fixtures::text;
-
-Tensor rows_of(const Split& split) { return Dataset::rows(split, 0, split.rows(), Rng(1)); }
-
-Learnt learnt_of(const Dataset& set) {  // by way of the checkpoint
-  return Learnt::from_json(nlohmann::ordered_json::parse(set.describe().dump()), "run");
-}
 
 const char* const small =
     "own,job,n,r,w,class\n"
@@ -32,11 +28,13 @@ TEST(TableSets, HaveGroupsWeightsAndClasses) {
   const Folder folder;
   const std::string path = folder.write("a.csv", text(small));
   const Dataset set = load_dataset(path + ":weight=w,labels=class");
-  EXPECT_EQ(set.values, "mixed");
+  EXPECT_EQ(set.values, ValueKind::mixed);
   EXPECT_EQ(set.columns(), 6);
   EXPECT_EQ(set.shape, (std::vector<std::int64_t>{6}));
-  EXPECT_EQ(set.groups, (std::vector<ColumnGroup>{
-                            {"binary", 0, 1}, {"softmax", 1, 3}, {"count", 4, 1}, {"gaussian", 5, 1}}));
+  EXPECT_EQ(set.groups, (std::vector<ColumnGroup>{{ColumnKind::binary, 0, 1},
+                                                  {ColumnKind::softmax, 1, 3},
+                                                  {ColumnKind::count, 4, 1},
+                                                  {ColumnKind::gaussian, 5, 1}}));
   EXPECT_EQ(set.classes, 2);
   expect_near(doubles(set.train.weights), {1, 0, 2.5, 1}, 0, "weights");
   expect_near(doubles(set.train.y), {0, 1, 0, 1}, 0, "labels");
@@ -235,7 +233,8 @@ TEST(HiddenCells, AreWholeGroups) {
 TEST(HiddenCells, AreFilledByWhatEveryModelTakes) {
   const float nan = std::nanf("");
   const Tensor x = at::tensor({nan, nan, nan, 2.0F, 1.0F, 0.0F, 1.0F, nan}).view({2, 4});
-  expect_near(doubles(fill_missing(x, {{"binary", 0, 1}, {"softmax", 1, 2}, {"count", 3, 1}})),
+  expect_near(doubles(fill_missing(
+                  x, {{ColumnKind::binary, 0, 1}, {ColumnKind::softmax, 1, 2}, {ColumnKind::count, 3, 1}})),
               {0, 1, 0, 2, 1, 0, 1, 0}, 0, "filled");
 }
 
@@ -244,11 +243,12 @@ TEST(HiddenCells, AreFilledByWhatEveryModelTakes) {
 // Draws of one row (binary, three categories, count, real with mean 10 and deviation 4), by hand.
 TEST(Draws, GiveEachKindItsValueAndItsSpread) {
   TableSchema table;
-  table.columns = {{.name = "own", .kind = "binary", .values = {"no", "yes"}},
-                   {.name = "job", .kind = "categorical", .values = {"a", "b", "c"}},
-                   {.name = "land", .kind = "constant", .values = {"DE"}},
-                   {.name = "n", .kind = "count", .values = {}},
-                   {.name = "r", .kind = "real", .values = {}, .mean = 10, .deviation = 4, .decimals = 2}};
+  table.columns = {
+      {.name = "own", .kind = TableColumnKind::binary, .values = {"no", "yes"}},
+      {.name = "job", .kind = TableColumnKind::categorical, .values = {"a", "b", "c"}},
+      {.name = "land", .kind = TableColumnKind::constant, .values = {"DE"}},
+      {.name = "n", .kind = TableColumnKind::count, .values = {}},
+      {.name = "r", .kind = TableColumnKind::real, .values = {}, .mean = 10, .deviation = 4, .decimals = 2}};
   DrawSums draws;
   const std::vector<std::vector<float>> rows = {
       {1, 1, 0, 0, 2, 0.5F}, {1, 0, 0, 1, 3, -0.5F}, {0, 0, 0, 1, 3, 1.5F}, {1, 0, 1, 0, 5, 0.5F}};

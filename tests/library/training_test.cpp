@@ -1,7 +1,7 @@
 // Whole runs of the binary machine: resumed, on other numbers of threads, from other seeds, and whether it
 // learns.
 #include "deepgen/data/generated/generated.h"
-#include "deepgen/train/run_folder.h"
+#include "deepgen/runs/run_folder.h"
 #include "tests/library/runs.h"
 
 namespace deepgen {
@@ -202,10 +202,10 @@ Dataset bars_and_stripes() {
   return dataset_of({{"train", rows}});
 }
 
-double exact_log_likelihood(Model& model, const Dataset& data) {
-  auto& energy = *as<HasFreeEnergy>(model);
-  const Tensor x = Dataset::rows(data.train, 0, data.train.rows(), Rng(1));
-  return -energy.free_energy(x).mean().item<double>() - *energy.exact_log_partition();
+double exact_log_likelihood(const Model& model, const Dataset& data) {
+  const Rows rows = Dataset::rows(data.train, 0, data.train.rows(), Rng(1));
+  return -as<HasFreeEnergy>(model)->free_energy(rows).mean().item<double>() -
+         *as<HasLogPartition>(model)->exact_log_partition();
 }
 
 double learnt(Assignments assignments) {

@@ -1,10 +1,8 @@
 // Laws of the unit algebra, kind by kind, against sums and integrals of the density's definition.
-#include "deepgen/parts/unit_layer.h"
+#include "deepgen/parts/units/unit_layer.h"
 
-#include <gtest/gtest.h>
-
-#include "deepgen/parts/unit_functions.h"
-#include "machines.h"
+#include "deepgen/parts/units/unit_functions.h"
+#include "tests/library/machines.h"
 
 namespace deepgen {
 namespace {
@@ -229,6 +227,87 @@ TEST(Units, RowsThatUnitsCannotTakeAreRefusedByRowAndColumn) {
   expect_says(error_of(ErrorKind::data, [&] { groups.check(x, "rbm", "file", 5); }), {"one-hot", "row 5"});
 }
 
+// What else could be set is for the caller to say: a layer knows no model.
+TEST(Units, RefusedBitsComeWithTheHintOfTheCaller) {
+  const UnitLayer layer = UnitLayer::of(UnitKind::binary, 2);
+  const Tensor x = at::full({1, 2}, 0.5);
+  const std::string plain = error_of(ErrorKind::data, [&] { layer.check(x, "rbm", "file", 0); });
+  EXPECT_EQ(plain.find("model."), std::string::npos) << plain;
+  expect_says(plain, {"binarize"});
+  expect_says(error_of(ErrorKind::data, [&] { layer.check(x, "rbm", "file", 0, "choose others"); }),
+              {"binarize", " or choose others"});
+}
+
+// Layers of every kind, and one with several; units that draw as many numbers as they need come last.
+std::vector<std::pair<std::string, UnitLayer>> all_layers() {
+  std::vector<std::pair<std::string, UnitLayer>> all;
+  for (const UnitKind kind : all_kinds()) all.emplace_back(name_of(kind), UnitLayer::of(kind, 6, 3, copies));
+  all.emplace_back("mixed", UnitLayer({{UnitKind::binary, 0, 2},
+                                       {UnitKind::softmax, 2, 3},
+                                       {UnitKind::gaussian, 5, 2},
+                                       {UnitKind::count, 7, 1},
+                                       {UnitKind::mean_field, 8, 1},
+                                       {UnitKind::rectified, 9, 2}}));
+  return all;
+}
+
+// theta [B, N], and gamma where the layer has a precision.
+NaturalParameters biases_by_row(const UnitLayer& layer, std::int64_t rows, Rng& rng) {
+  NaturalParameters p{normal_tensor({rows, layer.size()}, 0.8, rng), {}, {}};
+  const Tensor gaussian = layer.columns_of(UnitKind::gaussian);
+  if (layer.any(UnitKind::gaussian)) p.gamma = at::ones({layer.size()}).masked_fill(gaussian, 1.7);
+  return p;
+}
+
+// A bias that differs from row to row: every row is what the layer with that bias alone makes of it. All rows
+// of the layer are evaluated each time, since a draw depends on its place.
+TEST(Units, BiasesByRowAreThoseOfEachRowAlone) {
+  constexpr std::int64_t rows = 7;
+  Rng rng(10);
+  for (const auto& [name, layer] : all_layers())
+    for (const bool coupled : {false, true})
+      for (const bool noisy : {false, true}) {
+        const Tensor input = normal_tensor({rows, layer.size()}, 1, rng);
+        NaturalParameters p = biases_by_row(layer, rows, rng);
+        if (coupled) p.couple = normal_tensor({layer.size()}, 0.3, rng).abs() + 0.5;
+        auto activated = [&](const Tensor& theta) {
+          LayerOutputs out{at::empty_like(input), at::empty_like(input)};
+          Rng own(11);
+          layer.activate(input, {theta, p.gamma, p.couple}, 0.7, own, out, noisy);
+          return out;
+        };
+        const LayerOutputs together = activated(p.theta);
+        EXPECT_FALSE(at::allclose(together.mean, activated(p.theta[0]).mean, 1e-3, 1e-3)) << name;
+        for (std::int64_t r = 0; r < rows; ++r) {
+          const LayerOutputs alone = activated(p.theta[r]);
+          expect_near(doubles(together.mean[r]), doubles(alone.mean[r]), 1e-5, name + " mean");
+          expect_near(doubles(together.sample[r]), doubles(alone.sample[r]), 1e-4, name + " sample");
+        }
+      }
+}
+
+TEST(Units, ScoresOfBiasesByRowAreThoseOfEachRowAlone) {
+  constexpr std::int64_t rows = 7;
+  Rng rng(12);
+  for (const auto& [name, layer] : all_layers()) {
+    const NaturalParameters p = biases_by_row(layer, rows, rng);
+    const Tensor x = layer.sample(p.theta, p.gamma, rng), mean = layer.mean(p.theta, p.gamma),
+                 partition = layer.log_partition(p.theta, p.gamma),
+                 weight = layer.log_weight(x, p.theta, p.gamma);
+    ASSERT_EQ(partition.sizes(), at::IntArrayRef({rows})) << name;
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const Tensor a = p.theta[r];  // [N]: one row
+      expect_near(doubles(mean[r]), doubles(layer.mean(a, p.gamma)), 1e-5, name + " mean");
+      EXPECT_NEAR(partition[r].item<double>(), layer.log_partition(a, p.gamma).item<double>(), 1e-5) << name;
+      EXPECT_NEAR(weight[r].item<double>(), layer.log_weight(x.narrow(0, r, 1), a, p.gamma).item<double>(),
+                  1e-5)
+          << name;
+      Rng one(13);
+      EXPECT_EQ(layer.sample(a, p.gamma, one).sizes(), at::IntArrayRef({1, layer.size()})) << name;
+    }
+  }
+}
+
 TEST(Units, MomentsAndNaturalParametersAgree) {
   for (const UnitKind kind : all_kinds()) {
     if (kind == UnitKind::softmax) continue;
@@ -236,7 +315,7 @@ TEST(Units, MomentsAndNaturalParametersAgree) {
     const Tensor mean = at::tensor({0.2, 0.5, 0.9}, at::kDouble),
                  variance = at::tensor({0.5, 1.0, 2.0}, at::kDouble);
     const NaturalParameters p = layer.at_moments(mean, variance);
-    expect_near(doubles(layer.mean(p.theta.unsqueeze(0), p.gamma)), doubles(mean), 1e-4, name_of(kind));
+    expect_near(doubles(layer.mean(p.theta, p.gamma)), doubles(mean), 1e-4, name_of(kind));
   }
 }
 

@@ -1,12 +1,13 @@
 // The parts of variational autoencoders: full covariances, mixtures, likelihoods, regions.
 //
 // Statistical checks fail by chance once in a million runs of a fresh seed; the seeds are fixed.
-#include "deepgen/models/vae.h"
+#include "deepgen/models/variational/vae.h"
+
 #include "deepgen/ops/layers.h"
 #include "deepgen/ops/unit_layers.h"
-#include "deepgen/parts/latent_prior.h"
-#include "deepgen/parts/likelihood.h"
-#include "deepgen/parts/regions.h"
+#include "deepgen/parts/latents/latent_prior.h"
+#include "deepgen/parts/likelihoods/likelihood.h"
+#include "deepgen/parts/pixels/regions.h"
 #include "tests/library/machines.h"
 
 namespace deepgen {
@@ -87,15 +88,15 @@ TEST(MixturePriors, EqualTheirComposedTwin) {
   const Gaussian components{normal_tensor({7, 5}, 1, rng).requires_grad_(true),
                             normal_tensor({7, 5}, 0.7, rng).requires_grad_(true)};
   const Tensor logits = normal_tensor({7}, 1, rng).requires_grad_(true);
-  const GaussianMixtureCode mixture{components, at::log_softmax(logits, 0)};
+  const GaussianMixtureLatent mixture{components, at::log_softmax(logits, 0)};
   const Tensor z = normal_tensor({30, 5}, 2, rng).requires_grad_(true);
   expect_twins(mixture.log_density(z), composed::log_density(mixture, z),
                {components.mean, components.log_variance, logits, z}, 2e-3, "mixture");
 }
 
 TEST(MixturePriors, DrawFromTheirComponents) {
-  const GaussianMixtureCode mixture{{at::tensor({-5.0F, 0.0F, 5.0F}).view({3, 1}), at::full({3, 1}, -2.0)},
-                                    at::tensor({0.2F, 0.5F, 0.3F}).log()};
+  const GaussianMixtureLatent mixture{{at::tensor({-5.0F, 0.0F, 5.0F}).view({3, 1}), at::full({3, 1}, -2.0)},
+                                      at::tensor({0.2F, 0.5F, 0.3F}).log()};
   Rng rng(13);
   const Tensor z = mixture.sample(20000, rng);
   const double share = (z < -2.5).to(at::kDouble).mean().item<double>();
@@ -180,9 +181,15 @@ TEST(Likelihoods, BeginAtTheMarginals) {
 
 TEST(Likelihoods, SideBySideAreTheSumOfTheirParts) {
   Rng rng(9);
-  const auto joint =
-      likelihood_for("test", "auto", "mixed", 7,
-                     {{"binary", 0, 2}, {"softmax", 2, 2}, {"softmax", 4, 2}, {"gaussian", 6, 1}}, 0.1);
+  const DataShape table{7,
+                        {7},
+                        0,
+                        ValueKind::mixed,
+                        {{ColumnKind::binary, 0, 2},
+                         {ColumnKind::softmax, 2, 2},
+                         {ColumnKind::softmax, 4, 2},
+                         {ColumnKind::gaussian, 6, 1}}};
+  const auto joint = likelihood_for("test", "auto", table, 2, 0.1);
   ASSERT_EQ(joint->width(), 2 + 4 + 2);
   ASSERT_EQ(joint->columns(), 7);
   const Tensor x = at::tensor({1.0F, 0.0F, 0.0F, 1.0F, 1.0F, 0.0F, 0.7F}).view({1, 7}).repeat({2, 1});
@@ -212,8 +219,72 @@ TEST(Likelihoods, RefuseWhatTheyCannotTake) {
   x[2][0] = std::nanf("");
   says(*gaussian_likelihood(2, 0.1), {"missing", "row 12"});
   says(*gaussian_likelihood(3, 0.1), {"3 columns"});
-  error_of(ErrorKind::data, [] { likelihood_for("test", "categorical", "binary", 4, {}, 0.1); });
-  error_of(ErrorKind::data, [] { likelihood_for("test", "auto", "mixed", 1, {{"count", 0, 1}}, 0.1); });
+  const DataShape counts{1, {1}, 0, ValueKind::count, {{ColumnKind::count, 0, 1}}};
+  expect_says(error_of(ErrorKind::data, [&] { likelihood_for("test", "auto", counts, 2, 0.1); }),
+              {"test", "count columns"});
+}
+
+// ---------------------------------------------------------------- one-hot groups
+
+Tensor one_hot_rows(std::int64_t rows, std::int64_t groups, std::int64_t size, Rng& rng) {
+  Tensor choice = at::empty({rows, groups}, at::kLong);
+  for (std::int64_t i = 0; i < choice.numel(); ++i)
+    choice.data_ptr<std::int64_t>()[i] =
+        static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(size)));
+  return at::one_hot(choice, size).to(at::kFloat).view({rows, groups * size});
+}
+
+// Rows that are one-hot although nothing in the data says so: model.group does.
+TEST(OneHotGroups, AreWhatTheCategoricalDecoderSeesInBits) {
+  Rng rng(3);
+  const auto likelihood = likelihood_for("test", "categorical", bits_shape(12), 4, 0.1);
+  const Tensor x = one_hot_rows(20, 3, 4, rng);
+  likelihood->check(x, "rows", 0);
+  const Tensor logits = normal_tensor({20, 12}, 1, rng);
+  EXPECT_TRUE(
+      at::equal(likelihood->log_prob(logits, x), categorical_likelihood({4, 4, 4})->log_prob(logits, x)));
+  Tensor wrong = x.clone();
+  wrong[13].narrow(0, 8, 4).fill_(0);
+  expect_says(error_of(ErrorKind::data, [&] { likelihood->check(wrong, "file", 100); }),
+              {"file", "columns 8 to 11", "model.group", "row 113", "column 8"});
+}
+
+TEST(OneHotGroups, AreThoseOfTheDataWhereTheySay) {
+  const DataShape says{
+      5, {5}, 0, ValueKind::categorical, {{ColumnKind::softmax, 0, 2}, {ColumnKind::softmax, 2, 3}}};
+  EXPECT_EQ(in_one_hot_groups("test", says, 4).groups, says.groups);
+  const auto likelihood = likelihood_for("test", "categorical", says, 4, 0.1);
+  Tensor x = at::zeros({1, 5});
+  x[0][0] = 1;
+  const std::string message = error_of(ErrorKind::data, [&] { likelihood->check(x, "file", 0); });
+  expect_says(message, {"columns 2 to 4", "column 2"});
+  EXPECT_EQ(message.find("model.group"), std::string::npos) << message;
+}
+
+TEST(OneHotGroups, NeedBitsAndASizeThatDividesThem) {
+  const auto asked = [](const DataShape& data, std::int64_t group) {
+    return [=] { likelihood_for("test", "categorical", data, group, 0.1); };
+  };
+  expect_says(error_of(ErrorKind::usage, asked(bits_shape(10), 4)), {"model.group", "10 columns", "4"});
+  expect_says(error_of(ErrorKind::data, asked({4, {4}, 0, ValueKind::real}, 2)), {"test", "real values"});
+  const DataShape mixed{
+      3, {3}, 0, ValueKind::mixed, {{ColumnKind::softmax, 0, 2}, {ColumnKind::gaussian, 2, 1}}};
+  expect_says(error_of(ErrorKind::data, asked(mixed, 2)), {"test", "categories alone", "model.decoder"});
+}
+
+// What is decoded and drawn is one-hot, in a model whose data are bits.
+TEST(OneHotGroups, AreDrawnByAModelOfBits) {
+  VaeOptions options;
+  options.latent = 2, options.hidden = "5", options.decoder = "categorical", options.group = 4;
+  Vae vae(options, {}, bits_shape(12));
+  Rng rng(5);
+  const Tensor x = one_hot_rows(60, 3, 4, rng);
+  vae.check_data(x, "rows");
+  vae.initialise(x, rng);
+  vae.check_data(vae.sample(200, rng), "samples");
+  const Tensor shares = vae.decode(vae.encode(x)).view({60, 3, 4}).sum(2);
+  EXPECT_LT((shares - 1).abs().max().item<float>(), 1e-5);
+  error_of(ErrorKind::data, [&] { vae.check_data(bits_tensor(60, 12, rng), "bits"); });
 }
 
 // ---------------------------------------------------------------- convolutional networks
@@ -223,10 +294,9 @@ std::shared_ptr<Vae> convolutional_vae(std::int64_t height, std::int64_t width, 
   options.latent = 2, options.hidden = "5", options.activation = "tanh", options.network = "convolutional";
   options.channels = "2,3", options.pooling = pooling;
   const std::int64_t columns = height * width;
-  auto vae = std::make_shared<Vae>(options, VaeLearning(), bernoulli_likelihood(columns),
-                                   std::vector<std::int64_t>{1, height, width});
+  auto vae = std::make_shared<Vae>(options, VaeLearning(), DataShape{columns, {1, height, width}});
   Rng rng(3);
-  vae->initialise({bits_tensor(50, columns, rng, 0.4), {}}, rng);
+  vae->initialise(bits_tensor(50, columns, rng, 0.4), rng);
   return vae;
 }
 
@@ -234,7 +304,7 @@ TEST(ConvolutionalVae, GradientsEqualFiniteDifferences) {
   for (const bool pooling : {false, true}) {
     const auto vae = convolutional_vae(7, 7, pooling);
     Rng rng(5);
-    const Batch batch{bits_tensor(4, 49, rng), {}};
+    const Rows batch(bits_tensor(4, 49, rng));
     const Rng noise(7);
     auto value = [&] {
       Rng own = noise;
@@ -264,10 +334,10 @@ TEST(ConvolutionalVae, TakesPicturesAloneAndBeginsAtTheirMarginals) {
   EXPECT_EQ(vae->decode(vae->encode(at::zeros({3, 36}))).sizes(), at::IntArrayRef({3, 36}));
   VaeOptions options;
   options.network = "convolutional";
-  error_of(ErrorKind::usage, [&] { Vae(options, {}, bernoulli_likelihood(10), {10}); });
-  error_of(ErrorKind::usage, [&] { Vae(options, {}, bernoulli_likelihood(6), {1, 2, 3}); });
+  error_of(ErrorKind::usage, [&] { Vae(options, {}, bits_shape(10)); });
+  error_of(ErrorKind::usage, [&] { Vae(options, {}, {6, {1, 2, 3}}); });
   options.activation = "gated";
-  error_of(ErrorKind::usage, [&] { Vae(options, {}, bernoulli_likelihood(64), {1, 8, 8}); });
+  error_of(ErrorKind::usage, [&] { Vae(options, {}, {64, {1, 8, 8}}); });
 }
 
 // ---------------------------------------------------------------- regions

@@ -1,25 +1,29 @@
 // reproduce: a recipe's published number beside ours, recorded with all that is needed to judge it.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <initializer_list>
 
 #include "deepgen/cli/commands/commands.h"
 #include "deepgen/cli/commands/console.h"
+#include "deepgen/cli/commands/opened.h"
 #include "deepgen/cli/recipe.h"
 #include "deepgen/cli/results.h"
 #include "deepgen/core/error.h"
-#include "deepgen/core/file_bytes.h"
 #include "deepgen/core/version.h"
+#include "deepgen/evaluate/classification.h"
 #include "deepgen/evaluate/features.h"
+#include "deepgen/evaluate/likelihood.h"
 #include "deepgen/evaluate/sample_tests.h"
 #include "deepgen/kernels/kernels.h"
+#include "deepgen/runs/evaluate_run.h"
+#include "deepgen/runs/run_record.h"
+#include "deepgen/runs/train_into.h"
+#include "deepgen/runs/write_cases.h"
 
 namespace deepgen {
 namespace {
-
-void write_text(const std::string& path, const std::string& text) {
-  write_file(path, ByteView(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
-}
 
 const Score& find_score(const std::vector<Score>& scores, const std::string& metric,
                         const std::string& split) {
@@ -28,23 +32,42 @@ const Score& find_score(const std::vector<Score>& scores, const std::string& met
   fail_usage("reproduce", fmt::format("the model gives no score named {}", metric));
 }
 
-bool asks_for_features(const Recipe& recipe) { return recipe.metric.find("_error_") != std::string::npos; }
-
-bool is_of_samples(const std::string& metric) {
-  for (const char* start : {"parzen_", "two_sample_", "mmd2", "nearest_training_", "label_recognition"})
-    if (metric.starts_with(start)) return true;
-  return false;
+bool starts_with_any(const std::string& metric, std::initializer_list<const char*> starts) {
+  return std::any_of(starts.begin(), starts.end(),
+                     [&](const char* start) { return metric.starts_with(start); });
 }
 
-std::vector<Score> scores_of(const Recipe& recipe, Model& model, const Dataset& data, Rng& rng,
+bool is_of_features(const std::string& metric) {
+  return starts_with_any(metric, {"linear_error_", "nearest_neighbour_error_"});
+}
+
+bool is_of_classes(const std::string& metric) {
+  return starts_with_any(metric, {"classification_", "calibration_error"});
+}
+
+bool is_of_samples(const std::string& metric) {
+  return starts_with_any(metric,
+                         {"parzen_", "two_sample_", "mmd2", "nearest_training_", "label_recognition"});
+}
+
+// What a score has to be compared with.
+bool stands_beside(const std::string& metric) {
+  return metric == "baseline_log_prob" || metric == "log_prob" || metric.find("elbo") != std::string::npos ||
+         metric.starts_with("conditional_") || is_of_samples(metric) || is_of_features(metric) ||
+         is_of_classes(metric);
+}
+
+// Only what the recipe's metric asks for: the others may take long.
+std::vector<Score> scores_of(const Recipe& recipe, const Model& model, const Dataset& data, const Rng& rng,
                              Observer& observer) {
-  if (asks_for_features(recipe))
-    return feature_scores(model, data, recipe.split, {}, rng.fork({7}), observer);
+  const std::string& metric = recipe.metric;
+  if (is_of_features(metric)) return feature_scores(model, data, recipe.split, {}, rng.fork({7}), observer);
+  if (is_of_samples(metric)) return sample_scores(model, data, recipe.split, {}, rng.fork({11}), observer);
+  if (is_of_classes(metric))
+    return classification_scores(model, data, data.split(recipe.split), rng.fork({13}), observer);
   EvaluationPlan plan;
   plan.schedule = recipe.ais, plan.chains = recipe.chains;
   plan.samples = recipe.samples, plan.orders = recipe.orders;
-  if (is_of_samples(recipe.metric))
-    return sample_scores(model, data, recipe.split, {}, rng.fork({11}), observer);
   return evaluate_model(model, data, recipe.split, plan, rng, observer);
 }
 
@@ -60,11 +83,8 @@ nlohmann::ordered_json record(const Recipe& recipe, const Dataset& data, const s
   for (const Score& each : scores)
     if (each.metric == recipe.metric && each.split == "train" && recipe.split != "train")
       r["train_value"] = each.value;
-  for (const Score& each : scores)  // what the score has to be compared with
-    if (each.split == score.split && each.metric != score.metric &&
-        (each.metric == "baseline_log_prob" || each.metric == "log_prob" ||
-         each.metric.starts_with("conditional_") || each.metric.find("elbo") != std::string::npos ||
-         is_of_samples(each.metric) || each.metric.find("_error_") != std::string::npos))
+  for (const Score& each : scores)
+    if (each.split == score.split && each.metric != score.metric && stands_beside(each.metric))
       r["beside"][each.metric] = each.value;
   if (recipe.published) r["published"] = *recipe.published;
   if (recipe.aim) r["aim"] = *recipe.aim;
@@ -83,12 +103,12 @@ nlohmann::ordered_json record(const Recipe& recipe, const Dataset& data, const s
 }
 
 void print_result(const nlohmann::ordered_json& r) {
-  fmt::print("{}\n  {} ({}) on {} {}: {:.2f} +- {:.2f}", r.at("title").get<std::string>(),
+  fmt::print("{}\n  {} ({}) on {} {}: {:.2f}", r.at("title").get<std::string>(),
              r.at("metric").get<std::string>(), r.at("kind").get<std::string>(),
-             r.at("data").get<std::string>(), r.at("split").get<std::string>(), r.at("value").get<double>(),
-             r.at("standard_error").get<double>());
-  if (r.contains("lower"))
-    fmt::print("  bracket [{:.2f}, {:.2f}]", r["lower"].get<double>(), r["upper"].get<double>());
+             r.at("data").get<std::string>(), r.at("split").get<std::string>(), r.at("value").get<double>());
+  if (r.contains("standard_error")) fmt::print(" +- {:.2f}", r["standard_error"].get<double>());
+  if (r.contains("lower")) fmt::print("  at least {:.2f}", r["lower"].get<double>());
+  if (r.contains("upper")) fmt::print("  at most {:.2f}", r["upper"].get<double>());
   if (r.contains("published"))
     fmt::print("\n  published {:.2f} ({})", r["published"].get<double>(), r.at("source").get<std::string>());
   fmt::print("\n  {}\n", verdict(r));
@@ -117,6 +137,7 @@ void reproduce_command(const Arguments& arguments) {
   ConsoleObserver observer(arguments.quiet);
   const Dataset data = load_dataset(recipe.data);
   data.split(recipe.split);  // a part that is missing is an error before the training
+  tell_notes(data, observer);
   observer.message(fmt::format("{}: {} rows of {} columns; run in {}", recipe.name, data.train.rows(),
                                data.columns(), out));
   const TrainingResult training =
@@ -124,16 +145,11 @@ void reproduce_command(const Arguments& arguments) {
   if (training.interrupted && observer.stop_requested())
     throw Error(ErrorKind::interrupted, "reproduce",
                 "interrupted; a checkpoint was written; go on with --resume");
-  OpenRun run = open_run(out);
-  Rng rng(plan.seed);
-  const std::vector<Score> scores = scores_of(recipe, *run.model, data, rng, observer);
+  const OpenRun run = open_run(out);
+  const std::vector<Score> scores = scores_of(recipe, *run.model, data, Rng(plan.seed), observer);
   const nlohmann::ordered_json result = record(recipe, data, scores, training, plan.seed);
   write_result(results, recipe.name, result);
-  nlohmann::ordered_json described = folder.read_run();
-  described["evaluations"] =
-      nlohmann::ordered_json::array({evaluation_json(recipe.model, data, recipe.split, scores)});
-  folder.write_run(described);
-  folder.write_report();
+  record_evaluation(folder, evaluation_json(recipe.model, data, recipe.split, scores));
   if (arguments.json)
     fmt::print("{}\n", result.dump(2));
   else

@@ -6,6 +6,18 @@
 #include "deepgen/data/files/array_bytes.h"
 
 namespace deepgen {
+namespace {
+
+template <class T>
+std::vector<double> column_of(const Array& array, std::int64_t column) {
+  const std::int64_t step = array.columns();
+  std::vector<double> values;
+  for (std::int64_t row = 0; row < array.rows(); ++row)
+    values.push_back(static_cast<double>(array.as<T>()[row * step + column]));
+  return values;
+}
+
+}  // namespace
 
 std::int64_t item_size(DType type) {
   switch (type) {
@@ -57,6 +69,28 @@ std::int64_t Array::columns() const {
   std::int64_t product = 1;
   for (std::size_t i = 1; i < shape.size(); ++i) product *= shape[i];
   return product;
+}
+
+std::vector<double> column_values(const Array& array, std::int64_t column) {
+  switch (array.type) {
+    case DType::u8:
+      return column_of<std::uint8_t>(array, column);
+    case DType::i8:
+      return column_of<std::int8_t>(array, column);
+    case DType::u16:
+      return column_of<std::uint16_t>(array, column);
+    case DType::i16:
+      return column_of<std::int16_t>(array, column);
+    case DType::i32:
+      return column_of<std::int32_t>(array, column);
+    case DType::i64:
+      return column_of<std::int64_t>(array, column);
+    case DType::f32:
+      return column_of<float>(array, column);
+    case DType::f64:
+      return column_of<double>(array, column);
+  }
+  throw Error(ErrorKind::bug, "array", "expected a known type");
 }
 
 Array make_array(DType type, std::vector<std::int64_t> shape) {

@@ -36,4 +36,7 @@ using NamedArrays = std::map<std::string, Array>;
 // An array of this type and shape, all zero. Throws when a size is negative or the product overflows.
 Array make_array(DType type, std::vector<std::int64_t> shape);
 
+// One column (0 .. columns() - 1) as doubles, [rows].
+std::vector<double> column_values(const Array& array, std::int64_t column);
+
 }  // namespace deepgen

@@ -8,11 +8,19 @@
 
 namespace deepgen {
 
-// kind: binary (0 or 1), softmax (one-hot: one category), count (0, 1, 2, ...), gaussian (real,
-// standardised), mean_field (in [0, 1]). A missing cell is NaN in every column of its group. Columns of one
-// kind that need no grouping may share a group: all kinds but softmax are column by column.
+// binary      0 or 1
+// softmax     one-hot: one category
+// count       0, 1, 2, ...
+// gaussian    real, standardised
+// mean_field  in [0, 1]
+enum class ColumnKind { binary, softmax, count, gaussian, mean_field };
+
+const std::string& name_of(ColumnKind kind);
+
+// A missing cell is NaN in every column of its group. Columns of one kind that need no grouping may share a
+// group: all kinds but softmax are column by column.
 struct ColumnGroup {
-  std::string kind;
+  ColumnKind kind = ColumnKind::binary;
   std::int64_t first = 0, size = 1;  // columns first .. first + size - 1
 
   bool operator==(const ColumnGroup&) const = default;

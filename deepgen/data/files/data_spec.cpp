@@ -13,7 +13,7 @@
 namespace deepgen {
 namespace {
 
-// Option and its value, of those that only a CSV table has.
+// Option and its value, of those that only a CSV table has. But for `header` they are named as the kinds.
 std::vector<std::pair<std::string, std::string>> table_options(const DataOptions& options) {
   return {{"real", options.real},     {"count", options.count},   {"categorical", options.categorical},
           {"binary", options.binary}, {"ignore", options.ignore}, {"weight", options.weight},
@@ -72,19 +72,20 @@ void DataOptions::visit(OptionVisitor& v) {
            0,
            {"", "none", "static", "dynamic", "threshold"}},
           binarize);
-  v.field(
-      {"valid",
-       "rows (or share of all rows, below 1) held out for validation, at random for files; -1: the set's own",
-       -1, 1e9},
-      valid);
-  v.field({"test", "rows (or share of all rows, below 1) held out for testing, at random; -1: the set's own",
+  v.field({"valid",
+           "cases (or share of all, below 1) held out for validation, at random for files; -1: the set's own",
            -1, 1e9},
+          valid);
+  v.field({"test", "cases (or share of all, below 1) held out for testing, at random; -1: the set's own", -1,
+           1e9},
           test);
   v.field({"standardise", "columns to mean 0 and deviation 1 (of the training rows)"}, standardise);
   v.field({"dequantise", "grey levels as a density: (byte + u) / 256"}, dequantise);
   v.field({"onehot", "whole-number columns become groups of 0 and 1"}, onehot);
   v.field({"whiten", "columns become uncorrelated with deviation 1, near to what they were (ZCA)"}, whiten);
   v.field({"labels", "column that holds the class: its name, or its number from 0; -1: none"}, labels);
+  v.field({"sequence", "column that names each row's sequence; lengths: the set's; none: rows are cases"},
+          sequence);
   v.field({"seed", "seed of the binarisation and of dequantise", 0, 9e15}, seed);
   v.field({"real", "columns of a CSV file, by name or number, joined by +: real numbers, standardised"},
           real);
@@ -112,11 +113,14 @@ void check_table_options(const DataOptions& options, const std::string& name, bo
   for (const auto& [option, value] : table_options(options))
     if (!value.empty())
       fail_usage(name, fmt::format("expected a CSV file for the option {}={}", option, value));
-  if (options.has_labels() && place(options.labels) < 0)
-    fail_usage(name,
-               fmt::format("expected the number of a column for labels=, got '{}'; only the columns of a "
-                           "CSV file have names",
-                           options.labels));
+  const auto need_number = [&](bool asked, const char* option, const std::string& column) {
+    if (asked && place(column) < 0)
+      fail_usage(name, fmt::format("expected the number of a column for {}=, got '{}'; only the columns of a "
+                                   "CSV file have names",
+                                   option, column));
+  };
+  need_number(options.has_labels(), "labels", options.labels);
+  need_number(options.has_sequence_column(), "sequence", options.sequence);
 }
 
 std::int64_t find_column(const std::string& who, const std::string& wanted,
@@ -130,51 +134,65 @@ std::int64_t find_column(const std::string& who, const std::string& wanted,
   fail_usage(who, unknown_name("column", wanted, names));
 }
 
-std::vector<std::string> stated_kinds(const DataOptions& options, const std::string& who,
-                                      const std::vector<std::string>& names) {
-  std::vector<std::string> kinds(names.size());
+std::vector<std::optional<TableColumnKind>> stated_kinds(const DataOptions& options, const std::string& who,
+                                                         const std::vector<std::string>& names) {
+  std::vector<std::optional<TableColumnKind>> kinds(names.size());
   const auto state = [&](const std::string& kind, const std::string& name) {
     const std::int64_t column =
         find_column(who + " " + kind, name, names, static_cast<std::int64_t>(names.size()));
-    std::string& stated = kinds[static_cast<std::size_t>(column)];
-    if (!stated.empty() && stated != kind)
-      fail_usage(who,
-                 fmt::format("expected one kind for the column '{}', got {} and {}", name, stated, kind));
-    stated = kind;
+    std::optional<TableColumnKind>& stated = kinds[static_cast<std::size_t>(column)];
+    const std::optional<TableColumnKind> wanted = table_column_kind(kind);
+    if (stated && stated != wanted)
+      fail_usage(who, fmt::format("expected one kind for the column '{}', got {} and {}", name,
+                                  name_of(*stated), kind));
+    stated = wanted;
   };
   for (const auto& [kind, text] : table_options(options))
     if (!text.empty() && kind != "header" && kind != "weight")
       for (const std::string& name : listed(text)) state(kind, name);
   if (!options.weight.empty()) state("weight", options.weight);
   if (options.has_labels()) state("labels", options.labels);
+  if (options.has_sequence_column()) state("sequence", options.sequence);
   return kinds;
 }
 
-std::int64_t held_out(double asked, std::int64_t rows, std::int64_t left, const std::string& what) {
+std::int64_t held_out(double asked, std::int64_t cases, std::int64_t left, const std::string& what) {
   const double count =
-      std::floor(asked < 1 ? std::round(asked * static_cast<double>(rows) * 1e6) / 1e6 : asked);
+      std::floor(asked < 1 ? std::round(asked * static_cast<double>(cases) * 1e6) / 1e6 : asked);
   if (count >= static_cast<double>(left))
     fail_data(what,
-              fmt::format("expected fewer rows to hold out than the {} there are, got {}", left, count));
+              fmt::format("expected fewer cases to hold out than the {} there are, got {}", left, count));
+  if (count < 1)
+    fail_data(what,
+              fmt::format("expected a share that holds out at least one of {} cases, got {}", cases, asked));
   return static_cast<std::int64_t>(count);
 }
 
-RowParts split_rows(std::int64_t rows, const DataOptions& options, const std::string& what) {
+RowParts split_rows(std::int64_t rows, const DataOptions& options, const std::string& what,
+                    const Starts& starts) {
   RowParts parts;
+  const std::int64_t cases = starts.empty() ? rows : static_cast<std::int64_t>(starts.size());
   if (options.test > 0 || options.valid > 0) {
-    parts.train = Rng(static_cast<std::uint64_t>(options.seed)).fork({5}).permutation(rows);
+    parts.train = Rng(static_cast<std::uint64_t>(options.seed)).fork({5}).permutation(cases);
   } else {
-    parts.train.resize(static_cast<std::size_t>(rows));
+    parts.train.resize(static_cast<std::size_t>(cases));
     std::iota(parts.train.begin(), parts.train.end(), std::int64_t{0});
   }
   const auto take = [&](double asked, std::vector<std::int64_t>& part) {
     if (asked <= 0) return;
     const auto left = static_cast<std::int64_t>(parts.train.size());
-    const auto from = parts.train.end() - held_out(asked, rows, left, what);
+    const auto from = parts.train.end() - held_out(asked, cases, left, what);
     part.assign(from, parts.train.end());
     parts.train.erase(from, parts.train.end());
   };
   take(options.test, parts.test), take(options.valid, parts.valid);
+  if (starts.empty()) return parts;
+  const auto spread = [&](std::vector<std::int64_t>& part, Starts& own) {
+    CaseRows all = rows_of_cases(starts, rows, part);
+    part = std::move(all.rows), own = std::move(all.starts);
+  };
+  spread(parts.train, parts.train_starts), spread(parts.valid, parts.valid_starts);
+  spread(parts.test, parts.test_starts);
   return parts;
 }
 

@@ -5,10 +5,13 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "deepgen/core/options.h"
+#include "deepgen/data/files/sequences.h"
+#include "deepgen/data/files/table_column_kind.h"
 
 namespace deepgen {
 
@@ -26,6 +29,9 @@ struct DataOptions : Options {
   double valid = -1, test = -1;
   bool standardise = false, dequantise = false, onehot = false, whiten = false;
   std::string labels;  // a column by name or number; "" or -1: none
+  // "": by the lengths in the file, where it has them; "lengths": by these; "none"; or the column that names
+  // the sequence of each row.
+  std::string sequence;
   std::int64_t seed = 0;
   // Of a CSV file: columns by name or number, joined by +, and the column of weights.
   std::string real, count, categorical, binary, ignore, weight;
@@ -33,6 +39,10 @@ struct DataOptions : Options {
 
   void visit(OptionVisitor& v) override;
   bool has_labels() const { return !labels.empty() && labels != "-1"; }
+  bool has_sequence_column() const {
+    return !sequence.empty() && sequence != "lengths" && sequence != "none";
+  }
+  bool transforms() const { return standardise || dequantise || onehot || whiten; }
   // Whether something is said that only a table of mixed kinds can have.
   bool asks_for_table() const;
 };
@@ -45,19 +55,22 @@ void check_table_options(const DataOptions& options, const std::string& name, bo
 std::int64_t find_column(const std::string& who, const std::string& wanted,
                          const std::vector<std::string>& names, std::int64_t columns);
 
-// The kind that is stated for each column: "real", "count", "categorical", "binary", "ignore", "weight",
-// "labels" or "". Throws usage errors for unknown columns and for two kinds of one column.
-std::vector<std::string> stated_kinds(const DataOptions& options, const std::string& who,
-                                      const std::vector<std::string>& names);
+// The kind that is stated for each column, if any. Throws usage errors for unknown columns and for two kinds
+// of one column.
+std::vector<std::optional<TableColumnKind>> stated_kinds(const DataOptions& options, const std::string& who,
+                                                         const std::vector<std::string>& names);
 
-// How many of the `left` rows to hold out, when `asked` is a number of rows or (below 1) a share of `rows`.
-// Throws a data error when that leaves none.
-std::int64_t held_out(double asked, std::int64_t rows, std::int64_t left, const std::string& what);
+// How many of the `left` cases to hold out, when `asked` is a number of cases or (below 1) a share of
+// `cases`. Throws a data error when that is none, or leaves none.
+std::int64_t held_out(double asked, std::int64_t cases, std::int64_t left, const std::string& what);
 
 // Which rows of a file without parts go where: drawn at random by options.seed where rows are held out.
+// Sequences stay whole; where there are any, each part has its own `starts`.
 struct RowParts {
   std::vector<std::int64_t> train, valid, test;
+  Starts train_starts, valid_starts, test_starts;
 };
-RowParts split_rows(std::int64_t rows, const DataOptions& options, const std::string& what);
+RowParts split_rows(std::int64_t rows, const DataOptions& options, const std::string& what,
+                    const Starts& starts = {});
 
 }  // namespace deepgen

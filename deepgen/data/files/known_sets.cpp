@@ -24,9 +24,10 @@ enum class Layout { idx, parts, images, table, cifar };
 struct Recipe {
   KnownSet set;
   Layout layout;
-  const char* values;
+  ValueKind values;
   std::vector<std::int64_t> case_shape;
   std::int64_t default_valid = 0;
+  bool frames = false;  // every row is a case, unless sequence=lengths is asked for
 };
 
 const char* const idx_files_where =
@@ -51,7 +52,7 @@ const std::vector<Recipe>& recipes() {
       {{"mnist", "handwritten digits, 28x28 grey, 60000/10000 (Y. LeCun, C. Cortes, C. J. C. Burges)",
         idx_files_where, idx_files("mnist")},
        Layout::idx,
-       "grey",
+       ValueKind::grey,
        {1, 28, 28},
        10000},
       {{"binarized_mnist",
@@ -60,12 +61,12 @@ const std::vector<Recipe>& recipes() {
         "page)",
         {"binarized_mnist/binarized_mnist.npz"}},
        Layout::parts,
-       "binary",
+       ValueKind::binary,
        {1, 28, 28}},
       {{"fashion_mnist", "clothing, 28x28 grey, 60000/10000 (Zalando)",
         "the four original IDX files (github.com/zalandoresearch/fashion-mnist)", idx_files("fashion_mnist")},
        Layout::idx,
-       "grey",
+       ValueKind::grey,
        {1, 28, 28},
        10000},
       {{"omniglot",
@@ -73,7 +74,7 @@ const std::vector<Recipe>& recipes() {
         "an .npz with train, test as uint8 grey (github.com/brendenlake/omniglot)",
         {"omniglot/omniglot_28x28.npz"}},
        Layout::parts,
-       "grey",
+       ValueKind::grey,
        {1, 28, 28},
        1345},
       {{"caltech101_silhouettes",
@@ -81,106 +82,112 @@ const std::vector<Recipe>& recipes() {
         "an .npz with train, valid, test as uint8 0/1",
         {"caltech101_silhouettes/caltech101_silhouettes_28.npz"}},
        Layout::parts,
-       "binary",
+       ValueKind::binary,
        {1, 28, 28}},
       {{"frey_faces",
         "one face in 1965 video frames, 28x20 grey",
         "an .npz with images",
         {"frey_faces/frey_faces.npz"}},
        Layout::images,
-       "grey",
+       ValueKind::grey,
        {1, 28, 20}},
       {{"olivetti_faces",
         "40 people, ten pictures each, 64x64 grey",
         "an .npz with images and person",
         {"olivetti_faces/olivetti_faces.npz"}},
        Layout::images,
-       "grey",
+       ValueKind::grey,
        {1, 64, 64}},
       {{"cifar10",
         "small colour pictures, 32x32, the first 4000 training images (A. Krizhevsky)",
         "a gzip of 3073-byte records of the binary release",
         {"cifar10/cifar10_train_first4000.bin.gz"}},
        Layout::cifar,
-       "grey",
+       ValueKind::grey,
        {3, 32, 32}},
       {{"bsds300_patches",
         "8x8 grey patches of photographs (Berkeley segmentation data)",
         "an .npz with train, valid, test",
         {"bsds300_patches/bsds300_patches_8x8.npz"}},
        Layout::parts,
-       "grey",
+       ValueKind::grey,
        {1, 8, 8}},
       {{"optdigits",
         "handwritten digits, 8x8, levels 0..16 (UCI)",
         "an .npz with train, valid, test and labels",
         {"optdigits/optdigits_8x8.npz"}},
        Layout::parts,
-       "real",
+       ValueKind::real,
        {1, 8, 8}},
       {{"adult",
         "binary census data, 123 columns, 5000/1414/26147",
         larochelle_where,
         {"nade_binary/adult.npz"}},
        Layout::parts,
-       "binary",
+       ValueKind::binary,
        {123}},
       {{"connect4",
         "binary board positions, 126 columns, 16000/4000/47557",
         larochelle_where,
         {"nade_binary/connect4.npz"}},
        Layout::parts,
-       "binary",
+       ValueKind::binary,
        {126}},
       {{"dna",
         "binary splice junctions, 180 columns, 1400/600/1186",
         larochelle_where,
         {"nade_binary/dna.npz"}},
        Layout::parts,
-       "binary",
+       ValueKind::binary,
        {180}},
       {{"mushrooms",
         "binary mushroom descriptions, 112 columns, 2000/500/5624",
         larochelle_where,
         {"nade_binary/mushrooms.npz"}},
        Layout::parts,
-       "binary",
+       ValueKind::binary,
        {112}},
       {{"wine_red",
         "red wine measurements, 12 real columns (UCI)",
         "an .npz with data",
         {"uci/wine_red.npz"}},
        Layout::table,
-       "real",
+       ValueKind::real,
        {12}},
       {{"wine_white",
         "white wine measurements, 12 real columns (UCI)",
         "an .npz with data",
         {"uci/wine_white.npz"}},
        Layout::table,
-       "real",
+       ValueKind::real,
        {12}},
       {{"parkinsons",
         "Parkinson's telemonitoring, 22 real columns (UCI)",
         "an .npz with data",
         {"uci/parkinsons_telemonitoring.npz"}},
        Layout::table,
-       "real",
+       ValueKind::real,
        {22}},
       {{"jsb_chorales",
-        "piano rolls of chorales, one frame a case, 88 binary notes (Boulanger-Lewandowski 2012)",
+        "piano rolls of chorales, 88 binary notes; a case is a frame, or with sequence=lengths a chorale "
+        "(Boulanger-Lewandowski 2012)",
         "an .npz with train, valid, test",
         {"polyphonic/JSB_Chorales.npz"}},
        Layout::parts,
-       "binary",
-       {88}},
+       ValueKind::binary,
+       {88},
+       0,
+       true},
       {{"nottingham",
-        "piano rolls of folk tunes, one frame a case, 88 binary notes (Boulanger-Lewandowski 2012)",
+        "piano rolls of folk tunes, 88 binary notes; a case is a frame, or with sequence=lengths a tune "
+        "(Boulanger-Lewandowski 2012)",
         "an .npz with train, valid, test",
         {"polyphonic/Nottingham.npz"}},
        Layout::parts,
-       "binary",
-       {88}},
+       ValueKind::binary,
+       {88},
+       0,
+       true},
   };
   return all;
 }
@@ -226,7 +233,7 @@ NamedArrays read_cifar(const std::string& path) {
   return {{"train", std::move(x)}, {"train_labels", std::move(y)}};
 }
 
-RawSet read_recipe(const Recipe& recipe) {
+RawSet read_recipe(const Recipe& recipe, const DataOptions& options) {
   const std::vector<std::string> paths = find_files(recipe.set);
   RawSet raw{.name = recipe.set.name,
              .description = recipe.set.description,
@@ -245,6 +252,8 @@ RawSet read_recipe(const Recipe& recipe) {
       break;
     case Layout::parts:
       raw.arrays = read_npz(paths[0]);
+      if (recipe.frames && options.sequence != "lengths")
+        std::erase_if(raw.arrays, [](const auto& array) { return array.first.ends_with("_lengths"); });
       break;
     case Layout::cifar:
       raw.arrays = read_cifar(paths[0]);
@@ -332,15 +341,14 @@ bool is_available(const KnownSet& set) {
 RawSet read_set(const DataSpec& spec, const TableSchema* learnt) {
   const DataOptions options = check_spec(spec);
   if (const GeneratedInfo* info = find_generated(spec.name)) return read_generated(*info, spec);
-  if (const Recipe* recipe = find_recipe(spec.name)) return read_recipe(*recipe);
+  if (const Recipe* recipe = find_recipe(spec.name)) return read_recipe(*recipe, options);
   return read_path(spec.name, options, learnt);
 }
 
 void refuse_unsaid_binarisation(const DataSpec& spec, const DataOptions& options) {
   const auto& name = spec.name;
   const bool ambiguous = name == "mnist" || name == "fashion_mnist" || name == "omniglot" || name == "glyphs";
-  const bool transformed = options.onehot || options.dequantise || options.standardise || options.whiten;
-  if (!ambiguous || transformed || !options.binarize.empty()) return;
+  if (!ambiguous || options.transforms() || !options.binarize.empty()) return;
   fail_data(name,
             "is read in several ways, whose numbers are not comparable; say which: "
             ":binarize=none (grey), dynamic, threshold or static");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "deepgen/data/files/array.h"
+#include "deepgen/data/files/data_shape.h"
 #include "deepgen/data/files/data_spec.h"
 #include "deepgen/data/files/table.h"
 
@@ -15,9 +16,10 @@ namespace deepgen {
 // A set read from files, before any transform.
 struct RawSet {
   std::string name, description;
-  NamedArrays arrays;                          // train, and where there are any valid, test, and NAME_labels
+  NamedArrays arrays;                          // train, and where there are any valid, test, and NAME_labels,
+                                               // NAME_lengths (rows of each sequence)
   std::vector<std::int64_t> case_shape;        // {1, 28, 28}, {123}; empty: the columns as they are
-  std::string values;                          // "binary", "grey" (bytes 0..255) or "real"
+  std::optional<ValueKind> values = {};        // binary, grey (bytes 0..255) or real; nothing: to be inferred
   std::vector<std::string> column_names;       // of a file with a header, else empty
   std::shared_ptr<const CsvCells> table = {};  // columns of mixed kinds; then there are no arrays
   std::optional<double> entropy = {};  // nats, of the distribution a generated set is drawn from, where known

@@ -13,15 +13,18 @@
 namespace deepgen {
 namespace {
 
-// Missing cells beside numbers that are not 0 and 1 alone; the column of the labels does not count.
+// Missing cells beside numbers that are not 0 and 1 alone; columns that are not for the model do not count.
 bool has_gaps_among_numbers(const std::string& path, const Csv& csv, const DataOptions& options) {
   const std::int64_t columns = csv.values.columns();
   const std::int64_t labels =
       options.has_labels() ? find_column(path + " labels", options.labels, csv.names, columns) : -1;
+  const std::int64_t sequence = options.has_sequence_column()
+                                    ? find_column(path + " sequence", options.sequence, csv.names, columns)
+                                    : -1;
   bool gaps = false, numbers = false;
   const double* value = csv.values.as<double>();
   for (std::int64_t i = 0; i < csv.values.items(); ++i) {
-    if (i % columns == labels) continue;
+    if (i % columns == labels || i % columns == sequence) continue;
     gaps = gaps || std::isnan(value[i]);
     numbers = numbers || !(std::isnan(value[i]) || value[i] == 0 || value[i] == 1);
   }
@@ -55,8 +58,7 @@ void check_names_are_text(const std::string& path, const std::vector<std::string
 RawSet read_csv_set(const std::string& path, const DataOptions& options, const TableSchema* learnt) {
   const Bytes bytes = read_file_bytes(path);
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  RawSet raw{
-      .name = path, .description = "file", .arrays = {}, .case_shape = {}, .values = "", .column_names = {}};
+  RawSet raw{.name = path, .description = "file", .arrays = {}, .case_shape = {}, .column_names = {}};
   if (std::optional<Csv> csv = numbers_of(path, text, options, learnt)) {
     check_names_are_text(path, csv->names);
     raw.column_names = std::move(csv->names);
@@ -85,17 +87,14 @@ RawSet read_path(const std::string& path, const DataOptions& options, const Tabl
   std::error_code unknown;
   if (is_csv(path) && !std::filesystem::is_directory(path, unknown))
     return read_csv_set(path, options, learnt);
-  RawSet raw{.name = path,
-             .description = "file",
-             .arrays = read_any(path),
-             .case_shape = {},
-             .values = "",
-             .column_names = {}};
+  RawSet raw{
+      .name = path, .description = "file", .arrays = read_any(path), .case_shape = {}, .column_names = {}};
   if (raw.arrays.contains("data") && !raw.arrays.contains("train")) {
     raw.arrays["train"] = std::move(raw.arrays["data"]);
     raw.arrays.erase("data");
-    if (auto labels = raw.arrays.extract("data_labels"); !labels.empty())
-      raw.arrays["train_labels"] = std::move(labels.mapped());
+    for (const char* of : {"_labels", "_lengths"})
+      if (auto beside = raw.arrays.extract(std::string("data") + of); !beside.empty())
+        raw.arrays[std::string("train") + of] = std::move(beside.mapped());
   }
   if (!raw.arrays.contains("train"))
     fail_data(path, "expected an array named train, or one matrix named data");
@@ -103,12 +102,7 @@ RawSet read_path(const std::string& path, const DataOptions& options, const Tabl
 }
 
 RawSet raw_table(const std::string& name, const std::string& description, const std::string& text) {
-  RawSet raw{.name = name,
-             .description = description,
-             .arrays = {},
-             .case_shape = {},
-             .values = "",
-             .column_names = {}};
+  RawSet raw{.name = name, .description = description, .arrays = {}, .case_shape = {}, .column_names = {}};
   raw.table = std::make_shared<const CsvCells>(parse_csv_cells(name, text, Header::yes));
   return raw;
 }

@@ -6,7 +6,7 @@
 //   count         0, 1, 2, ...                      as it is                           count
 //   real          numbers                           (x - mean) / deviation             gaussian
 //   constant      one value, or nothing             -                                  -
-//   ignore, weight, labels                          -                                  -
+//   ignore, weight, labels, sequence                -                                  -
 //
 // The schema is learnt from the training rows and travels with the model: later files are read, and samples
 // written, by it. A missing cell is NaN in all columns of its group. Texts are compared without blanks at
@@ -15,17 +15,21 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "deepgen/data/files/array.h"
 #include "deepgen/data/files/column_group.h"
 #include "deepgen/data/files/csv_cells.h"
+#include "deepgen/data/files/data_shape.h"
+#include "deepgen/data/files/table_column_kind.h"
 
 namespace deepgen {
 
 struct TableColumn {
-  std::string name, kind;
+  std::string name;
+  TableColumnKind kind = TableColumnKind::ignore;
   std::vector<std::string> values;  // binary: two; categorical: K; labels: the classes; constant: at most one
   double mean = 0, deviation = 1;   // of the training rows (real)
   double low = 0, high = 0;         // range in the training rows (real, count)
@@ -43,7 +47,7 @@ struct TableSchema {
   std::int64_t width() const;
   std::vector<ColumnGroup> groups() const;         // of the encoded columns; neighbours of one kind share one
   std::vector<std::string> encoded_names() const;  // age, job=nurse, ...
-  std::string values() const;  // what a model sees: "binary", "categorical", "count", "real" or "mixed"
+  ValueKind values() const;                        // what a model sees: of one kind, or mixed
 
   nlohmann::ordered_json to_json() const;
   // Throws a data error naming `what` for anything but what to_json writes.
@@ -52,8 +56,8 @@ struct TableSchema {
 
 // ---------------------------------------------------------------- learning the schema
 
-// What the user states: the kind of each column of the file, or "" where it is to be inferred.
-using StatedKinds = std::vector<std::string>;
+// What the user states: the kind of each column of the file, or nothing where it is to be inferred.
+using StatedKinds = std::vector<std::optional<TableColumnKind>>;
 
 // The kinds from the training rows. Throws a data error naming line, column and cell where a stated kind is
 // broken, and for texts that are hardly categories (above 200, or each but once); the columns of one name.
@@ -63,7 +67,7 @@ TableSchema infer_table(const std::string& path, const CsvCells& file,
 // One column alone.
 TableColumn infer_column(const std::string& path, const CsvCells& file,
                          const std::vector<std::int64_t>& training, std::int64_t column,
-                         const std::string& stated);
+                         std::optional<TableColumnKind> stated);
 
 // ---------------------------------------------------------------- reading by the schema
 
@@ -77,7 +81,8 @@ std::vector<std::int64_t> match_columns(const TableSchema& schema, const std::st
 Array encode_table(const TableSchema& schema, const std::string& path, const CsvCells& file,
                    const std::vector<std::int64_t>& columns, const std::vector<std::int64_t>& rows);
 
-// i64 [rows]: the index of the text, or the number itself where the classes are numbers (no values).
+// i64 [rows]: the index of the text, or the number itself where the classes are numbers (no values); -1
+// (unknown) for a missing cell and for the number -1.
 Array table_labels(const TableColumn& about, const std::string& path, const CsvCells& file,
                    std::int64_t column, const std::vector<std::int64_t>& rows);
 
@@ -99,7 +104,7 @@ std::vector<std::string> table_value_names(const TableSchema& schema);
 std::string table_cell(const TableColumn& about, double value);
 
 // Rows of table_values as a CSV file in the training file's order, without what the model does not know
-// (ignore, weight, labels).
+// (ignore, weight, labels, sequence).
 std::string encode_table_csv(const TableSchema& schema, const Array& values);
 
 // Rows of a file with some cells replaced: where `values` (as of table_values) is not NaN, and missing cells

@@ -11,6 +11,7 @@
 #include "deepgen/core/error.h"
 #include "deepgen/data/files/array_bytes.h"
 #include "deepgen/data/files/csv_scanner.h"
+#include "deepgen/data/files/labels.h"
 #include "deepgen/data/files/table.h"
 #include "deepgen/data/files/table_values.h"
 
@@ -47,7 +48,7 @@ void check_names(const std::string& path, const CsvCells& file) {
 
 namespace {
 
-constexpr double most_classes = 1e6;
+using Kind = TableColumnKind;
 
 // The first few of a list, for messages.
 std::string first_few(const std::vector<std::string>& values) {
@@ -72,25 +73,25 @@ class ColumnReader {
     const std::string_view cell = file_.cell(row, column_);
     if (is_missing_cell(cell)) {
       std::fill(out, out + about_.width(), std::numeric_limits<float>::quiet_NaN());
-    } else if (about_.kind == "binary") {
+    } else if (about_.kind == Kind::binary) {
       out[0] = static_cast<float>(value_index(row));
-    } else if (about_.kind == "categorical") {
+    } else if (about_.kind == Kind::categorical) {
       std::fill(out, out + about_.width(), 0.0F);
       out[value_index(row)] = 1;
-    } else if (about_.kind == "count") {
+    } else if (about_.kind == Kind::count) {
       out[0] = static_cast<float>(count(row));
-    } else if (about_.kind == "real") {
+    } else if (about_.kind == Kind::real) {
       out[0] = standardised(row);
-    } else if (about_.kind == "constant") {
+    } else if (about_.kind == Kind::constant) {
       value_index(row);
     }
   }
 
   std::int64_t label(std::int64_t row) const {
+    if (is_missing_cell(file_.cell(row, column_))) return -1;
     if (!about_.values.empty()) return value_index(row);
     const auto value = cell_number(file_.cell(row, column_));
-    if (!value || !(*value >= 0 && *value < most_classes && *value == std::floor(*value)))
-      fail(row, "a label 0, 1, 2, ...");
+    if (!value || !is_label(*value)) fail(row, expected_label);
     return static_cast<std::int64_t>(*value);
   }
 
@@ -109,12 +110,12 @@ class ColumnReader {
 
   std::string expected_value() const {
     const std::vector<std::string>& values = about_.values;
-    if (about_.kind == "binary") return fmt::format("{} or {}", shown(values[0]), shown(values[1]));
-    if (about_.kind == "constant")
+    if (about_.kind == Kind::binary) return fmt::format("{} or {}", shown(values[0]), shown(values[1]));
+    if (about_.kind == Kind::constant)
       return values.empty() ? std::string("a missing cell, as in all training rows")
                             : fmt::format("{}, the only value in the training rows", shown(values[0]));
     return fmt::format("one of the {} {} of the training rows ({})", values.size(),
-                       about_.kind == "labels" ? "classes" : "categories", first_few(values));
+                       about_.kind == Kind::labels ? "classes" : "categories", first_few(values));
   }
 
   std::int64_t value_index(std::int64_t row) const {
@@ -192,7 +193,7 @@ Array encode_table(const TableSchema& schema, const std::string& path, const Csv
   std::int64_t first = 0;
   for (std::size_t i = 0; i < schema.columns.size(); ++i) {
     const TableColumn& about = schema.columns[i];
-    if (columns[i] < 0 || (!about.modelled() && about.kind != "constant")) continue;
+    if (columns[i] < 0 || (!about.modelled() && about.kind != Kind::constant)) continue;
     const ColumnReader reader(about, path, file, columns[i]);
     float* out = encoded.as<float>() + first;
     for (const std::int64_t row : rows) {
@@ -216,7 +217,7 @@ Array table_weights(const std::string& path, const CsvCells& file, std::int64_t 
                     const std::vector<std::int64_t>& rows) {
   Array weights = make_array(DType::f32, {static_cast<std::int64_t>(rows.size())});
   const TableColumn about{
-      .name = file.names[static_cast<std::size_t>(column)], .kind = "weight", .values = {}};
+      .name = file.names[static_cast<std::size_t>(column)], .kind = Kind::weight, .values = {}};
   const ColumnReader reader(about, path, file, column);
   for (std::size_t i = 0; i < rows.size(); ++i) weights.as<float>()[i] = reader.weight(rows[i]);
   return weights;

@@ -10,6 +10,7 @@
 #include "deepgen/core/error.h"
 #include "deepgen/data/files/array_bytes.h"
 #include "deepgen/data/files/csv_scanner.h"
+#include "deepgen/data/files/labels.h"
 #include "deepgen/data/files/table.h"
 #include "deepgen/data/files/table_values.h"
 
@@ -21,11 +22,13 @@ constexpr std::size_t most_categories = 10000;        // stated ones: each is a 
 constexpr double most_guessed_count = 10000;          // larger whole numbers are rather measurements
 constexpr std::int64_t nowhere = -1;
 
+using Kind = TableColumnKind;
+
 // What one pass over the training cells tells.
 struct Facts {
   std::int64_t known = 0, missing = 0, numbers = 0;
-  // Rows of the first cell that is text, infinite, or no count.
-  std::int64_t text = nowhere, infinite = nowhere, no_count = nowhere;
+  // Rows of the first cell that is text, infinite, no count, or a number that is no label.
+  std::int64_t text = nowhere, infinite = nowhere, no_count = nowhere, no_label = nowhere;
   double low = 0, high = 0;
   int decimals = 0;
 };
@@ -63,6 +66,7 @@ Facts look_at(const CsvCells& file, const std::vector<std::int64_t>& rows, std::
     }
     if (!std::isfinite(*value) && facts.infinite == nowhere) facts.infinite = row;
     if (!is_count(*value) && facts.no_count == nowhere) facts.no_count = row;
+    if (!is_label(*value) && facts.no_label == nowhere) facts.no_label = row;
     facts.low = facts.numbers == 0 ? *value : std::min(facts.low, *value);
     facts.high = facts.numbers == 0 ? *value : std::max(facts.high, *value);
     ++facts.numbers;
@@ -75,22 +79,22 @@ Facts look_at(const CsvCells& file, const std::vector<std::int64_t>& rows, std::
 class Inference {
  public:
   Inference(const std::string& path, const CsvCells& file, const std::vector<std::int64_t>& rows,
-            std::int64_t column, std::string stated)
-      : path_(path), file_(file), rows_(rows), column_(column), stated_(std::move(stated)) {
+            std::int64_t column, std::optional<Kind> stated)
+      : path_(path), file_(file), rows_(rows), column_(column), stated_(stated) {
     result_.name = file.names[static_cast<std::size_t>(column)];
-    result_.kind = stated_;
+    if (stated_) result_.kind = *stated_;
   }
 
   TableColumn find() {
-    if (stated_ == "ignore" || stated_ == "weight") return result_;
+    if (stated_ == Kind::ignore || stated_ == Kind::weight || stated_ == Kind::sequence) return result_;
     facts_ = look_at(file_, rows_, column_);
     if (!rows_.empty())
       result_.missing = static_cast<double>(facts_.missing) / static_cast<double>(rows_.size());
-    if (stated_ == "labels") return labels();
+    if (stated_ == Kind::labels) return labels();
     check_stated();
     find_values();
     decide();
-    if (result_.kind == "real" || result_.kind == "count") describe_numbers();
+    if (result_.kind == Kind::real || result_.kind == Kind::count) describe_numbers();
     return result_;
   }
 
@@ -103,11 +107,11 @@ class Inference {
   }
 
   void check_stated() const {
-    if ((stated_ == "real" || stated_ == "count") && !numeric())
-      fail(facts_.text, fmt::format("a number ({} is stated)", stated_));
-    if (stated_ == "count" && facts_.no_count != nowhere)
+    if ((stated_ == Kind::real || stated_ == Kind::count) && !numeric())
+      fail(facts_.text, fmt::format("a number ({} is stated)", name_of(*stated_)));
+    if (stated_ == Kind::count && facts_.no_count != nowhere)
       fail(facts_.no_count, "a whole number of 0 or more (count is stated)");
-    if (stated_ != "categorical" && numeric() && facts_.infinite != nowhere)
+    if (stated_ != Kind::categorical && numeric() && facts_.infinite != nowhere)
       fail(facts_.infinite, "a finite number");
   }
 
@@ -127,21 +131,22 @@ class Inference {
 
   void decide() {
     const std::size_t count = result_.values.size();
-    if (count == 0 || (count == 1 && stated_ != "count")) {
-      result_.kind = "constant";
+    if (count == 0 || (count == 1 && stated_ != Kind::count)) {
+      result_.kind = Kind::constant;
       return;
     }
-    if (stated_ == "binary" && count > 2) refuse_third();
-    if (stated_ == "categorical" && count > most_categories)
+    if (stated_ == Kind::binary && count > 2) refuse_third();
+    if (stated_ == Kind::categorical && count > most_categories)
       fail_data(path_, fmt::format("column '{}': expected at most {} categories, got more", result_.name,
                                    most_categories));
-    if (!stated_.empty()) return;
+    if (stated_) return;
     if (count == 2)
-      result_.kind = "binary";
+      result_.kind = Kind::binary;
     else if (!numeric())
-      check_categories(), result_.kind = "categorical";
+      check_categories(), result_.kind = Kind::categorical;
     else
-      result_.kind = facts_.no_count == nowhere && facts_.high <= most_guessed_count ? "count" : "real";
+      result_.kind =
+          facts_.no_count == nowhere && facts_.high <= most_guessed_count ? Kind::count : Kind::real;
   }
 
   [[noreturn]] void refuse_third() const {
@@ -176,7 +181,7 @@ class Inference {
   void describe_numbers() {
     result_.values.clear();
     result_.low = facts_.low, result_.high = facts_.high;
-    if (result_.kind == "count") return;
+    if (result_.kind == Kind::count) return;
     result_.decimals = facts_.decimals;
     long double sum = 0, squares = 0;  // long: the squares of doubles fit
     const auto known = static_cast<long double>(facts_.known);
@@ -198,7 +203,7 @@ class Inference {
 
   // Whole numbers are classes by themselves; texts are numbered in their order.
   TableColumn labels() {
-    if (numeric() && facts_.no_count != nowhere) fail(facts_.no_count, "a label 0, 1, 2, ...");
+    if (numeric() && facts_.no_label != nowhere) fail(facts_.no_label, expected_label);
     if (!numeric()) find_values();
     if (result_.values.size() > most_categories)
       fail_data(path_, fmt::format("column '{}': expected at most {} classes, got more", result_.name,
@@ -210,7 +215,7 @@ class Inference {
   const CsvCells& file_;
   const std::vector<std::int64_t>& rows_;
   const std::int64_t column_;
-  const std::string stated_;
+  const std::optional<Kind> stated_;
   Facts facts_;
   TableColumn result_;
   std::int64_t third_ = nowhere;
@@ -220,7 +225,7 @@ class Inference {
 
 TableColumn infer_column(const std::string& path, const CsvCells& file,
                          const std::vector<std::int64_t>& training, std::int64_t column,
-                         const std::string& stated) {
+                         std::optional<TableColumnKind> stated) {
   return Inference(path, file, training, column, stated).find();
 }
 

@@ -11,19 +11,34 @@
 namespace deepgen {
 namespace {
 
-std::string group_kind(const TableColumn& column) {
-  if (column.kind == "categorical") return "softmax";
-  return column.kind == "real" ? "gaussian" : column.kind;
+using Kind = TableColumnKind;
+
+const std::vector<std::string>& kind_names() {  // in the order of TableColumnKind
+  static const std::vector<std::string> names = {"binary", "categorical", "count",  "real",    "constant",
+                                                 "ignore", "weight",      "labels", "sequence"};
+  return names;
+}
+
+ColumnKind group_kind(const TableColumn& column) {
+  if (column.kind == Kind::binary) return ColumnKind::binary;
+  if (column.kind == Kind::categorical) return ColumnKind::softmax;
+  return column.kind == Kind::count ? ColumnKind::count : ColumnKind::gaussian;
+}
+
+ValueKind value_kind_of(const TableColumn& column) {
+  if (column.kind == Kind::binary) return ValueKind::binary;
+  if (column.kind == Kind::categorical) return ValueKind::categorical;
+  return column.kind == Kind::count ? ValueKind::count : ValueKind::real;
 }
 
 nlohmann::ordered_json column_json(const TableColumn& column) {
-  nlohmann::ordered_json json = {{"name", column.name}, {"kind", column.kind}};
+  nlohmann::ordered_json json = {{"name", column.name}, {"kind", name_of(column.kind)}};
   if (!column.values.empty()) json["values"] = column.values;
-  if (column.kind == "real") {
+  if (column.kind == Kind::real) {
     json["mean"] = column.mean, json["deviation"] = column.deviation;
     json["decimals"] = column.decimals;
   }
-  if (column.kind == "real" || column.kind == "count") json["range"] = {column.low, column.high};
+  if (column.kind == Kind::real || column.kind == Kind::count) json["range"] = {column.low, column.high};
   json["missing"] = column.missing;
   return json;
 }
@@ -31,34 +46,48 @@ nlohmann::ordered_json column_json(const TableColumn& column) {
 // How many values a kind must have, at least and at most.
 bool fits(const TableColumn& column) {
   const std::size_t count = column.values.size();
-  if (column.kind == "binary") return count == 2;
-  if (column.kind == "categorical") return count >= 2;
-  if (column.kind == "constant") return count <= 1;
-  if (column.kind == "real")
+  if (column.kind == Kind::binary) return count == 2;
+  if (column.kind == Kind::categorical) return count >= 2;
+  if (column.kind == Kind::constant) return count <= 1;
+  if (column.kind == Kind::real)
     return std::isfinite(column.mean) && std::isfinite(column.deviation) && column.deviation > 0 &&
            column.decimals >= 0 && column.decimals <= 1000;
-  return column.kind == "count" || column.kind == "ignore" || column.kind == "weight" ||
-         column.kind == "labels";
+  return true;
 }
 
-TableColumn column_from_json(const nlohmann::ordered_json& json) {
+[[noreturn]] void fail_column(const std::string& what, const std::string& name) {
+  fail_data(what, fmt::format("the column '{}' of the table is malformed", name));
+}
+
+TableColumn column_from_json(const nlohmann::ordered_json& json, const std::string& what) {
   TableColumn column;
   column.name = json.at("name").get<std::string>();
-  column.kind = json.at("kind").get<std::string>();
+  const auto kind = table_column_kind(json.at("kind").get<std::string>());
+  if (!kind) fail_column(what, column.name);
+  column.kind = *kind;
   column.values = json.value("values", std::vector<std::string>{});
   column.mean = json.value("mean", 0.0), column.deviation = json.value("deviation", 1.0);
   column.decimals = json.value("decimals", 0);
   if (json.contains("range"))
     column.low = json["range"].at(0).get<double>(), column.high = json["range"].at(1).get<double>();
   column.missing = json.value("missing", 0.0);
+  if (!fits(column)) fail_column(what, column.name);
   return column;
 }
 
 }  // namespace
 
+const std::string& name_of(TableColumnKind kind) { return kind_names()[static_cast<std::size_t>(kind)]; }
+
+std::optional<TableColumnKind> table_column_kind(const std::string& name) {
+  const auto found = std::find(kind_names().begin(), kind_names().end(), name);
+  if (found == kind_names().end()) return std::nullopt;
+  return static_cast<TableColumnKind>(found - kind_names().begin());
+}
+
 std::int64_t TableColumn::width() const {
-  if (kind == "categorical") return static_cast<std::int64_t>(values.size());
-  return kind == "binary" || kind == "count" || kind == "real" ? 1 : 0;
+  if (kind == Kind::categorical) return static_cast<std::int64_t>(values.size());
+  return kind == Kind::binary || kind == Kind::count || kind == Kind::real ? 1 : 0;
 }
 
 std::int64_t TableSchema::width() const {
@@ -72,8 +101,8 @@ std::vector<ColumnGroup> TableSchema::groups() const {
   std::int64_t first = 0;
   for (const TableColumn& column : columns) {
     if (!column.modelled()) continue;
-    const std::string kind = group_kind(column);
-    if (kind != "softmax" && !groups.empty() && groups.back().kind == kind)
+    const ColumnKind kind = group_kind(column);
+    if (kind != ColumnKind::softmax && !groups.empty() && groups.back().kind == kind)
       groups.back().size += column.width();
     else
       groups.push_back({kind, first, column.width()});
@@ -85,7 +114,7 @@ std::vector<ColumnGroup> TableSchema::groups() const {
 std::vector<std::string> TableSchema::encoded_names() const {
   std::vector<std::string> names;
   for (const TableColumn& column : columns) {
-    if (column.kind == "categorical")
+    if (column.kind == Kind::categorical)
       for (const std::string& value : column.values) names.push_back(column.name + "=" + value);
     else if (column.modelled())
       names.push_back(column.name);
@@ -93,14 +122,14 @@ std::vector<std::string> TableSchema::encoded_names() const {
   return names;
 }
 
-std::string TableSchema::values() const {
-  std::string common;
+ValueKind TableSchema::values() const {
+  std::optional<ValueKind> common;
   for (const TableColumn& column : columns) {
     if (!column.modelled()) continue;
-    if (!common.empty() && common != column.kind) return "mixed";
-    common = column.kind;
+    if (common && *common != value_kind_of(column)) return ValueKind::mixed;
+    common = value_kind_of(column);
   }
-  return common;
+  return common.value_or(ValueKind::mixed);
 }
 
 nlohmann::ordered_json TableSchema::to_json() const {
@@ -113,15 +142,11 @@ TableSchema TableSchema::from_json(const nlohmann::ordered_json& json, const std
   TableSchema schema;
   try {
     if (!json.is_array()) fail_data(what, "the columns of the table are malformed");
-    for (const auto& each : json) {
-      schema.columns.push_back(column_from_json(each));
-      const TableColumn& column = schema.columns.back();
-      if (!fits(column))
-        fail_data(what, fmt::format("the column '{}' of the table is malformed", column.name));
-    }
+    for (const auto& each : json) schema.columns.push_back(column_from_json(each, what));
   } catch (const nlohmann::json::exception&) {
     fail_data(what, "the columns of the table are malformed");
   }
+  if (!schema.empty() && schema.width() == 0) fail_data(what, "the table has no column for a model");
   return schema;
 }
 

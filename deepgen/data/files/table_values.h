@@ -12,6 +12,9 @@ namespace deepgen {
 // 0, 1, 2, ... as far as float32 holds every whole number.
 bool is_count(double value);
 
+// What a label that is a number must be, for messages.
+constexpr const char* expected_label = "a label 0, 1, 2, ... (empty or -1: unknown)";
+
 // What two cells of one value have in common: the number where all values of the column are numbers, else the
 // text.
 std::string value_key(std::string_view cell, bool numeric);

@@ -15,15 +15,17 @@ namespace {
 
 constexpr double missing = std::numeric_limits<double>::quiet_NaN();
 
-bool is_written(const TableColumn& column) { return column.modelled() || column.kind == "constant"; }
+bool is_written(const TableColumn& column) {
+  return column.modelled() || column.kind == TableColumnKind::constant;
+}
 
 double decoded(const TableColumn& about, const float* encoded) {
-  if (about.kind == "constant") return 0;
+  if (about.kind == TableColumnKind::constant) return 0;
   if (std::isnan(encoded[0])) return missing;
-  if (about.kind == "binary") return encoded[0] >= 0.5F ? 1 : 0;
-  if (about.kind == "categorical")
+  if (about.kind == TableColumnKind::binary) return encoded[0] >= 0.5F ? 1 : 0;
+  if (about.kind == TableColumnKind::categorical)
     return static_cast<double>(std::max_element(encoded, encoded + about.width()) - encoded);
-  if (about.kind == "count") return std::max(0.0, std::round(static_cast<double>(encoded[0])));
+  if (about.kind == TableColumnKind::count) return std::max(0.0, std::round(static_cast<double>(encoded[0])));
   return about.mean + about.deviation * static_cast<double>(encoded[0]);
 }
 
@@ -96,10 +98,11 @@ std::vector<std::string> table_value_names(const TableSchema& schema) {
 }
 
 std::string table_cell(const TableColumn& about, double value) {
-  if (about.kind == "constant") return about.values.empty() ? "" : quoted_cell(about.values[0]);
+  if (about.kind == TableColumnKind::constant)
+    return about.values.empty() ? "" : quoted_cell(about.values[0]);
   if (std::isnan(value)) return "";
-  if (about.kind == "count") return fmt::format("{:.0f}", value);
-  if (about.kind == "real") return real_text(about, value);
+  if (about.kind == TableColumnKind::count) return fmt::format("{:.0f}", value);
+  if (about.kind == TableColumnKind::real) return real_text(about, value);
   const double last = static_cast<double>(about.values.size()) - 1;
   return quoted_cell(about.values[static_cast<std::size_t>(std::clamp(value, 0.0, last))]);
 }
@@ -133,7 +136,7 @@ std::string complete_table_csv(const TableSchema& schema, const CsvCells& file,
     for (std::size_t j = 0; j < about.size(); ++j) {
       const std::string_view cell = file.cell(rows[i], static_cast<std::int64_t>(j));
       const TableColumn* column = about[j].about;
-      const bool fixed = column && column->kind == "constant" && is_missing_cell(cell);
+      const bool fixed = column && column->kind == TableColumnKind::constant && is_missing_cell(cell);
       const double value = column && column->modelled() ? line[about[j].value] : missing;
       if (j > 0) out += ',';
       out += fixed || !std::isnan(value) ? table_cell(*column, value) : quoted_cell(cell);

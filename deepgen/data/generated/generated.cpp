@@ -152,7 +152,7 @@ void fill_split(const GeneratedSet& set, std::uint64_t split, std::int64_t cases
                 const DrawCase& draw, Array& values, Array& labels, Array& factors) {
   std::vector<std::int64_t> shape = {cases};
   shape.insert(shape.end(), set.case_shape.begin(), set.case_shape.end());
-  const bool real = set.values == "real";
+  const bool real = set.values == ValueKind::real;
   values = make_array(real ? DType::f32 : DType::u8, shape);
   labels = make_array(DType::u8, {cases});
   const auto factor_count = static_cast<std::int64_t>(set.factor_names.size());
@@ -185,8 +185,7 @@ void fill_splits(GeneratedSet& set, const Settings& settings, const DrawCase& dr
   fill_split(set, 2, cases("test"), root, draw, set.test, set.test_labels, set.test_factors);
 }
 
-GeneratedSet empty_set(const std::string& name, const std::string& values,
-                       std::vector<std::int64_t> case_shape) {
+GeneratedSet empty_set(const std::string& name, ValueKind values, std::vector<std::int64_t> case_shape) {
   GeneratedSet set;
   set.name = name;
   for (const Entry& entry : entries()) {

@@ -15,12 +15,13 @@
 #include <vector>
 
 #include "deepgen/data/files/array.h"
+#include "deepgen/data/files/data_shape.h"
 
 namespace deepgen {
 
 struct GeneratedSet {
   std::string name, description;
-  std::string values;                    // "grey" (u8, 0..255), "binary" (u8, 0 or 1) or "real" (f32)
+  ValueKind values = ValueKind::binary;  // grey (u8, 0..255), binary (u8, 0 or 1), real (f32); mixed: a table
   std::vector<std::int64_t> case_shape;  // e.g. {1, 28, 28}
   Array train, valid, test;              // [cases, case_shape...]
   Array train_labels, valid_labels, test_labels;     // u8 [cases], or no bytes at all

@@ -207,7 +207,7 @@ void draw_glyph(Rng& rng, double variation, const CaseOut& out) {
 }  // namespace
 
 GeneratedSet make_glyphs(const Settings& settings) {
-  GeneratedSet set = empty_set("glyphs", "grey", {1, side, side});
+  GeneratedSet set = empty_set("glyphs", ValueKind::grey, {1, side, side});
   for (const FactorRange& range : factor_table) {
     set.factor_names.emplace_back(range.name);
     set.factor_ranges.push_back({range.low, range.high});

@@ -155,7 +155,7 @@ void ising_cluster_sample(int n, double coupling, int sweeps, Rng& rng, std::uin
 GeneratedSet make_ising(const Settings& settings) {
   const int n = static_cast<int>(settings.at("size"));
   const double coupling = 1 / settings.at("temperature");
-  GeneratedSet set = empty_set("ising", "binary", {1, n, n});
+  GeneratedSet set = empty_set("ising", ValueKind::binary, {1, n, n});
   const double log_partition = ising_log_partition(n, coupling);
   set.entropy = ising_entropy(n, coupling);
   set.log_prob = [n, coupling, log_partition](const float* x) {

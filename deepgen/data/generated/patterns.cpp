@@ -64,7 +64,7 @@ double shifter_log_prob(const float* x, std::size_t n) {
 GeneratedSet make_bars_and_stripes(const Settings& settings) {
   const auto n = static_cast<std::size_t>(settings.at("size"));
   const auto side = static_cast<std::int64_t>(n);
-  GeneratedSet set = empty_set("bars_and_stripes", "binary", {1, side, side});
+  GeneratedSet set = empty_set("bars_and_stripes", ValueKind::binary, {1, side, side});
   set.log_prob = [n](const float* x) { return bars_and_stripes_log_prob(x, n); };
   // Two states of probability 2^-n, all others 2^-(n+1).
   const double double_states = std::exp2(1.0 - static_cast<double>(n));
@@ -85,7 +85,7 @@ GeneratedSet make_bars_and_stripes(const Settings& settings) {
 // shift. Source: Hinton, Sejnowski 1986, "Learning and relearning in Boltzmann machines".
 GeneratedSet make_shifter(const Settings& settings) {
   const auto n = static_cast<std::size_t>(settings.at("size"));
-  GeneratedSet set = empty_set("shifter", "binary", {static_cast<std::int64_t>(2 * n + 3)});
+  GeneratedSet set = empty_set("shifter", ValueKind::binary, {static_cast<std::int64_t>(2 * n + 3)});
   set.log_prob = [n](const float* x) { return shifter_log_prob(x, n); };
   set.entropy = static_cast<double>(n) * ln2 + std::log(3.0);
   fill_splits(set, settings, [n](Rng& rng, const CaseOut& out) {

@@ -90,7 +90,7 @@ Cells person(Rng& rng) {
 }  // namespace
 
 GeneratedSet make_people(const Settings& settings) {
-  GeneratedSet set = empty_set("people", "mixed", {});
+  GeneratedSet set = empty_set("people", ValueKind::mixed, {});
   const Rng root(static_cast<std::uint64_t>(settings.at("seed")));
   const double missing = settings.at("missing");
   set.table = "age,income,children,owner,job,city,hours\n";

@@ -40,7 +40,7 @@ double mixture_log_density(const Centres& centres, double noise, const float* po
 }
 
 GeneratedSet make_mixture(const std::string& name, const Settings& settings, Centres centres) {
-  GeneratedSet set = empty_set(name, "real", {2});
+  GeneratedSet set = empty_set(name, ValueKind::real, {2});
   const double noise = settings.at("noise");
   const auto shared = std::make_shared<const Centres>(std::move(centres));
   set.log_prob = [shared, noise](const float* point) { return mixture_log_density(*shared, noise, point); };

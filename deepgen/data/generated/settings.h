@@ -31,8 +31,7 @@ using DrawCase = std::function<void(Rng&, const CaseOut&)>;
 void fill_splits(GeneratedSet& set, const Settings& settings, const DrawCase& draw);
 
 // A set with its name and its values kind, the rest still empty.
-GeneratedSet empty_set(const std::string& name, const std::string& values,
-                       std::vector<std::int64_t> case_shape);
+GeneratedSet empty_set(const std::string& name, ValueKind values, std::vector<std::int64_t> case_shape);
 
 GeneratedSet make_glyphs(const Settings& settings);
 GeneratedSet make_bars_and_stripes(const Settings& settings);

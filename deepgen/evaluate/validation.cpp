@@ -1,0 +1,98 @@
+#include "deepgen/evaluate/validation.h"
+
+#include <cmath>
+
+#include "deepgen/evaluate/bounds.h"
+#include "deepgen/evaluate/free_chains.h"
+#include "deepgen/evaluate/row_scores.h"
+
+namespace deepgen {
+namespace {
+
+constexpr std::int64_t quick_units = 16, quick_samples = 5;
+
+AnnealingPlan quick_plan() { return {.schedule = "quick", .chains = 100, .burn_in = 100}; }
+
+double mean_of(const RowScores& rows) {
+  return case_score(rows.metric, "", rows.kind, rows.values, rows.starts, rows.how).value;
+}
+
+// log Z for the score: exact for few states, from above otherwise, or nothing.
+struct LogZ {
+  Normaliser normaliser;
+  std::string diverged;
+};
+std::optional<LogZ> validation_log_z(const Model& model, const Split& valid, const Rng& rng) {
+  LogZ result;
+  if (const auto exact = exact_log_z(model, quick_units)) {
+    result.normaliser.log_z = *exact;
+    if (!std::isfinite(*exact)) result.diverged = "log Z is not finite: the density cannot be normalised";
+    return result;
+  }
+  if (!as<CanAnneal>(model) || !as<HasChain>(model)) return std::nullopt;
+  const AnnealingPlan plan = quick_plan();
+  const Tensor start = Dataset::rows(valid, random_index(valid, plan.chains, rng.fork({3})), rng.fork({4})).x;
+  Observer silent;
+  Rng own = rng.fork({1}), free = rng.fork({5});
+  const LogPartitionFromAbove above = log_partition_from_above(model, plan, start, own, silent);
+  result.normaliser.log_z = above.log_z;
+  result.normaliser.kind = ScoreKind::estimate;
+  result.diverged = free_chains_leave_data(model, start, free);
+  if (result.diverged.empty()) result.diverged = above.diverged;
+  return result;
+}
+
+ValidationScore bounded_score(const Model& model, const Dataset& data, const LogZ& log_z, const Rng& rng) {
+  Observer silent;
+  const RowScores rows = bounded_rows(model, data, data.valid, all_cases(data.valid), quick_samples,
+                                      log_z.normaliser, rng, silent);
+  const bool annealed = log_z.normaliser.kind != ScoreKind::exact;
+  return {annealed ? "valid_log_prob_estimate" : "valid_log_prob_bound", mean_of(rows), log_z.diverged};
+}
+
+ValidationScore normalised_score(const Model& model, const Dataset& data, const Split& valid,
+                                 const LogZ& log_z, const Rng& rng) {
+  Observer silent;
+  const MissingCellPlan gaps{.schedule = "quick", .chains = 5};
+  const RowScores rows = normalised_rows(model, data, valid, log_z.normaliser, gaps, rng, silent);
+  const bool annealed = log_z.normaliser.kind != ScoreKind::exact;
+  return {annealed ? "valid_log_prob_estimate" : "valid_log_prob", mean_of(rows), log_z.diverged};
+}
+
+}  // namespace
+
+Split affordable_cases(const Model& model, const Split& split, const Rng& rng) {
+  constexpr std::int64_t costly_columns = 300000;
+  const auto* ordered = as<HasOrders>(model);
+  const std::int64_t count = std::max<std::int64_t>(1, costly_columns / split.x.size(1));
+  if (!ordered || ordered->orders() > 0 || split.rows() <= count || split.starts.defined()) return split;
+  const Tensor index = at::tensor(random_index(split, count, rng), at::kLong);
+  Split some = split;
+  for (Tensor* each : {&some.x, &some.y, &some.weights, &some.before})
+    if (each->defined()) *each = each->index_select(0, index);
+  some.table_rows.clear();
+  return some;
+}
+
+std::optional<ValidationScore> judge_model(const Model& model, const Dataset& data, std::uint64_t seed) {
+  const ScoreRoute route = score_route(model);
+  if (data.valid.rows() == 0 || route == ScoreRoute::none) return std::nullopt;
+  const Rng rng = Rng(seed).fork({77});
+  const bool owes = route == ScoreRoute::free_energy || route == ScoreRoute::bound_less_log_z;
+  const std::optional<LogZ> log_z = owes ? validation_log_z(model, data.valid, rng) : LogZ{};
+  if (!log_z) return std::nullopt;
+  if (!std::isfinite(log_z->normaliser.log_z)) {  // no likelihood: worse than any
+    const char* name = is_bounded(model) ? "valid_log_prob_bound" : "valid_log_prob";
+    return ValidationScore{name, -log_z->normaliser.log_z, log_z->diverged};
+  }
+  if (is_bounded(model)) return bounded_score(model, data, *log_z, rng);
+  const Split valid = affordable_cases(model, data.valid, Rng(seed).fork({78}));
+  return normalised_score(model, data, valid, *log_z, rng);
+}
+
+std::function<std::optional<ValidationScore>(Model&)> validation_score(const Dataset& data,
+                                                                       std::uint64_t seed) {
+  return [&data, seed](const Model& model) { return judge_model(model, data, seed); };
+}
+
+}  // namespace deepgen

@@ -1,0 +1,66 @@
+// Generative adversarial network of dense layers: a generator makes cases from noise, a discriminator learns
+// to tell them from the data, and the generator learns from what the discriminator would rather see.
+//
+//   x = G(z),   z of independent numbers with mean 0 and variance 1
+//   D(x) = sigmoid(a(x))
+//
+//   min over G, max over D of   E_data [log D(x)] + E_z [log(1 - D(G(z)))]
+//
+// Each step is `discriminator_updates` updates of D and one of G, on the same batch and with fresh noise,
+// each by automatic differentiation of its own cost (adversaries.h). G ends in a sigmoid for binary and grey
+// data and is linear for real ones; its last bias begins at the data's means. Samples of binary data are G's
+// output cut at one half.
+//
+// There is no likelihood, bound or code. Samples are judged by tests on samples (docs/sample-tests.md). The
+// learning curve shows the discriminator's accuracy (0.5: it is fooled; 1: it is not, and G learns little)
+// and sample_spread (adversaries.h), which falls towards 0 when G collapses to few cases. The average of the
+// weights (training.average) is that of both networks; samples use it.
+//
+// Differs from the source: D's updates within a step see the same rows; Adam in place of momentum with a
+// rising coefficient is what the defaults suggest; glorot's initial weights.
+//
+// Known to fail: the game need not converge, and its costs do not tell whether it does; G may leave out a
+// part of the data (all of it but one mode, at worst) or learn training rows by heart.
+//
+// Sources: Goodfellow, Pouget-Abadie, Mirza, Xu, Warde-Farley, Ozair, Courville, Bengio 2014, "Generative
+// adversarial nets", algorithm 1; Heusel et al. 2017, "GANs trained by a two time-scale update rule" (two
+// rates); Yazici et al. 2019, "The unusual effectiveness of averaging in GAN training".
+#pragma once
+
+#include "deepgen/model/capabilities.h"
+#include "deepgen/models/adversarial/adversaries.h"
+#include "deepgen/models/adversarial/gan_options.h"
+#include "deepgen/parts/nets/discriminator.h"
+
+namespace deepgen {
+
+class Gan : public Model, public HasGradients, public CanSample {
+ public:
+  Gan(const GanOptions& options, const GanLearning& learning, const DataShape& data);
+
+  std::vector<Stage> stages() override;
+  void initialise(const Rows& sample, Rng& rng) override;
+  Metrics gradients(const Rows& batch, const Turn& turn, Rng& rng) override;
+  Metrics diagnose(const Rows& train, const Rows& valid, Rng& rng) override;
+  void check_data(const Tensor& x, const std::string& what, std::int64_t first_row = 0) const override;
+  Options& options() override { return options_; }
+  Options& learning() override { return learning_; }
+
+  Tensor noise(std::int64_t rows, Rng& rng) const;  // [rows, noise]
+  Tensor generate(const Tensor& z) const;           // [B, noise] -> [B, D], the mean of a case
+  Tensor logits(const Tensor& x) const;             // a(x), [B, D] -> [B, 1], without dropout
+  Tensor sample(std::int64_t count, Rng& rng) const override;
+
+ private:
+  Game players() const;
+
+  GanOptions options_;
+  GanLearning learning_;
+  std::int64_t columns_;
+  ValueKind values_;
+  std::shared_ptr<Mlp> hidden_;
+  std::shared_ptr<DenseLayer> output_;
+  std::shared_ptr<Discriminator> discriminator_;
+};
+
+}  // namespace deepgen

@@ -1,0 +1,48 @@
+// Options of the order-agnostic NADE (orderless_nade.h). Torch-free.
+#pragma once
+
+#include "deepgen/core/error.h"
+#include "deepgen/model/model_card.h"
+
+namespace deepgen {
+
+struct OrderlessNadeOptions : Options {
+  std::string hidden = "500,500";
+  std::string activation = "relu";
+
+  void visit(OptionVisitor& v) override {
+    v.field({"hidden", "sizes of the hidden layers, as in 500,500; at least one"}, hidden);
+    v.field({"activation", "of hidden units", 0, 0, {"relu", "tanh", "sigmoid"}}, activation);
+  }
+  void check() const override {
+    if (hidden.empty()) fail_usage("model.hidden", "expected at least one hidden layer, as in 500,500");
+  }
+};
+
+struct OrderlessNadeLearning : Options {
+  double dropout = 0;
+
+  void visit(OptionVisitor& v) override {
+    v.field({"dropout", "share of the hidden units dropped at random in training", 0, 0.95}, dropout);
+  }
+};
+
+class OrderlessNade;
+
+struct OrderlessNadeCard {
+  using Model = OrderlessNade;
+  using ModelOptions = OrderlessNadeOptions;
+  using LearningOptions = OrderlessNadeLearning;
+  static ModelCard card() {
+    return {.name = "orderless_nade",
+            .title = "Deep NADE for every order of the columns",
+            .source = "Uria, Murray, Larochelle 2014",
+            .family = "autoregressive",
+            .training = adam_training(),
+            .takes = {ColumnKind::binary},
+            .recipe = "orderless-mushrooms",
+            .small_cases = {{.name = "", .settings = {"model.hidden=9,7"}}}};
+  }
+};
+
+}  // namespace deepgen

@@ -1,0 +1,75 @@
+// Networks whose outputs see only the inputs before them in an order (Germain et al. 2015).
+//
+//   h_0 = x
+//   h_l = f(h_(l-1) (W_l * M_l) + b_l)
+//   logits = h_L (W * M) + b [+ x (D * M_D)]
+//
+// Every unit has a rank: the input at position p of the order has p + 1, an output at position p has p, a
+// hidden unit any number from 1 to columns - 1. M is 1 where the rank of the lower unit is at most that of
+// the upper one. So a unit of rank r sees the first r inputs of the order and no other, and the Jacobian of
+// the logits is strictly triangular in the order. Without hidden layers this is a logistic regression of each
+// column on those before it.
+//
+// In an ancestral pass a unit is computed once, as soon as the inputs that it sees are known: such a pass
+// costs what one evaluation of all logits costs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "deepgen/parts/nets/nets.h"
+
+namespace deepgen {
+
+// One choice of ranks.
+struct Ranks {
+  std::vector<Tensor> layers;       // inputs, hidden layers, outputs: [size] int32
+  std::vector<std::int64_t> order;  // columns from first to last
+};
+
+// Inputs and outputs of an ancestral pass over columns of bits.
+struct BitPass {
+  Tensor x;        // [B, D] float32, dense: cells that are drawn are overwritten
+  Tensor uniform;  // [B, D]: a cell that is drawn becomes [u < sigmoid(logit)]
+  Tensor held;     // [B, D] bool: cells that keep their value; undefined: none
+};
+
+class MaskedNet : public torch::nn::Module {
+ public:
+  // `activation`: relu, tanh or sigmoid. `direct`: inputs also reach the outputs past the hidden layers.
+  MaskedNet(std::int64_t columns, const std::vector<std::int64_t>& sizes, const std::string& activation,
+            bool direct);
+  // Weights anew; the outputs' biases at these logits [D].
+  void initialise(const Tensor& output_bias, Rng& rng);
+
+  // Ranks of the hidden units drawn from rng, none below the lowest rank of the layer before it.
+  Ranks draw_ranks(std::vector<std::int64_t> order, Rng& rng) const;
+
+  Tensor logits(const Tensor& x, const Ranks& ranks, const Dropout& dropout = {}) const;  // [B, D]
+  // Draws what is not held, in the order; the logits [B, D] under which it was drawn, without a graph.
+  Tensor draw(const BitPass& pass, const Ranks& ranks) const;
+
+  std::int64_t columns() const { return columns_; }
+  const DenseLayer& first_layer() const { return *layers_.front(); }
+
+ private:
+  struct Sorted;
+  class Block;
+  std::vector<Sorted> sorted_layers(const Ranks& ranks) const;
+  void draw_rows(const BitPass& pass, const Ranks& ranks, const std::vector<Sorted>& layers, float* logits,
+                 std::int64_t begin, std::int64_t end) const;
+
+  std::int64_t columns_;
+  Activation activation_;
+  std::vector<std::shared_ptr<DenseLayer>> layers_;  // the last one gives the logits
+  Tensor direct_;                                    // [D, D], or undefined
+};
+
+// [0, 1, .., n - 1]
+std::vector<std::int64_t> natural_order(std::int64_t n);
+
+// The logits of independent bits at the means of rows x [N, D], each mean taken with half a one and half a
+// zero more, so that it is a number: [D].
+Tensor base_rate_logits(const Tensor& x);
+
+}  // namespace deepgen

@@ -1,0 +1,57 @@
+#include "deepgen/tasks/draw_sums.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace deepgen {
+
+void DrawSums::add(const Tensor& rows) {
+  const Tensor wide = rows.to(at::kDouble);
+  if (count_++ == 0) {
+    sum_ = wide.clone(), centre_ = wide.clone(), squares_ = at::zeros_like(wide);
+    return;
+  }
+  sum_ += wide;
+  squares_ += (wide - centre_).square();  // about the first draw: no large numbers cancel
+}
+
+Tensor DrawSums::mean() const { return sum_ / static_cast<double>(count_); }
+
+Tensor DrawSums::deviation() const {
+  const double n = static_cast<double>(count_);
+  const Tensor about_mean = squares_ - n * (mean() - centre_).square();
+  return (about_mean.clamp_min(0) / std::max(n - 1, 1.0)).sqrt();
+}
+
+Tensor table_spread(const TableSchema& table, const DrawSums& draws) {
+  const Tensor share = draws.mean(), deviation = draws.deviation();
+  std::vector<Tensor> columns;
+  std::int64_t first = 0;
+  for (const TableColumn& column : table.columns) {
+    const std::int64_t width = column.width();
+    if (column.kind == TableColumnKind::constant)
+      columns.push_back(at::full({share.size(0)}, std::numeric_limits<double>::quiet_NaN(), at::kDouble));
+    if (column.kind == TableColumnKind::real)
+      columns.push_back(deviation.select(1, first) * column.deviation);
+    if (column.kind == TableColumnKind::count) columns.push_back(deviation.select(1, first));
+    if (column.kind == TableColumnKind::binary)
+      columns.push_back(1 - at::maximum(share.select(1, first), 1 - share.select(1, first)));
+    if (column.kind == TableColumnKind::categorical)
+      columns.push_back(1 - std::get<0>(share.narrow(1, first, width).max(1)));
+    first += width;
+  }
+  return at::stack(columns, 1);
+}
+
+Tensor table_known(const TableSchema& table, const Tensor& x) {
+  std::vector<Tensor> columns;
+  std::int64_t first = 0;
+  for (const TableColumn& column : table.columns) {
+    if (column.kind == TableColumnKind::constant) columns.push_back(at::ones({x.size(0)}, at::kBool));
+    if (column.modelled()) columns.push_back(x.select(1, first).isnan().logical_not());
+    first += column.width();
+  }
+  return at::stack(columns, 1);
+}
+
+}  // namespace deepgen

@@ -1,0 +1,85 @@
+// Runs that the first version of the program made (tests/fixtures/version_1, whose README has the commands)
+// still open, score and resume.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "deepgen/data/dataset.h"
+#include "deepgen/evaluate/likelihood.h"
+#include "deepgen/runs/run_folder.h"
+#include "deepgen/train/trainer.h"
+#include "tests/library/runs.h"
+
+namespace deepgen {
+namespace {
+
+using namespace machines;
+
+std::string folder_of(const std::string& model) {
+  const std::filesystem::path here = __FILE__;
+  return (here.parent_path().parent_path() / "fixtures" / "version_1" / model).string();
+}
+
+nlohmann::ordered_json read_json(const std::string& path) {
+  std::ifstream file(path);
+  return nlohmann::ordered_json::parse(file);
+}
+
+class PreviousVersion : public ::testing::TestWithParam<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(Runs, PreviousVersion, ::testing::Values("rbm", "vae", "made", "gaussian_mixture"),
+                         [](const auto& about) { return std::string(about.param); });
+
+// The scores that it printed: sums of the same products, so equal but for the rounding of another processor.
+TEST_P(PreviousVersion, OpensAndScoresAsItDid) {
+  const std::string folder = folder_of(GetParam());
+  const RunFolder run = RunFolder::open(folder);
+  const std::string path = run.checkpoint_path();
+  const Checkpoint checkpoint = load_checkpoint(path);
+  const std::shared_ptr<Model> model = load_model(checkpoint, path);
+  const nlohmann::ordered_json expected = read_json(folder + "/expected_scores.json");
+  const Dataset data = load_dataset(expected.at("data").get<std::string>());
+  Rng rng(3);
+  Observer silent;
+  const std::vector<Score> scores = evaluate_model(*model, data, "test", {}, rng, silent);
+  std::size_t found = 0;
+  for (const nlohmann::ordered_json& wanted : expected.at("scores")) {
+    if (wanted.at("metric") == "reconstruction_error") continue;  // a table's has a name for each kind now
+    for (const Score& score : scores) {
+      if (score.metric != wanted.at("metric") || score.split != wanted.at("split")) continue;
+      ++found;
+      EXPECT_STREQ(kind_name(score.kind), wanted.at("kind").get<std::string>().c_str()) << score.metric;
+      EXPECT_NEAR(score.value, wanted.at("value").get<double>(), 1e-4) << score.metric << " " << score.split;
+    }
+  }
+  EXPECT_GE(found, 3U) << "scores that the first version had";
+}
+
+// To the end of a longer run, as the first version went on from the same place.
+TEST_P(PreviousVersion, ResumesAsItDid) {
+  const std::string path = folder_of(GetParam()) + "/model.safetensors";
+  const Checkpoint from = load_checkpoint(path);
+  const Dataset data = load_dataset(from.data.at("spec").get<std::string>());
+  Settings settings(from.model), again(from.model);
+  for (Settings* each : {&settings, &again}) {
+    each->set_all(from.options);
+    each->set("training.epochs=6");
+  }
+  Trainer trainer(make_model(settings, data), data, std::move(again), from.seed);
+  trainer.resume(from, path);
+  if (settings.training.patience > 0) trainer.validate = validation_score(data, from.seed);
+  Observer silent;
+  trainer.run(silent);
+  const Checkpoint ended = trainer.checkpoint();
+  const Checkpoint wanted = load_checkpoint(folder_of(GetParam()) + "/resumed.safetensors");
+  EXPECT_EQ(ended.step, wanted.step);
+  for (const auto& [name, tensor] : wanted.tensors) {
+    ASSERT_TRUE(ended.tensors.contains(name)) << name;
+    const Tensor difference = ended.tensors.at(name).to(at::kDouble) - tensor.to(at::kDouble);
+    EXPECT_LT(difference.abs().max().item<double>(), 1e-3) << name;
+  }
+}
+
+}  // namespace
+}  // namespace deepgen
