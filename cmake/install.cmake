@@ -20,7 +20,13 @@ write_basic_package_version_file(${CMAKE_BINARY_DIR}/deepgen-config-version.cmak
 install(FILES ${CMAKE_BINARY_DIR}/deepgen-config.cmake ${CMAKE_BINARY_DIR}/deepgen-config-version.cmake
   DESTINATION ${package})
 
-list(TRANSFORM TORCH_INCLUDE_DIRS PREPEND "-isystem " OUTPUT_VARIABLE torch_includes)
+install(DIRECTORY recipes DESTINATION ${CMAKE_INSTALL_DATADIR}/deepgen)
+
+# The compiler's own folders must not be named again: -isystem /usr/include breaks its order.
+set(torch_includes ${TORCH_INCLUDE_DIRS})
+list(REMOVE_ITEM torch_includes ${CMAKE_CXX_IMPLICIT_INCLUDE_DIRECTORIES})
+list(TRANSFORM torch_includes PREPEND "-isystem ")
+file(RELATIVE_PATH DEEPGEN_PREFIX_FROM_PC ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 list(JOIN torch_includes " " DEEPGEN_TORCH_CFLAGS)
 set(DEEPGEN_TORCH_LIBS "-ltorch -ltorch_cpu -lc10")
 configure_file(cmake/deepgen.pc.in ${CMAKE_BINARY_DIR}/deepgen.pc @ONLY)

@@ -24,9 +24,9 @@
 //   RowScores scores = row_scores(*run.model, rows, rows.train, {}, Rng(1), silent);  // nats a row
 //
 // Installed, it is found by find_package(deepgen) (target deepgen::deepgen) or pkg-config (deepgen).
-// examples/ holds whole programs. Call set_threads(n) and at::set_num_threads(n) first where the default is not wanted.
-// Everything that can fail throws deepgen::Error, whose kind says whose fault it is (usage, data, numerical,
-// interrupted, bug); nothing prints and nothing exits. Log-probabilities are in nats.
+// examples/ holds whole programs. Call set_threads(n) and at::set_num_threads(n) first where the default is
+// not wanted. Everything that can fail throws deepgen::Error, whose kind says whose fault it is (usage, data,
+// numerical, interrupted, bug); nothing prints and nothing exits. Log-probabilities are in nats.
 #pragma once
 
 #include "deepgen/core/error.h"               // Error and its kinds

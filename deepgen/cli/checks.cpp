@@ -62,14 +62,6 @@ StartingPoint starting_point(const std::string& text) {
   return from;
 }
 
-void check_start(const Arguments& a) {
-  if (a.resume && !a.starts.empty())
-    fail_usage(
-        "--start",
-        "expected no --resume: a run that goes on has its own weights, and what it started from is among "
-        "them; leave one of the two out");
-}
-
 void check_data_spec(const std::string& text) {
   const DataSpec spec = parse_data_spec(text);
   check_spec(spec);
@@ -104,7 +96,6 @@ void check_arguments(const Arguments& a) {
   if (a.verb == "reproduce" && a.subject.empty() && !a.markdown) fail_no_recipe("");
   check_ending(a);
   check_spread(a);
-  check_start(a);
   if (!a.data.empty()) check_data_spec(a.data);
 }
 

@@ -101,7 +101,8 @@ void CommandLine::training() {
          "--start", a_.starts,
          "weights to start from, in place of new ones: RUN gives all that its model has in common with "
          "this one, RUN:encoder the part of that name, RUN:layers.0=rbm its rbm as our layers.0, "
-         "RUN:layers.0= its whole model; may be given several times")
+         "RUN:layers.0= its whole model; may be given several times. With --resume it counts where there is "
+         "nothing to go on from yet")
       ->type_name("RUN[:part]")
       ->allow_extra_args(true);
   sub->add_flag("--resume", a_.resume,

@@ -97,6 +97,7 @@ void check_evaluation(const Recipe& recipe) {
   }
   const std::vector<std::string> metrics = {"log_prob",
                                             "pseudo_log_likelihood",
+                                            "pseudo_log_likelihood_per_row",
                                             "reconstruction_error",
                                             "linear_error_code",
                                             "nearest_neighbour_error_code",

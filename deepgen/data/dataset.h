@@ -97,11 +97,14 @@ Split select_cases(const Split& split, const std::vector<std::int64_t>& cases);
 template <class F>
 Tensor map_rows(const Split& split, const std::vector<std::int64_t>& index, const Rng& rng, F function) {
   constexpr std::size_t chunk = 2000;
-  if (split.starts.defined()) {  // sequences have rows of their own number
+  if (split.starts
+          .defined()) {  // sequences have rows of their own number: so many as make a chunk on average
     std::vector<Tensor> parts;
-    for (std::size_t first = 0; first < index.size(); first += chunk) {
+    const auto cases = static_cast<std::size_t>(split.cases()), rows = static_cast<std::size_t>(split.rows());
+    const std::size_t some = std::max<std::size_t>(1, chunk * cases / std::max<std::size_t>(rows, 1));
+    for (std::size_t first = 0; first < index.size(); first += some) {
       const auto begin = index.begin() + static_cast<std::ptrdiff_t>(first);
-      const auto end = index.begin() + static_cast<std::ptrdiff_t>(std::min(first + chunk, index.size()));
+      const auto end = index.begin() + static_cast<std::ptrdiff_t>(std::min(first + some, index.size()));
       parts.push_back(function(Dataset::rows(split, {begin, end}, rng.fork({first}))).detach());
     }
     return at::cat(parts);

@@ -6,12 +6,14 @@
 #include <cmath>
 
 #include "deepgen/core/error.h"
+#include "deepgen/core/interruption.h"
 
 namespace deepgen {
 namespace {
 
 Tensor run_chains(AnnealedChains& chains, const std::vector<double>& betas, std::int64_t count, Rng& rng,
                   Observer& observer, const char* what) {
+  const InterruptionScope scope(observer, what);
   Tensor log_weights = at::zeros({count}, at::kDouble);
   const auto start = std::chrono::steady_clock::now();
   const std::int64_t steps = static_cast<std::int64_t>(betas.size()) - 1;

@@ -42,6 +42,9 @@ struct LogPartition {
   // weights of zero counted in (for regions that no chain found), and never beyond Markov's bound (3.7 nats).
   double margin = 0;
   std::int64_t chains = 0, temperatures = 0;
+
+  // One chain that carries the weight alone says nothing of the error.
+  bool tells_error() const { return effective_chains >= 2; }
 };
 
 struct AnnealedRun {

@@ -86,6 +86,16 @@ std::vector<std::int64_t> random_index(const Split& split, std::int64_t count, c
   return index;
 }
 
+Split rows_as_cases(Split split) {
+  split.starts = Tensor();
+  return split;
+}
+
+Dataset rows_as_cases(Dataset data) {
+  for (Split* part : {&data.train, &data.valid, &data.test}) part->starts = Tensor();
+  return data;
+}
+
 bool is_bounded(const Model& model) {
   const ScoreRoute route = score_route(model);
   return route == ScoreRoute::bound || route == ScoreRoute::bound_less_log_z;

@@ -41,4 +41,8 @@ std::vector<Score> ensemble_scores(const Model& model, const Dataset& data, cons
 std::vector<std::int64_t> all_cases(const Split& split);
 std::vector<std::int64_t> random_index(const Split& split, std::int64_t count, const Rng& rng);
 
+// The same rows (memory is shared), each a case of its own: for what judges or draws single rows.
+Split rows_as_cases(Split split);
+Dataset rows_as_cases(Dataset data);
+
 }  // namespace deepgen

@@ -6,6 +6,7 @@
 
 #include "deepgen/core/error.h"
 #include "deepgen/evaluate/free_chains.h"
+#include "deepgen/evaluate/missing_cells.h"
 #include "deepgen/evaluate/row_pass.h"
 
 namespace deepgen {
@@ -97,15 +98,17 @@ struct Evidence {
   LogPartition forward;
   Sort data, ends, free;
   Tensor free_energies;  // of all free chains, the high ones too
+  Tensor row_energies;   // of the complete rows of data, where no chain has moved them
+  double limit = 0;      // free energy above which free chains are left out
   bool energies = false;
 };
 
 // Free chains that came as low in free energy as the others.
 void keep_low_chains(const Machine& machine, const Tensor& states, Evidence& seen) {
   seen.free_energies = energies_of(machine, states);
-  const double limit = std::max(at::quantile(seen.data.energies, 0.9).item<double>(),
-                                at::quantile(seen.ends.energies, 0.9).item<double>());
-  const Tensor low = (seen.free_energies <= limit).nonzero().squeeze(1);
+  seen.limit = std::max(at::quantile(seen.data.energies, 0.9).item<double>(),
+                        at::quantile(seen.ends.energies, 0.9).item<double>());
+  const Tensor low = (seen.free_energies <= seen.limit).nonzero().squeeze(1);
   seen.free.states = states.index_select(0, low);
   seen.free.energies = seen.free_energies.index_select(0, low);
 }
@@ -115,6 +118,7 @@ Evidence gather(const Machine& machine, const AnnealingPlan& plan, const Tensor&
   const std::vector<double> schedule = annealing_schedule(plan.schedule);
   Evidence seen;
   seen.energies = machine.energy != nullptr;
+  seen.row_energies = energies_of(machine, complete_rows_only(data));
   const AnnealedRun forward = run_forward(machine.annealed, schedule, plan.chains, rng, observer);
   seen.forward = forward.log_z;
   seen.data = begin_at_data(machine, data, plan.chains, plan.burn_in, rng, observer);
@@ -160,10 +164,11 @@ std::string disagreement(const LogPartition& a, const LogPartition& b, const cha
       where, std::abs(a.value - b.value));
 }
 
-std::string unlike_weights(const Sort& a, const Sort& b, double effective, const char* where) {
-  const double n = static_cast<double>(a.states.size(0));
+// `a`: log-weights of chains begun at data.
+std::string unlike_weights(const Tensor& a, const Sort& b, double effective, const char* where) {
+  const double n = static_cast<double>(a.size(0));
   const double m = std::min(static_cast<double>(b.states.size(0)), std::max(1.0, effective));
-  const double distance = distribution_distance(a.log_weights, b.log_weights);
+  const double distance = distribution_distance(a, b.log_weights);
   if (distance <= allowed_distance(n, m)) return "";
   return fmt::format(
       "the weights of reverse chains begun at data and at {} are distributed otherwise (by {:.0f} %): they "
@@ -213,8 +218,10 @@ std::string too_few(const Evidence& seen) {
 std::string why_untested(const Evidence& seen) {
   const char* at_ends = "the forward run's ends";
   const char* at_free = "free chains";
+  // Free chains are the low ones alone, so they are compared with the low ones of the others.
+  const Tensor low_weights = seen.data.log_weights.masked_select(seen.data.energies <= seen.limit);
   if (seen.energies) {
-    std::string left = leaving_the_data(seen.free_energies, seen.data.energies);
+    std::string left = leaving_the_data(seen.free_energies, seen.row_energies);
     if (!left.empty()) return left;
   }
   for (std::string each :
@@ -223,8 +230,8 @@ std::string why_untested(const Evidence& seen) {
     if (!each.empty()) return each;
   for (std::string each :
        {stray_chains(seen), disagreement(seen.data.log_z, seen.free.log_z, at_free),
-        unlike_weights(seen.data, seen.ends, seen.forward.effective_chains, at_ends),
-        unlike_weights(seen.data, seen.free, static_cast<double>(seen.free.states.size(0)), at_free)})
+        unlike_weights(seen.data.log_weights, seen.ends, seen.forward.effective_chains, at_ends),
+        unlike_weights(low_weights, seen.free, static_cast<double>(seen.free.states.size(0)), at_free)})
     if (!each.empty()) return each;
   return unlike_energies(seen);
 }
@@ -233,8 +240,8 @@ std::string why_untested(const Evidence& seen) {
 
 std::string describe(const Evidence& seen) {
   auto one = [](const LogPartition& z) {
-    return fmt::format("{:.2f} +- {:.2f} (effective chains {:.1f})", z.value, z.standard_error,
-                       z.effective_chains);
+    const std::string error = z.tells_error() ? fmt::format(" +- {:.2f}", z.standard_error) : "";
+    return fmt::format("{:.2f}{} (effective chains {:.1f})", z.value, error, z.effective_chains);
   };
   std::string text = fmt::format("log Z forward {}, reverse from data {}, from the forward run's ends {}",
                                  one(seen.forward), one(seen.data.log_z), one(seen.ends.log_z));

@@ -10,9 +10,11 @@
 // The interval of log Z is printed only where all of these hold:
 //   - the forward value lies above none of the first two reverse values beyond their errors;
 //   - the reverse values agree within 0.5 nats beyond their errors;
-//   - their log-weights have one distribution (allowed_distance);
+//   - their log-weights have one distribution (allowed_distance; beside free chains those begun at data are
+//     cut off at the same free energy);
 //   - mean free energies of data and ends agree within 1 nat beyond three standard errors;
-//   - free chains stand where the others do (strays), and nine in ten of them are not far below the data.
+//   - free chains stand where the others do (strays), and nine in ten of them are not far below the
+//     complete rows of data.
 // Its ends are then the forward value less its margin and the larger of the first two reverse values plus its
 // margin: 95 %. A machine whose chains mix fails one of the tests about twice in a thousand runs.
 #pragma once

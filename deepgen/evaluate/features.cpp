@@ -11,6 +11,7 @@
 
 #include "deepgen/core/error.h"
 #include "deepgen/core/work.h"
+#include "deepgen/evaluate/bounds.h"
 #include "deepgen/evaluate/linear_classifier.h"
 #include "deepgen/evaluate/neighbours.h"
 #include "deepgen/tasks/classification.h"
@@ -254,8 +255,9 @@ Input code_input(const Model& model) {
 
 }  // namespace
 
-std::vector<Score> feature_scores(const Model& model, const Dataset& data, const std::string& split,
+std::vector<Score> feature_scores(const Model& model, const Dataset& cases, const std::string& split,
                                   const FeaturePlan& plan, const Rng& rng, Observer& observer) {
+  const Dataset data = rows_as_cases(cases);
   const std::vector<Input> inputs = {code_input(model), raw_input()};
   const Examination exam = arrange(data, split, plan, rng);
   check_parts(model, data, exam);

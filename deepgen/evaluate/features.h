@@ -19,7 +19,8 @@ struct FeaturePlan {
 // Four proxies in percent of the rows of `split` (valid or test), each with its binomial standard error:
 // linear_error_code, linear_error_raw (softmax regression on standardised columns, its L2 penalty chosen on
 // rows held out) and nearest_neighbour_error_code, nearest_neighbour_error_raw (k of 1, 3, 5 likewise,
-// columns as they are). Rows without a label are left out. Throws where there is no code, no labels, no
+// columns as they are). Rows without a label are left out; rows of sequences are
+// judged one by one. Throws where there is no code, no labels, no
 // complete rows, or only one class. Cost: some hundred products [rows, D] x [D, classes] and rows x (valid
 // and test rows) distances, for each input. Interruptible.
 std::vector<Score> feature_scores(const Model& model, const Dataset& data, const std::string& split,

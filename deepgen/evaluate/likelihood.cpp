@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "deepgen/core/interruption.h"
 #include "deepgen/evaluate/baselines.h"
 #include "deepgen/evaluate/missing_cells.h"
 #include "deepgen/evaluate/reconstruction.h"
@@ -16,17 +17,21 @@ void append(std::vector<Score>& scores, const std::vector<Score>& more) {
 }
 
 std::vector<Score> pseudo_likelihood(const Model& model, const Split& split, const Rng& rng) {
-  constexpr std::int64_t most_cases = 500;  // it costs D free energies a row
+  constexpr std::int64_t most_rows = 500;  // it costs D free energies a row
   const auto* pseudo = as<HasPseudoLikelihood>(model);
   if (!pseudo) return {};
-  const Rows rows = Dataset::rows(split, random_index(split, most_cases, rng.fork({0})), rng.fork({1}));
+  const bool sequences = split.starts.defined();
+  const Split all = rows_as_cases(split);
+  const Rows rows = Dataset::rows(all, random_index(all, most_rows, rng.fork({0})), rng.fork({1}));
   const Tensor complete = rows.x.isnan().any(1).logical_not().nonzero().squeeze(1);
   if (complete.size(0) == 0) return {};
   const auto values = pseudo->pseudo_log_likelihood(rows.select(complete));
   if (!values) return {};
-  return {case_score(
-      "pseudo_log_likelihood", split.name, ScoreKind::proxy, *values, {},
-      fmt::format("sum over units of log p(unit | all others), {} rows at random", complete.size(0)))};
+  return {
+      case_score(sequences ? "pseudo_log_likelihood_per_row" : "pseudo_log_likelihood", split.name,
+                 ScoreKind::proxy, *values, {},
+                 fmt::format("sum over units of log p(unit | all others){}, {} rows at random",
+                             sequences ? ", mean over single rows of the sequences" : "", complete.size(0)))};
 }
 
 // The means of row_scores, on `split` and on train.
@@ -62,6 +67,7 @@ std::vector<Score> likelihood_scores(const Model& model, const Dataset& data, co
 
 std::vector<Score> evaluate_model(const Model& model, const Dataset& data, const std::string& split_name,
                                   const EvaluationPlan& plan, const Rng& rng, Observer& observer) {
+  const InterruptionScope scope(observer, "scoring");
   const Split& split = data.split(split_name);
   std::vector<Score> scores = likelihood_scores(model, data, split, plan, rng, observer);
   append(scores, ensemble_scores(model, data, split, plan, rng.fork({10}), observer));

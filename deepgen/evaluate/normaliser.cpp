@@ -26,7 +26,6 @@ Normaliser exact_normaliser(double log_z, std::int64_t units) {
 
 Normaliser annealed_normaliser(const Model& model, const AnnealingPlan& plan, const Tensor& data, Rng& rng,
                                Observer& observer) {
-  constexpr double fewest_for_error = 2;  // effective chains
   const PartitionBracket bracket = bracket_log_partition(model, plan, data, rng, observer);
   Normaliser result;
   result.kind = ScoreKind::estimate;
@@ -34,7 +33,7 @@ Normaliser annealed_normaliser(const Model& model, const AnnealingPlan& plan, co
   result.standard_error = bracket.forward.standard_error;
   result.lower = bracket.lower, result.upper = bracket.upper;
   result.warning = bracket.warning;
-  if (bracket.forward.effective_chains < fewest_for_error) {
+  if (!bracket.forward.tells_error()) {
     result.standard_error.reset();
     result.warning +=
         fmt::format("{}one chain carries the weight of the forward run: its error cannot be told",
@@ -69,23 +68,30 @@ Normaliser normaliser_of(const Model& model, const AnnealingPlan& plan, const Te
   return annealed_normaliser(model, plan, data, rng, observer);
 }
 
+bool estimates_gaps(const Model& model, const Split& split, const Rng& rng) {
+  const auto* energy = as<HasFreeEnergy>(model);
+  if (!energy || as<HasLogProb>(model) || !split.x.is_floating_point()) return false;
+  bool any = false;
+  map_rows(split, rng, [&](const Rows& rows) {
+    any = any || estimates_gaps(*energy, rows);
+    return at::zeros({rows.size()});
+  });
+  return any;
+}
+
 Normaliser split_normaliser(const Model& model, const Split& split, const AnnealingPlan& plan, const Rng& rng,
                             Observer& observer) {
   Rng own = rng.fork({2});
-  const std::vector<std::int64_t> index = random_index(split, plan.chains, rng.fork({0}));
-  const Tensor start = Dataset::rows(split, index, rng.fork({1})).x;
+  const Split all = rows_as_cases(split);
+  const std::vector<std::int64_t> index = random_index(all, plan.chains, rng.fork({0}));
+  const Tensor start = Dataset::rows(all, index, rng.fork({1})).x;
   Normaliser result = normaliser_of(model, plan, start, own, observer);
   if (as<HasLogProb>(model)) {
     if (split.x.is_floating_point() && split.x.isnan().any().item<bool>())
       result.how += "; missing cells summed out";
     return result;
   }
-  const auto* energy = as<HasFreeEnergy>(model);
-  if (!energy) return result;
-  map_rows(split, rng, [&](const Rows& rows) {
-    result.fills_gaps = result.fills_gaps || estimates_gaps(*energy, rows);
-    return at::zeros({rows.size()});
-  });
+  result.fills_gaps = estimates_gaps(model, split, rng);
   if (!result.fills_gaps) return result;
   result.kind = ScoreKind::estimate;
   result.how +=

@@ -30,6 +30,9 @@ Normaliser normaliser_of(const Model& model, const AnnealingPlan& plan, const Te
 Normaliser split_normaliser(const Model& model, const Split& split, const AnnealingPlan& plan, const Rng& rng,
                             Observer& observer);
 
+// Whether scores of these rows rest on an estimate of the sum over missing cells (missing_cells.h).
+bool estimates_gaps(const Model& model, const Split& split, const Rng& rng);
+
 // log Z by enumeration of at most `units` units or in closed form, or nothing.
 std::optional<double> exact_log_z(const Model& model, std::int64_t units);
 

@@ -280,15 +280,16 @@ std::vector<Score> parzen_scores(const Tensor& samples, const Dataset& data, con
       fmt::format("chosen on {} {} rows", parts.choice.size(), parts.own ? "validation" : "other training"),
       wide ? "in the units of the file" : "values from 0 to 1",
       observer};
-  // More centres score higher, whatever they are: all windows have the same number.
+  // More centres score higher, whatever they are: all windows have the same number where rows allow it.
   const std::int64_t count = std::min(samples.size(0), training.size(0));
   // No more centres than rows that could have two.
   const std::int64_t k = count < training.size(0) ? count : (count + 1) / 2;
   Rng own = rng.fork({6});
   const Tensor centres = kmeans_centres(training, k, plan.kmeans_steps, own, observer);
   const std::string of = samples.size(0) > count ? fmt::format(" of {}", samples.size(0)) : "";
-  const std::string about_centres = fmt::format("{} centres of {} steps of k-means on {} training rows", k,
-                                                plan.kmeans_steps, training.size(0));
+  const std::string about_centres =
+      fmt::format("{} centres of {} steps of k-means on {} training rows{}", k, plan.kmeans_steps,
+                  training.size(0), k < count ? ", half as many centres as rows" : "");
   return {window_score("parzen_log_density",
                        {samples.narrow(0, 0, count), fmt::format("{}{} samples", count, of), true}, exam),
           window_score("parzen_log_density_training_rows",

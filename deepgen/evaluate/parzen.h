@@ -9,7 +9,8 @@
 // are better by annealing score below worse ones (Theis, van den Oord, Bethge 2016, "A note on the evaluation
 // of generative models", table 1; Wu et al. 2017, table 2). So it comes with two controls under the same
 // procedure: training rows in place of samples, and k-means centres of the training rows. More centres score
-// higher, so where there are fewer training rows than samples all windows have as many as there are rows.
+// higher, so where there are fewer training rows than samples the first two windows have as many as there are
+// rows, and k-means half as many: a centre on every row would be the rows themselves.
 //
 // Standard errors are over the rows that are scored and, of samples and training rows, over their draw too (a
 // jackknife that leaves a tenth of them out at a time).

@@ -115,12 +115,13 @@ std::vector<Score> reconstruction_scores(const Model& model, const Dataset& data
   if (split.starts.defined()) errors = sums_of_cases(errors, split.starts);
   errors = errors.index_select(0, errors.isnan().any(1).logical_not().nonzero().flatten());
   if (errors.size(0) == 0) return {};
+  const char* of_cases = split.starts.defined() ? "; sum over the rows of a case" : "";
   std::vector<Score> scores;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const Words words = words_of(parts[i].kind, data);
     const std::string metric = "reconstruction_error" + (parts.size() > 1 ? "_" + words.name : "");
     const Tensor values = errors.select(1, static_cast<std::int64_t>(i)).contiguous();
-    scores.push_back(case_score(metric, split.name, ScoreKind::proxy, values, {}, words.how));
+    scores.push_back(case_score(metric, split.name, ScoreKind::proxy, values, {}, words.how + of_cases));
     scores.back().unit = words.unit;
   }
   return scores;

@@ -49,7 +49,9 @@ RowValues over_cases(const Split& split, const std::vector<std::int64_t>& index,
                      const char* what, const Rng& rng, Observer& observer, F function) {
   constexpr std::int64_t chunk_draws = 100000;  // between two looks at Ctrl-C
   const auto cases = static_cast<std::int64_t>(index.size());
-  const std::int64_t chunk = std::clamp<std::int64_t>(chunk_draws / cost, 1, 1000);
+  const std::int64_t chunk_rows = std::clamp<std::int64_t>(chunk_draws / cost, 1, 1000);
+  const std::int64_t all_rows = std::max<std::int64_t>(split.rows(), 1);
+  const std::int64_t chunk = std::max<std::int64_t>(chunk_rows * split.cases() / all_rows, 1);
   PassWatch watch(what, cases, observer);
   RowValues all;
   std::vector<Tensor> parts, starts;

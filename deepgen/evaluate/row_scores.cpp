@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "deepgen/core/error.h"
+#include "deepgen/core/interruption.h"
 #include "deepgen/evaluate/bounds.h"
 #include "deepgen/evaluate/row_pass.h"
 #include "deepgen/parts/checks/check_cells.h"
@@ -92,6 +93,7 @@ RowScores need_finite(RowScores rows) {
 
 RowScores row_scores(const Model& model, const Dataset& data, const Split& split, const EvaluationPlan& plan,
                      const Rng& rng, Observer& observer) {
+  const InterruptionScope scope(observer, "scoring");
   const ScoreRoute route = score_route(model);
   if (route == ScoreRoute::none)
     fail_usage("likelihood", "this model has no likelihood that can be computed or estimated");
@@ -105,10 +107,14 @@ RowScores row_scores(const Model& model, const Dataset& data, const Split& split
 
 std::vector<Score> mean_scores(const RowScores& rows, const std::string& split) {
   std::vector<Score> scores = case_scores(rows.metric, split, rows.kind, rows.values, rows.starts, rows.how);
+  // How often each of the numbers that a score is the mean of holds log Z: a case once a row.
+  auto log_zs = [&](const Score& score) {
+    return static_cast<double>(rows.values.size(0)) / static_cast<double>(score.rows);
+  };
   for (Score& score : scores) {
     score.unit = rows.unit, score.warning = rows.warning;
     if (rows.shared_error)
-      score.standard_error = std::hypot(*score.standard_error, *rows.shared_error);
+      score.standard_error = std::hypot(*score.standard_error, log_zs(score) * *rows.shared_error);
     else
       score.standard_error.reset();
     if (rows.starts.defined()) continue;

@@ -190,8 +190,9 @@ Draws draw_samples(const Model& model, const Dataset& data, const SampleTestPlan
   fail_usage("sample tests", "this model cannot be sampled; see `deepgen models`");
 }
 
-std::vector<Score> sample_scores(const Model& model, const Dataset& data, const std::string& split_name,
+std::vector<Score> sample_scores(const Model& model, const Dataset& cases, const std::string& split_name,
                                  const SampleTestPlan& plan, const Rng& rng, Observer& observer) {
+  const Dataset data = rows_as_cases(cases);
   check_sample_tests(model, data, split_name);
   const InterruptionScope scope(observer, "sample tests");
   const Split& split = data.split(split_name);

@@ -12,6 +12,8 @@
 //                             (..._rows) beside it; percent; of models that draw given labels, where rows
 //                             have labels
 //
+// Rows of sequences are compared one by one.
+//
 // All are proxies: each sees some faults and is blind to others. None is used to choose anything.
 #pragma once
 

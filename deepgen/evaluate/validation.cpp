@@ -31,7 +31,8 @@ std::optional<LogZ> validation_log_z(const Model& model, const Split& valid, con
   }
   if (!as<CanAnneal>(model) || !as<HasChain>(model)) return std::nullopt;
   const AnnealingPlan plan = quick_plan();
-  const Tensor start = Dataset::rows(valid, random_index(valid, plan.chains, rng.fork({3})), rng.fork({4})).x;
+  const Split all = rows_as_cases(valid);
+  const Tensor start = Dataset::rows(all, random_index(all, plan.chains, rng.fork({3})), rng.fork({4})).x;
   Observer silent;
   Rng own = rng.fork({1}), free = rng.fork({5});
   const LogPartitionFromAbove above = log_partition_from_above(model, plan, start, own, silent);
@@ -42,12 +43,18 @@ std::optional<LogZ> validation_log_z(const Model& model, const Split& valid, con
   return result;
 }
 
+// What the score is called: by what it proves.
+const char* score_name(const Model& model, const Split& valid, const LogZ& log_z, const Rng& rng) {
+  if (log_z.normaliser.kind != ScoreKind::exact) return "valid_log_prob_estimate";
+  if (is_bounded(model)) return "valid_log_prob_bound";
+  return estimates_gaps(model, valid, rng) ? "valid_log_prob_estimate" : "valid_log_prob";
+}
+
 ValidationScore bounded_score(const Model& model, const Dataset& data, const LogZ& log_z, const Rng& rng) {
   Observer silent;
   const RowScores rows = bounded_rows(model, data, data.valid, all_cases(data.valid), quick_samples,
                                       log_z.normaliser, rng, silent);
-  const bool annealed = log_z.normaliser.kind != ScoreKind::exact;
-  return {annealed ? "valid_log_prob_estimate" : "valid_log_prob_bound", mean_of(rows), log_z.diverged};
+  return {score_name(model, data.valid, log_z, rng), mean_of(rows), log_z.diverged};
 }
 
 ValidationScore normalised_score(const Model& model, const Dataset& data, const Split& valid,
@@ -55,8 +62,7 @@ ValidationScore normalised_score(const Model& model, const Dataset& data, const 
   Observer silent;
   const MissingCellPlan gaps{.schedule = "quick", .chains = 5};
   const RowScores rows = normalised_rows(model, data, valid, log_z.normaliser, gaps, rng, silent);
-  const bool annealed = log_z.normaliser.kind != ScoreKind::exact;
-  return {annealed ? "valid_log_prob_estimate" : "valid_log_prob", mean_of(rows), log_z.diverged};
+  return {score_name(model, valid, log_z, rng), mean_of(rows), log_z.diverged};
 }
 
 }  // namespace
@@ -81,10 +87,9 @@ std::optional<ValidationScore> judge_model(const Model& model, const Dataset& da
   const bool owes = route == ScoreRoute::free_energy || route == ScoreRoute::bound_less_log_z;
   const std::optional<LogZ> log_z = owes ? validation_log_z(model, data.valid, rng) : LogZ{};
   if (!log_z) return std::nullopt;
-  if (!std::isfinite(log_z->normaliser.log_z)) {  // no likelihood: worse than any
-    const char* name = is_bounded(model) ? "valid_log_prob_bound" : "valid_log_prob";
-    return ValidationScore{name, -log_z->normaliser.log_z, log_z->diverged};
-  }
+  if (!std::isfinite(log_z->normaliser.log_z))  // no likelihood: worse than any
+    return ValidationScore{score_name(model, data.valid, *log_z, rng), -log_z->normaliser.log_z,
+                           log_z->diverged};
   if (is_bounded(model)) return bounded_score(model, data, *log_z, rng);
   const Split valid = affordable_cases(model, data.valid, Rng(seed).fork({78}));
   return normalised_score(model, data, valid, *log_z, rng);

@@ -16,7 +16,8 @@ namespace deepgen {
 //                            2^16 states
 //   valid_log_prob_bound     a bound from five draws a row, less an exact log Z where it owes one
 //   valid_log_prob_estimate  for other machines, from log Z from above (log_partition_from_above): a quick
-//                            forward run alone would reward its own failures
+//                            forward run alone would reward its own failures; and where the sum over missing
+//                            cells is estimated (missing_cells.h)
 // Models with endless orders are scored on some of the rows. Nothing where there are no validation rows or
 // the model has no such score. Where log Z is annealed the score says in words when the model has diverged
 // although its numbers are finite: free chains leave the data (free_chains.h), or the annealed runs show that

@@ -3,8 +3,8 @@
 // Small pure interfaces, asked for with `as<HasFreeEnergy>(model)`; no throwing defaults, no flags, no casts
 // to a concrete model. A capability is a promise for every configuration of the class and carries laws that
 // run over the whole registry (tests/library/*laws_test.cpp). All but those of training are const and take
-// rows: cells and, where they are known, labels. A model whose condition is the label (IsConditional) uses
-// the labels of the rows; all others leave them alone.
+// rows: cells and, where they are known, labels. A model that can do nothing without its label
+// (needed_classes) uses the labels of the rows; all others score, complete and encode x itself.
 #pragma once
 
 #include <memory>
@@ -119,8 +119,8 @@ class IsConditional {
   virtual std::string condition() const = 0;  // in words: "the label", "the lower left quarter"
   // The columns of x that are the condition, [D] bool, or undefined where it is the label.
   virtual Tensor condition_mask() const = 0;
-  // The model has a distribution of its labels too: rows whose label is unknown are scored, completed and
-  // encoded with it summed out or drawn.
+  // The model has a distribution of its labels too: it needs none, and what it says of rows is said with the
+  // label summed out or drawn.
   virtual bool has_label_distribution() const = 0;
 };
 

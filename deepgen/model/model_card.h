@@ -28,7 +28,7 @@ struct SmallCase {
 struct ModelCard {
   std::string name, title, source;
   std::string family;  // the folder of deepgen/models it lives in
-  // What the card's classes are: made by card_of.
+  // What the card's classes are: made by cards_of (models/catalogue.cpp).
   std::unique_ptr<Options> (*options)() = nullptr;
   std::unique_ptr<Options> (*learning)() = nullptr;
   // The trainer's options that suit the model when nothing is said.

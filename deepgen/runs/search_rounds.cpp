@@ -35,6 +35,7 @@ TrainingPlan SearchEngine::plan_of(const SearchTrial& trial, std::int64_t epochs
   TrainingPlan plan(settings_with(plan_.training.settings, trial.settings), data_.spec, plan_.training.seed);
   plan.settings.training.epochs = epochs;
   plan.settings.training.patience = patience;
+  plan.start = plan_.training.start;
   return plan;
 }
 

@@ -47,15 +47,25 @@ std::optional<Checkpoint> resume_from(const RunFolder& folder, Trainer& trainer,
   return checkpoint;
 }
 
+// The first version's scores were in the units of the model, and where log Z was annealed of another kind:
+// its best state is scored anew, so that later epochs are compared with their like.
+void rescore_best(Trainer& trainer, const RunFolder& folder, const Checkpoint& from, const Dataset& data,
+                  std::uint64_t seed) {
+  if (from.state.contains("stage_begun") || !from.state.contains("best") || !trainer.has_patience()) return;
+  const std::string path = folder.checkpoint_path();
+  const auto score = judge_model(*load_model(load_checkpoint(path), path), data, seed);
+  if (score) trainer.restate_best(score->value);
+}
+
 void connect(Trainer& trainer, const RunFolder& folder, const TrainingPlan& plan, const Dataset& data,
              bool pictures) {
-  const std::int64_t epochs = plan.settings.training.epochs;
   const bool patient = trainer.has_patience();  // else the latest state is the one to use
   if (patient) trainer.validate = validation_score(data, plan.seed);
   if (pictures)
-    trainer.after_epoch = [&, epochs](Model& now, std::int64_t epoch) {
-      if (is_milestone(epoch, epochs))
-        draw_samples_and_filters(folder, now, data, fmt::format("samples-{:04}", epoch), plan.seed);
+    trainer.after_epoch = [&](Model& now, std::int64_t epoch) {
+      if (!is_milestone(epoch, trainer.stage_epochs())) return;
+      const std::string stage = trainer.stage_names().size() > 1 ? trainer.stage_name() + "-" : "";
+      draw_samples_and_filters(folder, now, data, fmt::format("samples-{}{:04}", stage, epoch), plan.seed);
     };
   trainer.save = [&, patient](const Checkpoint& now, bool best) {
     folder.write_checkpoint(now, best || !patient);
@@ -76,6 +86,7 @@ TrainingResult train_into(const RunFolder& folder, const TrainingPlan& plan, boo
   check_patience(trainer, *model, data);
   std::optional<Checkpoint> from;
   if (resume) from = resume_from(folder, trainer, observer);
+  if (from) rescore_best(trainer, folder, *from, data, plan.seed);
   if (!from) start(trainer, plan, observer);
   nlohmann::ordered_json run = describe_run(plan, data);
   if (!trainer.started_from().empty()) run["started_from"] = trainer.started_from();

@@ -126,6 +126,14 @@ std::vector<std::string> Trainer::stage_names() const {
   return names;
 }
 
+void Trainer::restate_best(double score) {
+  if (state_->best.stage >= 0) state_->best.score = score;
+}
+
+std::string Trainer::stage_name() const { return state_->plan().name; }
+
+std::int64_t Trainer::stage_epochs() const { return state_->plan().options.epochs; }
+
 bool Trainer::has_patience() const {
   for (const StagePlan& plan : state_->plans)
     if (plan.options.patience > 0) return true;

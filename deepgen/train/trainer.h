@@ -68,12 +68,16 @@ class Trainer {
   // no more. Throws a usage error when training has begun.
   StartReport start_from(const Checkpoint& from, const std::string& path, const std::string& part = "");
   void resume(const Checkpoint& checkpoint, const std::string& path);  // throws when it does not fit this run
-  TrainingResult run(Observer& observer);                              // to the end, or until told to stop
+  // After `resume`: the score of the state kept as best, where the one in the file was of another kind.
+  void restate_best(double score);
+  TrainingResult run(Observer& observer);  // to the end, or until told to stop
   Checkpoint checkpoint() const;
   const std::vector<nlohmann::ordered_json>& rollbacks() const;     // the records so far
   const std::vector<nlohmann::ordered_json>& started_from() const;  // one for each part that was filled
 
   std::vector<std::string> stage_names() const;  // by the number that is `stage` in the learning curve
+  std::string stage_name() const;                // of the present one
+  std::int64_t stage_epochs() const;             // of the present one, as planned
   bool has_patience() const;                     // of some stage: `validate` must be set
 
   // One step, for benchmarks: one batch, all phases.

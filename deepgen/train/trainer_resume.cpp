@@ -31,7 +31,8 @@ Checkpoint Trainer::checkpoint() const {
   if (!s.started_from.empty())
     for (const auto& [name, tensor] : s.start.tensors) c.tensors["start." + name] = tensor;
   // A run that is stopped between two good states must go on as if it had not been: it keeps both.
-  if (s.good.stage < 0 || s.good_is_present()) return c;
+  // One of an earlier stage is left from before rollbacks were turned off.
+  if (s.good.stage != s.stage || s.good_is_present()) return c;
   c.state["good"] = {{"stage", s.good.stage},
                      {"step", s.good.step},
                      {"epochs_without_better", s.good.epochs_without_better},

@@ -33,17 +33,21 @@ std::size_t cases_within(const Split& split, const std::vector<std::int64_t>& in
 }
 
 // Rows for models to look at: at most so many of the first in a fixed order of cases.
-Rows probe_of(const Split& split, std::int64_t rows, const Rng& rng) {
+Rows probe_of(const Split& split, std::int64_t rows, const Rng& rng, bool labelled_first = false) {
   if (split.rows() == 0) return {};
   std::vector<std::int64_t> index = row_order(split, rng.fork({Purpose::probe_noise}));
+  if (labelled_first && split.y.defined() && !split.starts.defined()) {  // there may be few of them
+    const auto* y = split.y.data_ptr<std::int64_t>();
+    std::stable_partition(index.begin(), index.end(), [&](std::int64_t row) { return y[row] >= 0; });
+  }
   index.resize(cases_within(split, index, rows));
   Rows probe = Dataset::rows(split, index, rng.fork({Purpose::probe_noise, 1}));
   probe.weights.reset();  // they were drawn by weight
   return probe;
 }
 
-void refuse_unlabelled(const Model& model, const Dataset& data, const Split& split) {
-  if (split.rows() == 0 || needed_classes(model) == 0) return;
+void refuse_unlabelled(const Dataset& data, const Split& split) {
+  if (split.rows() == 0) return;
   const std::int64_t unknown = split.y.defined() ? (split.y < 0).sum().item<std::int64_t>() : split.rows();
   if (unknown > 0)
     fail_data(
@@ -61,8 +65,10 @@ void check_condition(const Model& model, const Dataset& data) {
         data.spec,
         "expected data without whiten=true: its columns are mixtures, so those that are given would tell "
         "of those that are to be predicted");
-  refuse_unlabelled(model, data, data.train);
-  refuse_unlabelled(model, data, data.valid);
+  // The gradient of p(x | label) needs the label, whether or not the model can do without it afterwards.
+  const bool learns_given = conditional && conditional->condition_classes() > 0 && as<HasGradients>(model);
+  if (learns_given || needed_classes(model) > 0) refuse_unlabelled(data, data.train);
+  if (needed_classes(model) > 0) refuse_unlabelled(data, data.valid);
 }
 
 }  // namespace
@@ -95,6 +101,11 @@ void Trainer::State::report_progress(Observer& observer) {
 
 // ---------------------------------------------------------------- preparation
 
+Rows Trainer::State::first_rows() const {
+  return probe_of(data.train, initial_rows, rng.fork({Purpose::start_noise}),
+                  as<CanClassify>(*model) != nullptr);
+}
+
 void Trainer::State::prepare() {
   if (!clock) clock = steady_seconds;
   if (!fit && !learner)
@@ -107,7 +118,7 @@ void Trainer::State::prepare() {
     check_split(*model, *split, data.name + " " + split->name);
   check_condition(*model, data);
   Rng own = rng.fork({Purpose::start_noise, 2});
-  model->initialise(probe_of(data.train, initial_rows, rng.fork({Purpose::start_noise})), own);
+  model->initialise(first_rows(), own);
   flat = std::make_unique<FlatParameters>(*model);
   plans = plan_stages(model->stages(), *flat, settings.training, data.train.cases(),
                       learner ? learner->fewest_rows() : 1);
@@ -178,7 +189,7 @@ void Trainer::State::next_stage() {
 void Trainer::State::begin_stage() {
   Rng own = rng.fork({Purpose::stage_noise, static_cast<std::uint64_t>(stage)});
   try {
-    model->begin_stage(turn(), probe_of(data.train, initial_rows, rng.fork({Purpose::start_noise})), own);
+    model->begin_stage(turn(), first_rows(), own);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::numerical) throw;
     diverge(error.what(), "begin");

@@ -131,6 +131,8 @@ struct Trainer::State {
   std::string owner_of(const Slice& slice) const;
   std::map<std::string, Tensor> tensors() const;  // all that a checkpoint holds of the present, as views
 
+  Rows first_rows() const;  // the sample that models begin with
+
   // ---- steps (trainer_steps.cpp)
   Rows next_batch();
   Rows next_rows();  // of a pass of CanFit: rows in their own order, with their weights

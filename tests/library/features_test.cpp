@@ -200,6 +200,19 @@ TEST(Features, RowsWithoutALabelAreLeftOut) {
   expect_says(error_of(ErrorKind::data, [&] { scores_of(model, data); }), {"no labels", "train"});
 }
 
+TEST(Features, RowsOfSequencesAreJudgedOneByOne) {
+  Encoder model = same();
+  const Dataset data = clouds(300, 4, 3, 1);
+  Dataset sequences = data;
+  for (Split* part : {&sequences.train, &sequences.valid, &sequences.test})
+    part->starts = at::arange(0, part->rows(), 4);
+  const std::vector<Score> one = scores_of(model, data), two = scores_of(model, sequences);
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    EXPECT_EQ(one[i].value, two[i].value) << one[i].metric;
+    EXPECT_EQ(one[i].how, two[i].how);
+  }
+}
+
 TEST(Features, ThreadsChangeNothing) {
   const Dataset data = clouds(1500, 30, 5, 1.2);
   auto on = [&](int count) {

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "deepgen/core/work.h"
+#include "deepgen/evaluate/likelihood.h"
 #include "deepgen/ops/convolution.h"
 #include "deepgen/ops/layers.h"
 #include "deepgen/ops/products.h"
@@ -210,6 +211,50 @@ class Endless : public Model,
   }
 };
 
+class EndlessScore : public Model, public HasLogProb {
+ public:
+  Tensor log_prob(const Rows& rows) const override {
+    endlessly(one_product);
+    return at::zeros({rows.size()}, at::kDouble);
+  }
+  Options& options() override { return none_; }
+  Options& learning() override { return none_; }
+
+ private:
+  struct None : Options {
+    void visit(OptionVisitor&) override {}
+  } none_;
+};
+
+// Annealing from its base, each step of which takes for ever.
+class EndlessAnnealing : public Model, public CanAnneal {
+ public:
+  double log_base_partition() const override { return 0; }
+  std::unique_ptr<AnnealedChains> anneal_from_base(std::int64_t, Rng&) const override {
+    return std::make_unique<Chains>();
+  }
+  std::unique_ptr<AnnealedChains> anneal_from(const Tensor&) const override {
+    return std::make_unique<Chains>();
+  }
+  std::unique_ptr<AnnealedChains> anneal_given(const Tensor&, Rng&) const override {
+    return std::make_unique<Chains>();
+  }
+  Tensor log_base_partition_given(const Tensor& x) const override {
+    return at::zeros({x.size(0)}, at::kDouble);
+  }
+  Options& options() override { return none_; }
+  Options& learning() override { return none_; }
+
+ private:
+  struct None : Options {
+    void visit(OptionVisitor&) override {}
+  } none_;
+  struct Chains : AnnealedChains {
+    void step(double, double, Tensor&, Rng&) override { endlessly(one_product); }
+    Tensor states(Rng&) const override { return at::zeros({1, 1}); }
+  };
+};
+
 class EndlessChain : public Model, public HasChain, public CanClamp {
  public:
   Tensor chain_start(std::int64_t chains, Rng&) const override { return at::zeros({chains, 1}); }
@@ -233,9 +278,13 @@ class EndlessChain : public Model, public HasChain, public CanClamp {
 TEST(Interruption, IsHeardByEveryTaskWhateverTheModelDoesInside) {
   const Endless endless;
   const EndlessChain chain;
+  const EndlessScore score;
+  const EndlessAnnealing annealing;
   Rng rng(1);
   Split split;
   split.name = "test", split.x = at::zeros({3, 1});
+  Dataset data;
+  data.train = data.test = split;
   const Rows gaps = at::full({3, 1}, std::nanf(""));
   const std::vector<std::pair<std::string, std::function<void(Observer&)>>> tasks = {
       {"sampling", [&](Observer& o) { sample_model(endless, {}, rng, o); }},
@@ -244,7 +293,12 @@ TEST(Interruption, IsHeardByEveryTaskWhateverTheModelDoesInside) {
       {"completing", [&](Observer& o) { complete_rows(chain, gaps, 1, rng, o); }},
       {"encoding", [&](Observer& o) { encode_rows(endless, split, rng, o); }},
       {"reconstructing", [&](Observer& o) { reconstruct_rows(endless, split, rng, o); }},
-      {"classifying", [&](Observer& o) { classify_rows(endless, split, rng, o); }}};
+      {"classifying", [&](Observer& o) { classify_rows(endless, split, rng, o); }},
+      {"scoring", [&](Observer& o) { row_scores(score, data, split, {}, rng, o); }},
+      {"scoring", [&](Observer& o) { evaluate_model(score, data, "test", {}, rng, o); }},
+      {"annealing", [&](Observer& o) {
+         anneal_forward(annealing, {0, 1}, 1, rng, o);
+       }}};
   for (const auto& [what, task] : tasks) {
     Impatient observer(2);  // the first question is put before the work
     expect_says(error_of(ErrorKind::interrupted, [&] { task(observer); }), {what, "nothing was written"});

@@ -246,6 +246,19 @@ TEST(NaiveBayesPartlyLabelled, TrainsInAnySittings) {
   runs::expect_equal_runs(whole, runs::in_sittings(settings, data, {1, 4}, 7, "naive_bayes"), "in sittings");
 }
 
+// The rows that a model begins with are a sample: the few with labels must be among them.
+TEST(NaiveBayesPartlyLabelled, BeginsWithTheFewLabelsOfManyRows) {
+  Rng rng(89);
+  Dataset data;
+  data.spec = data.name = "memory";
+  data.shape = {4}, data.classes = 2, data.binarize = "none";
+  data.train.name = "train", data.valid.name = "valid", data.test.name = "test";
+  data.train.x = bits_tensor(40000, 4, rng);
+  data.train.y = at::full({40000}, -1, at::kLong);
+  data.train.y[17] = 0, data.train.y[39999] = 1;
+  EXPECT_NO_THROW(runs::straight({"training.epochs=1", "training.batch=10000"}, data, 7, "naive_bayes"));
+}
+
 // ---------------------------------------------------------------- refusals
 
 TEST(NaiveBayesData, NeedsLabelsAndColumnsOfItsKinds) {

@@ -112,6 +112,7 @@ TEST(ParzenScores, ChooseTheDeviationOnValidationRowsAlone) {
   EXPECT_NEAR(scores[0].value, plain_log_density(samples, far[0], 0.1), 0.05 * std::abs(scores[0].value));
   expect_says(scores[1].how, {"120 training rows"});
   expect_says(scores[2].how, {"120 centres", "200 training rows"});
+  EXPECT_EQ(scores[2].how.find("half"), std::string::npos);
 }
 
 TEST(ParzenScores, HoldTrainingRowsOutWhereThereIsNothingElseToChooseOn) {
@@ -122,6 +123,7 @@ TEST(ParzenScores, HoldTrainingRowsOutWhereThereIsNothingElseToChooseOn) {
   const std::vector<Score> scores = parzen_scores(samples, data, "test", {}, Rng(9), silent);
   expect_says(scores[0].how, {"on 25 of 60 samples", "chosen on 25 other training rows"});
   expect_says(scores[1].how, {"on 25 training rows"});
+  expect_says(scores[2].how, {"on 13 centres", "half as many"});
   const std::vector<Score> again = parzen_scores(samples, data, "test", {}, Rng(9), silent);
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(scores[i].value, again[i].value);
 }

@@ -174,6 +174,20 @@ TEST(SampleTests, EqualGeneratorEqualAnswer) {
   EXPECT_NE(one[0].value, other[0].value);
 }
 
+TEST(SampleTests, JudgeRowsOfSequencesOneByOne) {
+  const Dataset data = labelled_set();
+  Dataset sequences = data;
+  for (Split* part : {&sequences.train, &sequences.valid, &sequences.test})
+    part->starts = at::arange(0, part->rows(), 7);
+  const Fake model;
+  const std::vector<Score> one = scores_of(model, data), two = scores_of(model, sequences);
+  ASSERT_EQ(one.size(), two.size());
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    EXPECT_EQ(one[i].value, two[i].value) << one[i].metric;
+    EXPECT_EQ(one[i].rows, two[i].rows) << one[i].metric;
+  }
+}
+
 TEST(SampleTests, DrawByChainsWhereThereIsNothingElse) {
   const auto rbm = make_rbm(columns, 4, 0.5, 3);
   const Dataset data = random_bits(60, columns);

@@ -202,6 +202,22 @@ TEST(OneNumber, NothingToValidateByIsNoScore) {
   error_of(ErrorKind::usage, [&] { row_scores(nothing, set, set.test, {}, Rng(1), silent); });
 }
 
+// An exact log Z does not make a score exact whose sum over missing cells is annealed.
+TEST(OneNumber, ValidationOfEstimatedGapsIsAnEstimate) {
+  const auto rbm = make_rbm(12, 14, 0.4, 5);  // too many hidden units to sum over
+  Rng rng(5);
+  const Tensor x = exact_rows(*rbm, 20, rng);
+  set_base_rates(*rbm, x);
+  Dataset set = bits_set(x);
+  ASSERT_TRUE(exact_log_z(*rbm, 16)) << "the case shows nothing";
+  EXPECT_EQ(judge_model(*rbm, set, 5)->name, "valid_log_prob");
+  set.valid.x = x.clone();
+  set.valid.x[3][4] = std::nanf("");
+  const auto judged = judge_model(*rbm, set, 5);
+  ASSERT_TRUE(judged);
+  EXPECT_EQ(judged->name, "valid_log_prob_estimate");
+}
+
 // ---------------------------------------------------------------- sequences
 
 // Cases of 1, 4, 2 and 3 rows, summed by hand.
@@ -250,6 +266,38 @@ TEST(Sequences, HaveASumACaseAndAMeanARow) {
   const auto watched = validation_score(set, 1)(model);
   ASSERT_TRUE(watched);
   EXPECT_NEAR(watched->value, evaluate_model(model, set, "valid", {}, Rng(1), silent).at(0).value, 1e-9);
+}
+
+// A case subtracts log Z once a row, so its error that often. Equal rows: cases of 1, 5, 2 and 4 of them have
+// the sums -3, -15, -6 and -12, whose mean -9 has the variance 90 / 3 / 4.
+TEST(Sequences, ShareTheErrorOfLogZOnceARow) {
+  RowScores rows;
+  rows.metric = "log_prob", rows.kind = ScoreKind::estimate;
+  rows.values = at::full({12}, -3.0, at::kDouble);
+  rows.starts = at::tensor({0, 1, 6, 8}, at::kLong);
+  rows.shared_error = 0.1;
+  const std::vector<Score> scores = mean_scores(rows, "test");
+  EXPECT_NEAR(*score_named(scores, "log_prob").standard_error, std::hypot(std::sqrt(7.5), 0.3), 1e-12);
+  EXPECT_NEAR(*score_named(scores, "log_prob_per_row").standard_error, 0.1, 1e-12);
+  rows.starts = Tensor();
+  EXPECT_NEAR(*score_named(mean_scores(rows, "test"), "log_prob").standard_error, 0.1, 1e-12);
+}
+
+// A pseudo-likelihood takes rows one by one and says so.
+TEST(Sequences, HaveAPseudoLikelihoodARow) {
+  Owing owing;
+  const Dataset plain = owing.set;
+  Dataset set = plain;
+  for (Split* part : {&set.train, &set.valid, &set.test}) part->starts = at::arange(0, 80, 4);
+  Observer silent;
+  const auto of_rows = evaluate_model(*owing.rbm, plain, "test", {}, Rng(1), silent);
+  const auto of_cases = evaluate_model(*owing.rbm, set, "test", {}, Rng(1), silent);
+  const Score& score = score_named(of_cases, "pseudo_log_likelihood_per_row");
+  EXPECT_EQ(score.value, score_named(of_rows, "pseudo_log_likelihood").value);
+  EXPECT_EQ(score.rows, 80);
+  expect_says(score.how, {"mean over single rows of the sequences", "80 rows at random"});
+  EXPECT_FALSE(has_score(of_cases, "pseudo_log_likelihood"));
+  expect_says(score_named(of_cases, "reconstruction_error").how, {"sum over the rows of a case"});
 }
 
 // Cases of one row are rows: the same numbers under both names.

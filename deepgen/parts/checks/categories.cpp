@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "deepgen/core/error.h"
-#include "deepgen/ops/binary_units.h"
 #include "deepgen/parts/checks/check_cells.h"
 
 namespace deepgen {
@@ -14,7 +13,8 @@ Tensor pick_categories(const Tensor& shares, const Tensor& u) {
 }
 
 Tensor draw_categories(const Tensor& log_weights, Rng& rng) {
-  const Tensor u = uniform(log_weights.size(0), 1, rng.next()).squeeze(1);
+  Tensor u = at::empty({log_weights.size(0)}, at::kDouble);
+  for (std::int64_t i = 0; i < u.size(0); ++i) u.data_ptr<double>()[i] = rng.uniform();
   return pick_categories(at::softmax(log_weights.to(at::kDouble), 1), u);
 }
 

@@ -7,6 +7,7 @@
 #include "deepgen/ops/binary_units.h"
 #include "deepgen/ops/products.h"
 #include "deepgen/parts/checks/categories.h"
+#include "deepgen/parts/units/unit_functions.h"
 
 namespace deepgen {
 
@@ -155,7 +156,7 @@ Tensor BernoulliComponents::draw(const Tensor& x, const Tensor& which, Rng& rng)
   return at::where(x.isnan(), bits, x);
 }
 
-Tensor BernoulliComponents::means() const { return logits.detach().sigmoid(); }
+Tensor BernoulliComponents::means() const { return binary_mean(logits.detach()); }
 
 // ---------------------------------------------------------------- blocks of columns
 
