@@ -62,6 +62,9 @@ Dataset load_search_data(const std::string& text) {
                fmt::format("expected validation rows to choose by, got valid={}; leave it out and a "
                            "tenth of the training rows is held out",
                            spec.options.at("valid")));
+  const std::int64_t rows = raw.table ? raw.table->rows() : raw.arrays.at("train").rows();
+  if (!has_valid && rows < 10)
+    fail_data(text, fmt::format("expected at least 10 rows to hold a tenth of them out, got {}", rows));
   if (!has_valid) options.valid = held_out_share;
   Dataset data = make_dataset(std::move(raw), options);
   data.spec = text;

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "deepgen/core/error.h"
+#include "deepgen/model/capabilities.h"
 #include "deepgen/train/norm.h"
 
 namespace deepgen {

@@ -32,13 +32,20 @@ std::size_t cases_within(const Split& split, const std::vector<std::int64_t>& in
   return count;
 }
 
+// Which rows come first among those that a model looks at, where there may be few of them: the labelled ones,
+// from which a classifier begins; or those without, so that a model which cannot learn from them says so before
+// the first step.
+enum class FirstRows { any, labelled, unlabelled };
+
 // Rows for models to look at: at most so many of the first in a fixed order of cases.
-Rows probe_of(const Split& split, std::int64_t rows, const Rng& rng, bool labelled_first = false) {
+Rows probe_of(const Split& split, std::int64_t rows, const Rng& rng, FirstRows first = FirstRows::any) {
   if (split.rows() == 0) return {};
   std::vector<std::int64_t> index = row_order(split, rng.fork({Purpose::probe_noise}));
-  if (labelled_first && split.y.defined() && !split.starts.defined()) {  // there may be few of them
+  if (first != FirstRows::any && split.y.defined() && !split.starts.defined()) {
     const auto* y = split.y.data_ptr<std::int64_t>();
-    std::stable_partition(index.begin(), index.end(), [&](std::int64_t row) { return y[row] >= 0; });
+    const bool labelled = first == FirstRows::labelled;
+    std::stable_partition(index.begin(), index.end(),
+                          [&](std::int64_t row) { return (y[row] >= 0) == labelled; });
   }
   index.resize(cases_within(split, index, rows));
   Rows probe = Dataset::rows(split, index, rng.fork({Purpose::probe_noise, 1}));
@@ -65,10 +72,9 @@ void check_condition(const Model& model, const Dataset& data) {
         data.spec,
         "expected data without whiten=true: its columns are mixtures, so those that are given would tell "
         "of those that are to be predicted");
-  // The gradient of p(x | label) needs the label, whether or not the model can do without it afterwards.
-  const bool learns_given = conditional && conditional->condition_classes() > 0 && as<HasGradients>(model);
-  if (learns_given || needed_classes(model) > 0) refuse_unlabelled(data, data.train);
-  if (needed_classes(model) > 0) refuse_unlabelled(data, data.valid);
+  if (needed_classes(model) == 0) return;
+  refuse_unlabelled(data, data.train);
+  refuse_unlabelled(data, data.valid);
 }
 
 }  // namespace
@@ -102,8 +108,10 @@ void Trainer::State::report_progress(Observer& observer) {
 // ---------------------------------------------------------------- preparation
 
 Rows Trainer::State::first_rows() const {
-  return probe_of(data.train, initial_rows, rng.fork({Purpose::start_noise}),
-                  as<CanClassify>(*model) != nullptr);
+  const FirstRows first = as<IsConditional>(*model) ? FirstRows::unlabelled
+                          : as<CanClassify>(*model) ? FirstRows::labelled
+                                                    : FirstRows::any;
+  return probe_of(data.train, initial_rows, rng.fork({Purpose::start_noise}), first);
 }
 
 void Trainer::State::prepare() {

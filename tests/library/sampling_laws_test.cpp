@@ -178,7 +178,9 @@ Rows high_and_low(const DataShape& shape, bool by_label, bool mirrored, Rng& rng
 // Adam, written plainly.
 class PlainAdam {
  public:
-  PlainAdam(double rate, double momentum) : rate_(rate), keep_(momentum > 0 ? momentum : 0.9) {}
+  // `memory` of the squares: a short one forgets the large gradients of a start far from the rows.
+  PlainAdam(double rate, double momentum, double memory)
+      : rate_(rate), keep_(momentum > 0 ? momentum : 0.9), memory_(memory) {}
   void update(const std::vector<Tensor>& parameters, double scale) {
     NoGradGuard no_graph;
     for (Tensor parameter : parameters) {
@@ -187,9 +189,9 @@ class PlainAdam {
       const Tensor& g = parameter.grad();
       ++s.updates;
       s.first.mul_(keep_).add_(g, 1 - keep_);
-      s.second.mul_(0.999).addcmul_(g, g, 0.001);
+      s.second.mul_(memory_).addcmul_(g, g, 1 - memory_);
       const Tensor first = s.first / (1 - std::pow(keep_, s.updates));
-      const Tensor second = s.second / (1 - std::pow(0.999, s.updates));
+      const Tensor second = s.second / (1 - std::pow(memory_, s.updates));
       parameter.sub_(first / (second.sqrt() + 1e-8), rate_ * scale);
     }
   }
@@ -200,7 +202,7 @@ class PlainAdam {
     int updates = 0;
   };
   std::map<const void*, State> states_;
-  double rate_, keep_;
+  double rate_, keep_, memory_;
 };
 
 void train_by_gradients(Model& model, HasGradients& learner, const Rows& rows, PlainAdam& adam, Rng& rng) {
@@ -235,7 +237,7 @@ void train(Model& model, const ModelCard& card, const Rows& rows, bool has_likel
   }
   auto* learner = as<HasGradients>(model);
   if (!learner) return;
-  PlainAdam adam(has_likelihood ? 0.02 : 0.005, card.training.momentum);
+  PlainAdam adam(has_likelihood ? 0.02 : 0.005, card.training.momentum, has_likelihood ? 0.99 : 0.999);
   train_by_gradients(model, *learner, rows, adam, rng);
 }
 
