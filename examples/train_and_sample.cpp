@@ -20,9 +20,9 @@ int main(int argc, char** argv) try {
   TrainingPlan plan("rbm", "bars_and_stripes:train=500");
   plan.seed = 1;
   plan.settings.set("model.hidden=12");
-  plan.settings.set("training.epochs=100");
+  plan.settings.set("training.epochs=200");
   plan.settings.set("training.batch=20");
-  plan.settings.set("training.rate=0.3");
+  plan.settings.set("training.rate=0.05");
   const Dataset data = load_dataset(plan.data);
   const RunFolder folder = RunFolder::create(argv[1], false, true);
   train_into(folder, plan, false, data, printer);
