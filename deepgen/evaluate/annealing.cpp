@@ -2,28 +2,23 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <cmath>
 
 #include "deepgen/core/error.h"
-#include "deepgen/core/interruption.h"
+#include "deepgen/core/work.h"
 
 namespace deepgen {
 namespace {
 
 Tensor run_chains(AnnealedChains& chains, const std::vector<double>& betas, std::int64_t count, Rng& rng,
                   Observer& observer, const char* what) {
-  const InterruptionScope scope(observer, what);
+  constexpr std::int64_t piece = 50;  // temperatures between two words to the observer
   Tensor log_weights = at::zeros({count}, at::kDouble);
-  const auto start = std::chrono::steady_clock::now();
   const std::int64_t steps = static_cast<std::int64_t>(betas.size()) - 1;
+  Work work(observer, what, steps);
   for (std::int64_t k = 1; k <= steps; ++k) {
     chains.step(betas[static_cast<std::size_t>(k - 1)], betas[static_cast<std::size_t>(k)], log_weights, rng);
-    if (k % 50 != 0) continue;
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    observer.progress(
-        {what, k, steps, seconds, seconds / static_cast<double>(k) * static_cast<double>(steps - k)}, {});
-    if (observer.stop_requested()) throw Error(ErrorKind::interrupted, what, "stopped by request");
+    if (k % piece == 0) work.advance(piece);
   }
   return log_weights;
 }

@@ -24,7 +24,7 @@ RowValues bound_values(const Model& model, const Dataset& data, const Split& spl
   const auto& bound = *as<HasBound>(model);
   need_labels(model, split);
   return over_cases(split, index, samples, "bound", rng, observer,
-                    [&](const Rows& rows, std::int64_t first, PassWatch&) -> Tensor {
+                    [&](const Rows& rows, std::int64_t first, Work&) -> Tensor {
                       NoGradGuard no_graph;
                       model.check_data(rows.x, split.name,
                                        first_row(split, index[static_cast<std::size_t>(first)]));
@@ -40,7 +40,7 @@ std::vector<Score> extra_scores_of(const Model& model, const Dataset& data, cons
   if (!extra) return {};
   std::vector<ExtraScore> about;
   const RowValues all = over_cases(split, all_cases(split), samples, "extra scores", rng, observer,
-                                   [&](const Rows& rows, std::int64_t first, PassWatch&) -> Tensor {
+                                   [&](const Rows& rows, std::int64_t first, Work&) -> Tensor {
                                      NoGradGuard no_graph;
                                      Rng draws = rng.fork({2, static_cast<std::uint64_t>(first)});
                                      about = extra->extra_scores(rows, samples, draws);
@@ -165,11 +165,11 @@ std::vector<Score> ensemble_scores(const Model& model, const Dataset& data, cons
     fail_usage("--orders", fmt::format("expected at most {}, the orders this model has, got {}",
                                        ordered->orders(), plan.orders));
   const RowValues all = over_cases(split, all_cases(split), plan.orders, "ensemble", rng, observer,
-                                   [&](const Rows& rows, std::int64_t, PassWatch& watch) -> Tensor {
+                                   [&](const Rows& rows, std::int64_t, Work& work) -> Tensor {
                                      NoGradGuard no_graph;
                                      std::vector<Tensor> members;
                                      for (std::int64_t order = 0; order < plan.orders; ++order) {
-                                       watch.check();
+                                       work.listen();
                                        members.push_back(ordered->log_prob_under(rows, order));
                                      }
                                      return at::logsumexp(at::stack(members), 0) -

@@ -51,11 +51,11 @@ Tensor filled_rows(const Machine& machine, const Tensor& rows, Rng& rng) {
 // `steps` transitions, a few at a time, so that Ctrl-C is heard.
 Tensor burn_in(const Machine& machine, Tensor states, std::int64_t steps, Rng& rng, Observer& observer) {
   constexpr std::int64_t piece = 20;
-  PassWatch watch("annealing, burn-in", steps, observer);
+  Work work(observer, "annealing, burn-in", steps);
   for (std::int64_t done = 0; done < steps; done += piece) {
     const std::int64_t some = std::min(piece, steps - done);
     states = machine.chain.chain_steps(states, some, rng);
-    watch.advance(some);
+    work.advance(some);
   }
   return states;
 }

@@ -2,39 +2,13 @@
 #pragma once
 
 #include <algorithm>
-#include <chrono>
 #include <vector>
 
 #include "deepgen/core/error.h"
-#include "deepgen/core/observer.h"
+#include "deepgen/core/work.h"
 #include "deepgen/data/dataset.h"
 
 namespace deepgen {
-
-// Tells an observer how far a pass has come; an interrupted error when a stop is asked for.
-class PassWatch {
- public:
-  PassWatch(const char* what, std::int64_t total, Observer& observer)
-      : what_(what), total_(total), observer_(observer) {}
-
-  void advance(std::int64_t count) {
-    done_ += count;
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-    const double each = seconds / static_cast<double>(std::max<std::int64_t>(done_, 1));
-    observer_.progress({what_, done_, total_, seconds, each * static_cast<double>(total_ - done_)}, {});
-    check();
-  }
-  void check() const {
-    if (observer_.stop_requested())
-      throw Error(ErrorKind::interrupted, what_, "stopped by request; nothing was written");
-  }
-
- private:
-  const char* what_;
-  std::int64_t total_, done_ = 0;
-  Observer& observer_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 // What a function gave for each row, and of sequences at which of these each case begins.
 struct RowValues {
@@ -42,7 +16,7 @@ struct RowValues {
   Tensor starts;  // [cases] int64, or undefined
 };
 
-// A function of (Rows, place of the first case in `index`, watch) over the cases `index` of a split, each of
+// A function of (Rows, place of the first case in `index`, work) over the cases `index` of a split, each of
 // which costs `cost` draws; an error where a value is not finite.
 template <class F>
 RowValues over_cases(const Split& split, const std::vector<std::int64_t>& index, std::int64_t cost,
@@ -52,7 +26,7 @@ RowValues over_cases(const Split& split, const std::vector<std::int64_t>& index,
   const std::int64_t chunk_rows = std::clamp<std::int64_t>(chunk_draws / cost, 1, 1000);
   const std::int64_t all_rows = std::max<std::int64_t>(split.rows(), 1);
   const std::int64_t chunk = std::max<std::int64_t>(chunk_rows * split.cases() / all_rows, 1);
-  PassWatch watch(what, cases, observer);
+  Work work(observer, what, cases);
   RowValues all;
   std::vector<Tensor> parts, starts;
   std::int64_t rows_before = 0;
@@ -60,10 +34,10 @@ RowValues over_cases(const Split& split, const std::vector<std::int64_t>& index,
     const std::int64_t count = std::min(chunk, cases - first);
     const std::vector<std::int64_t> some(index.begin() + first, index.begin() + first + count);
     const Rows rows = Dataset::rows(split, some, rng.fork({1, static_cast<std::uint64_t>(first)}));
-    parts.push_back(function(rows, first, watch).to(at::kDouble));
+    parts.push_back(function(rows, first, work).to(at::kDouble));
     if (rows.starts.defined()) starts.push_back(rows.starts + rows_before);
     rows_before += rows.size();
-    watch.advance(count);
+    work.advance(count);
   }
   all.values = at::cat(parts);
   if (!starts.empty()) all.starts = at::cat(starts);

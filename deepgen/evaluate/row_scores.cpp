@@ -44,7 +44,7 @@ Tensor normalised_values(const Model& model, const Dataset& data, const Split& s
                          const Normaliser& normaliser, const MissingCellPlan& gaps, const Rng& rng,
                          Observer& observer) {
   const auto* exact = as<HasLogProb>(model);
-  PassWatch watch("scoring", split.rows(), observer);
+  Work work(observer, "scoring", split.rows());
   std::int64_t first = 0;
   return map_rows(split, rng, [&](const Rows& rows) -> Tensor {
     NoGradGuard no_graph;
@@ -54,7 +54,7 @@ Tensor normalised_values(const Model& model, const Dataset& data, const Split& s
                               ? exact->log_prob(rows)
                               : log_unnormalised(model, rows, normaliser.log_z, gaps, own) - normaliser.log_z;
     first += rows.size();
-    watch.advance(rows.size());
+    work.advance(rows.size());
     return values + told_jacobian(model, data, rows.x);
   });
 }

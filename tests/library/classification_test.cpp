@@ -5,22 +5,14 @@
 
 #include "deepgen/tasks/tasks.h"
 #include "tests/library/machines.h"
+#include "tests/library/toy_models.h"
 
 namespace deepgen {
 namespace {
 
 using namespace machines;
 
-class Toy : public Model {
- public:
-  Options& options() override { return none_; }
-  Options& learning() override { return none_; }
-
- private:
-  struct None : Options {
-    void visit(OptionVisitor&) override {}
-  } none_;
-};
+using Toy = toys::ToyModel;
 
 // The cells of a case are its probabilities.
 class Oracle : public Toy, public CanClassify {

@@ -16,6 +16,7 @@
 #include "deepgen/ops/unit_layers.h"
 #include "deepgen/tasks/tasks.h"
 #include "tests/library/machines.h"
+#include "tests/library/toy_models.h"
 
 namespace deepgen {
 namespace {
@@ -185,7 +186,7 @@ TEST(ShareItems, NoItemIsBegunAfterOneHasFailed) {
 }
 
 // All that it is asked takes for ever, in many products.
-class Endless : public Model,
+class Endless : public toys::ToyModel,
                 public CanSample,
                 public CanComplete,
                 public CanEncode,
@@ -198,36 +199,24 @@ class Endless : public Model,
   Tensor decode(const Rows&) const override { return never(); }
   std::int64_t classes() const override { return 2; }
   Tensor log_class_probs(const Rows&) const override { return never(); }
-  Options& options() override { return none_; }
-  Options& learning() override { return none_; }
 
  private:
-  struct None : Options {
-    void visit(OptionVisitor&) override {}
-  } none_;
   static Tensor never() {
     endlessly(one_product);
     return at::zeros({1, 1});
   }
 };
 
-class EndlessScore : public Model, public HasLogProb {
+class EndlessScore : public toys::ToyModel, public HasLogProb {
  public:
   Tensor log_prob(const Rows& rows) const override {
     endlessly(one_product);
     return at::zeros({rows.size()}, at::kDouble);
   }
-  Options& options() override { return none_; }
-  Options& learning() override { return none_; }
-
- private:
-  struct None : Options {
-    void visit(OptionVisitor&) override {}
-  } none_;
 };
 
 // Annealing from its base, each step of which takes for ever.
-class EndlessAnnealing : public Model, public CanAnneal {
+class EndlessAnnealing : public toys::ToyModel, public CanAnneal {
  public:
   double log_base_partition() const override { return 0; }
   std::unique_ptr<AnnealedChains> anneal_from_base(std::int64_t, Rng&) const override {
@@ -242,20 +231,15 @@ class EndlessAnnealing : public Model, public CanAnneal {
   Tensor log_base_partition_given(const Tensor& x) const override {
     return at::zeros({x.size(0)}, at::kDouble);
   }
-  Options& options() override { return none_; }
-  Options& learning() override { return none_; }
 
  private:
-  struct None : Options {
-    void visit(OptionVisitor&) override {}
-  } none_;
   struct Chains : AnnealedChains {
     void step(double, double, Tensor&, Rng&) override { endlessly(one_product); }
     Tensor states(Rng&) const override { return at::zeros({1, 1}); }
   };
 };
 
-class EndlessChain : public Model, public HasChain, public CanClamp {
+class EndlessChain : public toys::ToyModel, public HasChain, public CanClamp {
  public:
   Tensor chain_start(std::int64_t chains, Rng&) const override { return at::zeros({chains, 1}); }
   Tensor chain_steps(const Tensor& x, std::int64_t, Rng&) const override {
@@ -266,13 +250,6 @@ class EndlessChain : public Model, public HasChain, public CanClamp {
   Tensor clamped_steps(const Tensor& x, std::int64_t steps, const Tensor&, Rng& rng) const override {
     return chain_steps(x, steps, rng);
   }
-  Options& options() override { return none_; }
-  Options& learning() override { return none_; }
-
- private:
-  struct None : Options {
-    void visit(OptionVisitor&) override {}
-  } none_;
 };
 
 TEST(Interruption, IsHeardByEveryTaskWhateverTheModelDoesInside) {

@@ -4,6 +4,7 @@
 
 #include "deepgen/train/norm.h"
 #include "tests/library/machines.h"
+#include "tests/library/toy_models.h"
 
 namespace deepgen {
 namespace {
@@ -11,21 +12,14 @@ namespace {
 using namespace machines;
 
 // Parameters of sizes that leave gaps between them.
-class Weights : public Model {
+class Weights : public toys::ToyModel {
  public:
   Weights() {
     a = register_parameter("a", at::full({3}, 2.0), false);
     W = register_parameter("W", at::full({5, 7}, -1.0), false);
     b = register_parameter("b", at::full({70}, 0.5), false);
   }
-  Options& options() override { return none; }
-  Options& learning() override { return none; }
-
-  struct None : Options {
-    void visit(OptionVisitor&) override {}
-  };
   Tensor a, W, b;
-  None none;
 };
 
 TEST(OptimiserPass, TouchesOnlyTheSlicesInTurn) {

@@ -2,6 +2,7 @@
 #include "deepgen/evaluate/reconstruction.h"
 
 #include "tests/library/machines.h"
+#include "tests/library/toy_models.h"
 
 namespace deepgen {
 namespace {
@@ -9,18 +10,13 @@ namespace {
 using namespace machines;
 
 // Every case has the same decoded mean; a code of rows with missing cells is missing.
-class Fixed : public Model, public CanEncode, public CanDecode {
+class Fixed : public toys::ToyModel, public CanEncode, public CanDecode {
  public:
   explicit Fixed(const Doubles& mean) : mean_(at::tensor(mean, at::kFloat)) {}
   Tensor encode(const Rows& rows) const override { return rows.x.sum(1, true); }
   Tensor decode(const Rows& codes) const override { return mean_.unsqueeze(0) + 0 * codes.x; }
-  Options& options() override { return none_; }
-  Options& learning() override { return none_; }
 
  private:
-  struct None : Options {
-    void visit(OptionVisitor&) override {}
-  } none_;
   Tensor mean_;
 };
 
@@ -33,16 +29,9 @@ class FixedGiven : public Fixed, public IsConditional {
   bool has_label_distribution() const override { return false; }
 };
 
-class OnlyCode : public Model, public CanEncode {
+class OnlyCode : public toys::ToyModel, public CanEncode {
  public:
   Tensor encode(const Rows& rows) const override { return rows.x; }
-  Options& options() override { return none_; }
-  Options& learning() override { return none_; }
-
- private:
-  struct None : Options {
-    void visit(OptionVisitor&) override {}
-  } none_;
 };
 
 Dataset rows_of(const Doubles& cells, std::int64_t columns, ValueKind values) {

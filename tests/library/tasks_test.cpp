@@ -4,6 +4,7 @@
 
 #include "deepgen/parts/checks/check_cells.h"
 #include "tests/library/machines.h"
+#include "tests/library/toy_models.h"
 
 namespace deepgen {
 namespace {
@@ -13,18 +14,11 @@ using namespace machines;
 constexpr std::int64_t columns = 2, classes = 3;
 
 // A model of rows in [0, 1] that can do nothing yet.
-class Toy : public Model {
+class Toy : public toys::ToyModel {
  public:
   void check_data(const Tensor& x, const std::string& what, std::int64_t first_row) const override {
     check_cells(x, columns, true, "toy", what, first_row);
   }
-  Options& options() override { return none_; }
-  Options& learning() override { return none_; }
-
- private:
-  struct None : Options {
-    void visit(OptionVisitor&) override {}
-  } none_;
 };
 
 // One that is conditional on the label.

@@ -16,10 +16,6 @@
 
 namespace deepgen::toys {
 
-struct NoOptions : Options {
-  void visit(OptionVisitor&) override {}
-};
-
 class ToyModel : public Model {
  public:
   Options& options() override { return options_; }
