@@ -54,14 +54,21 @@ void expect_equal_runs(const Workplace& ours, const Workplace& whole) {
   EXPECT_EQ(differing_tensors(read_stored_run(ours.read("run/model.safetensors")),
                               read_stored_run(whole.read("run/model.safetensors"))),
             Words());
+  ASSERT_EQ(ours.has("run/latest.safetensors"), whole.has("run/latest.safetensors"));
+  if (whole.has("run/latest.safetensors")) {
+    EXPECT_EQ(differing_tensors(read_stored_run(ours.read("run/latest.safetensors")),
+                                read_stored_run(whole.read("run/latest.safetensors"))),
+              Words());
+  }
   EXPECT_TRUE(curve_of(ours) == curve_of(whole)) << "the learning curves differ";
   EXPECT_EQ(Json::parse(ours.read("run/run.json")).at("status"), "done");
   EXPECT_TRUE(ours.has("run/report.html"));
 }
 
 // Kills one sitting of a run; false when it ended by itself before.
-bool kill_one_sitting(const Workplace& place, int epochs, int number, std::mt19937& random) {
-  Process process(words(training(epochs, "--resume")), place.here());
+bool kill_one_sitting(const Workplace& place, int epochs, const std::string& more, int number,
+                      std::mt19937& random) {
+  Process process(words(training(epochs, more + "--resume")), place.here());
   const std::size_t done = lines_in(place);
   if (number % 3 == 0) {  // at any time, the start included
     sleep_for(std::uniform_real_distribution<double>(0, 1)(random));
@@ -76,20 +83,25 @@ bool kill_one_sitting(const Workplace& place, int epochs, int number, std::mt199
   return result.signal == SIGKILL;
 }
 
-void expect_kills_leave_no_trace(int kills, int epochs, unsigned seed) {
+void expect_kills_leave_no_trace(int kills, int epochs, unsigned seed, const std::string& more = "") {
   const Workplace killed, whole;
   std::mt19937 random(seed);
   int done = 0;
   for (int i = 0; i < kills; ++i)
-    if (kill_one_sitting(killed, epochs, i, random)) ++done;
+    if (kill_one_sitting(killed, epochs, more, i, random)) ++done;
   EXPECT_EQ(done, kills) << "too few kills came before the end; seed " << seed;
-  killed.must(training(epochs, "--resume"));
-  whole.must(training(epochs));
+  killed.must(training(epochs, more + "--resume"));
+  whole.must(training(epochs, more));
   expect_every_epoch_once(killed, static_cast<std::size_t>(epochs));
   expect_equal_runs(killed, whole);
 }
 
 TEST(Resume, ThreeKillsLeaveNoTrace) { expect_kills_leave_no_trace(3, 100, 1); }
+
+// The best state and the latest are two files, each of which may be the newer one at a kill.
+TEST(ResumeWithPatience, ThreeKillsLeaveNoTrace) {
+  expect_kills_leave_no_trace(3, 60, 2, "training.patience=1000 ");
+}
 
 TEST(ResumeSlow, TwentyKillsLeaveNoTrace) { expect_kills_leave_no_trace(20, 600, std::random_device()()); }
 

@@ -142,6 +142,25 @@ TEST(Search, NeverLooksAtTestRows) {
   expect_equal_searches(poisoned, clean);
 }
 
+// The lengths of the test part go with it; an epoch is as many batches of cases as there are cases.
+TEST(Search, TakesSequences) {
+  const Workplace place;
+  NamedArrays arrays;
+  for (const char* part : {"train", "valid", "test"}) {
+    Array rows = make_array(DType::u8, {60, 4});
+    for (std::int64_t i = 0; i < rows.items(); ++i) rows.as<std::uint8_t>()[i] = i / 4 % 3 == i % 2 ? 1 : 0;
+    arrays[part] = rows;
+    Array lengths = make_array(DType::i64, {20});
+    for (std::int64_t i = 0; i < 20; ++i) lengths.as<std::int64_t>()[i] = 3;
+    arrays[std::string(part) + "_lengths"] = lengths;
+  }
+  write_npz(place.path("set.npz"), arrays);
+  place.must(
+      "search rbm --out found --threads 1 --seed 2 --data set.npz --try training.rate=0.1|0.03 "
+      "--set training.epochs=2 model.hidden=4 --trials 2 --quiet");
+  EXPECT_TRUE(place.has("found/best/model.safetensors"));
+}
+
 TEST(Search, HoldsRowsOutWhereThereAreNone) {
   const Workplace place;
   std::vector<std::vector<std::string>> rows;

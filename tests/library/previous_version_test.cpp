@@ -7,7 +7,9 @@
 
 #include "deepgen/data/dataset.h"
 #include "deepgen/evaluate/likelihood.h"
+#include "deepgen/evaluate/validation.h"
 #include "deepgen/runs/run_folder.h"
+#include "deepgen/runs/train_into.h"
 #include "deepgen/train/trainer.h"
 #include "tests/library/runs.h"
 
@@ -79,6 +81,40 @@ TEST_P(PreviousVersion, ResumesAsItDid) {
     const Tensor difference = ended.tensors.at(name).to(at::kDouble) - tensor.to(at::kDouble);
     EXPECT_LT(difference.abs().max().item<double>(), 1e-3) << name;
   }
+}
+
+// A folder with a best state, by the way that `train --resume` goes. The score in the old file may be of
+// another kind than today's: here no epoch could ever beat it.
+TEST(PreviousVersionFolder, ResumesWithItsBestStateScoredAnew) {
+  const fixtures::Folder place;
+  const std::string folder = place.path("run");
+  std::filesystem::copy(folder_of("rbm"), folder);
+  for (const char* name : {"model.safetensors", "best.safetensors"}) {
+    Checkpoint c = load_checkpoint(folder + "/" + name);
+    c.state["best"] = 100.0;
+    save_checkpoint(folder + "/" + name, c);
+  }
+  const Checkpoint from = load_checkpoint(folder + "/model.safetensors");
+  TrainingPlan plan("rbm", from.data.at("spec").get<std::string>(), from.seed);
+  plan.settings.set_all(from.options);
+  plan.settings.set("training.epochs=6");
+  const Dataset data = load_dataset(plan.data);
+  Observer silent;
+  const RunFolder run = RunFolder::create(folder, true, false);
+  const TrainingResult result = train_into(run, plan, true, data, silent, 0, false);
+  double best = -1e300;
+  std::size_t epochs = 0;
+  for (const nlohmann::ordered_json& line : run.metrics())
+    if (line.contains("valid_log_prob"))
+      ++epochs, best = std::max(best, line["valid_log_prob"].get<double>());
+  EXPECT_EQ(epochs, 6U);
+  EXPECT_NEAR(result.best_score, best, 1e-5);
+  EXPECT_FALSE(run.has("best.safetensors"));
+  const std::string used = run.checkpoint_path();
+  EXPECT_EQ(std::filesystem::path(used).filename(), "model.safetensors");
+  const auto score = judge_model(*load_model(load_checkpoint(used), used), data, from.seed);
+  ASSERT_TRUE(score);
+  EXPECT_NEAR(score->value, best, 1e-5) << "the file to use is the best epoch";
 }
 
 }  // namespace

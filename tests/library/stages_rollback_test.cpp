@@ -115,5 +115,25 @@ TEST(StagesRollback, StoppedAnywhereIsBitEqual) {
   }
 }
 
+// A good state that was kept before rollbacks were turned off must not follow the run into the next stage.
+TEST(StagesRollback, TurnedOffInTheMiddleOfAStageLeavesTheRunResumable) {
+  const fixtures::Folder folder;
+  const std::string path = folder.path("model.safetensors");
+  const auto sitting = [&](const Assignments& more, bool resumed, std::int64_t stop) {
+    PulledRun run(more);
+    if (resumed) run.trainer->resume(load_checkpoint(path), path);
+    run.trainer->save = [&](const Checkpoint& c, bool) { save_checkpoint(path, c); };
+    StopAfter observer(stop);
+    return run.trainer->run(observer);
+  };
+  EXPECT_TRUE(sitting({}, false, 6).interrupted);  // in the second epoch: the good state is that of the first
+  EXPECT_TRUE(load_checkpoint(path).state.contains("good"));
+  EXPECT_TRUE(sitting({"training.rollbacks=0"}, true, 18).interrupted);
+  const Checkpoint second = load_checkpoint(path);
+  EXPECT_EQ(second.stage, 1);
+  EXPECT_FALSE(second.state.contains("good"));
+  EXPECT_FALSE(sitting({"training.rollbacks=0"}, true, -1).interrupted);
+}
+
 }  // namespace
 }  // namespace deepgen

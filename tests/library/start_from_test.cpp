@@ -2,6 +2,8 @@
 // so needs the other one no more.
 #include "deepgen/train/start_from.h"
 
+#include <set>
+
 #include "tests/library/runs.h"
 
 namespace deepgen {
@@ -244,6 +246,29 @@ TEST(StartedRun, ReturnsToTheOtherWeightsAlsoAfterAResume) {
     expect_equal_runs(frozen(after.trainer->checkpoint()), wanted, "stopped after " + std::to_string(stop));
     EXPECT_EQ(after.trainer->rollbacks().size(), 2U);
   }
+}
+
+// The buffers of a mixture are sums of passes over the other run's rows: taken over, they would end the
+// training after one pass, or count the other rows.
+TEST(StartFrom, OfAModelFittedInPassesTakesItsWeightsAlone) {
+  const Assignments settings = {"model.components=3", "training.epochs=4", "training.tolerance=0"};
+  const Checkpoint other = straight(settings, random_bits(60, 5, 9), 7, "bernoulli_mixture");
+  const Dataset data = random_bits(80, 5);
+  const Settings made = settings_of(settings, "bernoulli_mixture");
+  const std::shared_ptr<Model> model = make_model(made, data);
+  Trainer trainer(model, data, settings_of(settings, "bernoulli_mixture"), 3);
+  const Named before = tensors_of(*model);
+  const StartReport report = trainer.start_from(other, "run/model.safetensors");
+  std::set<std::string> weights;
+  for (const auto& item : model->named_parameters()) weights.insert(item.key());
+  EXPECT_EQ(std::set<std::string>(report.names.begin(), report.names.end()), weights);
+  for (const auto& [name, tensor] : tensors_of(*model))
+    if (weights.contains(name))
+      expect_bit_equal(tensor, other.tensors.at("model." + name), name);
+    else
+      expect_bit_equal(tensor, before.at(name), name);
+  StopAfter never;
+  EXPECT_EQ(trainer.run(never).epochs, 4);
 }
 
 }  // namespace
