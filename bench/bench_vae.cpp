@@ -9,6 +9,7 @@
 #include "bench/random_bits.h"
 #include "deepgen/models/variational/vae.h"
 #include "deepgen/ops/binary_units.h"
+#include "deepgen/ops/products.h"
 #include "deepgen/train/trainer.h"
 
 namespace deepgen::bench {
@@ -137,7 +138,7 @@ class Eager {
 
 void bench_step(const std::string& sizes, std::int64_t latent, std::int64_t draws, double aim,
                 double eager_aim) {
-  const Dataset data = random_bits(5000, visible);
+  const Dataset data = digits(5000);
   const std::vector<std::int64_t> hidden = parse_sizes("sizes", sizes);
   const auto trainer = make_trainer(data, sizes, latent, draws);
   Products products(layers_of(hidden, latent, draws));
@@ -174,6 +175,34 @@ void bench_bound() {
   c.ratio("bound", "products", 0, false);
 }
 
+// What a network does first with a batch of bits, and last: x w and the gradient x^T g of its weights.
+void bench_first_layer() {
+  constexpr std::int64_t hidden = 500;
+  const Tensor x = digit_batch(batch), w = at::randn({visible, hidden}), g = at::randn({batch, hidden});
+  Tensor y = at::empty({batch, hidden}), gw = at::empty({visible, hidden});
+  Tensor dense_y = at::empty_like(y), dense_gw = at::empty_like(gw);
+  auto forward = [&] { multiply(y, x, w); };
+  auto gradient = [&] { multiply(gw, x.t(), g); };
+  auto dense_forward = [&] { composed::multiply(dense_y, x, w); };
+  auto dense_gradient = [&] { composed::multiply(dense_gw, x.t(), g); };
+  forward(), gradient(), dense_forward(), dense_gradient();
+  require(at::allclose(y, dense_y, 1e-4, 1e-3) && at::allclose(gw, dense_gw, 1e-4, 1e-3),
+          "the products of bits differ from the dense ones");
+  Comparison c(
+      fmt::format("first layer 784x500, batch {}, {:.0f} % ones", batch, 100 * x.mean().item<double>()));
+  c.add("forward", forward);
+  c.add("dense forward", dense_forward);
+  c.add("gradient", gradient);
+  c.add("dense gradient", dense_gradient);
+  c.add("both", [&] { forward(), gradient(); });
+  c.add("dense both", [&] { dense_forward(), dense_gradient(); });
+  c.run();
+  c.ratio("forward", "dense forward", 0, false);
+  c.ratio("gradient", "dense gradient", 0, false);
+  c.ratio("both", "dense both", 0.5, false);
+}
+
+const Registration first_layer("first-layer", bench_first_layer);
 const Registration step("vae-step", [] { bench_step("500,500", 20, 1, 1.35, 1.8); });
 const Registration small("vae-small", [] { bench_step("200,200", 50, 1, 0, 1.8); });
 const Registration weighted("vae-weighted", [] { bench_step("200,200", 50, 5, 0, 1.8); });

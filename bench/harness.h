@@ -1,4 +1,5 @@
-// A benchmark compares variants of one piece of work in one run and prints ratios of their best times.
+// A benchmark compares variants of one piece of work in one run and prints ratios of their best times; beside
+// other programs ratios of mean times.
 #pragma once
 
 #include <functional>
@@ -9,6 +10,14 @@ namespace deepgen::bench {
 
 // Stops the run when a result is wrong: a fast wrong answer is no benchmark.
 void require(bool condition, const std::string& what);
+
+// Ends a printed line with whether the aim (0: none) is reached: the largest value wanted, or with `at_least` the
+// smallest.
+void end_line(double value, double aim, bool at_least = false);
+
+// The mean time of a call over at least so many seconds. Beside other programs a best time is that of a moment
+// in which they did not run.
+double mean_milliseconds(const std::function<void()>& body, double seconds);
 
 // Variants are timed in turns (a, b, c, a, b, c, ...), so that a slow minute of the machine hits all alike.
 class Comparison {

@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <limits>
 #include <stdexcept>
-#include <thread>
 
 #include "bench/harness.h"
+#include "deepgen/core/machine.h"
 #include "deepgen/core/torch.h"
 #include "deepgen/core/version.h"
 #include "deepgen/kernels/kernels.h"
@@ -44,6 +44,21 @@ void require(bool condition, const std::string& what) {
   if (!condition) throw std::runtime_error(what);
 }
 
+void end_line(double value, double aim, bool at_least) {
+  const bool reached = at_least ? value >= aim : value <= aim;
+  if (aim > 0)
+    fmt::print("  (aim {} {}: {})", at_least ? "at least" : "at most", aim,
+               reached ? "reached" : "not reached");
+  fmt::print("\n");
+}
+
+double mean_milliseconds(const std::function<void()>& body, double seconds) {
+  double total_ms = 0;
+  int calls = 0;
+  for (; total_ms < 1e3 * seconds; ++calls) total_ms += milliseconds(body, 1);
+  return total_ms / calls;
+}
+
 void Comparison::run() {
   std::vector<int> calls;
   for (Variant& v : variants_) {
@@ -66,26 +81,20 @@ double Comparison::best(const std::string& variant) const {
 void Comparison::ratio(const std::string& a, const std::string& b, double aim, bool at_least) const {
   const double value = best(a) / best(b);
   fmt::print("  {} / {} = {:.3f}", a, b, value);
-  if (aim > 0) {
-    const bool reached = at_least ? value >= aim : value <= aim;
-    fmt::print("  (aim {} {}: {})", at_least ? "at least" : "at most", aim,
-               reached ? "reached" : "not reached");
-  }
-  fmt::print("\n");
+  end_line(value, aim, at_least);
 }
 
 void Comparison::nanoseconds(const std::string& a, double elements, double aim_ns) const {
   const double value = best(a) * 1e6 / elements;
   fmt::print("  {}: {:.2f} ns an element", a, value);
-  if (aim_ns > 0) fmt::print("  (aim at most {}: {})", aim_ns, value <= aim_ns ? "reached" : "not reached");
-  fmt::print("\n");
+  end_line(value, aim_ns);
 }
 
 }  // namespace deepgen::bench
 
 int main(int argc, char** argv) {
   using namespace deepgen::bench;
-  int count = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  int count = deepgen::look_at_machine().granted();
   std::vector<std::string> wanted;
   for (int i = 1; i < argc; ++i) {
     if (argv[i] == std::string("--threads") && i + 1 < argc)
@@ -93,6 +102,7 @@ int main(int argc, char** argv) {
     else
       wanted.emplace_back(argv[i]);
   }
+  deepgen::keep_heap();  // as the command does
   at::set_num_threads(count);
   deepgen::set_threads(count);
   fmt::print("deepgen {} ({}), {} threads, {} kernels\n", deepgen::program_version(),

@@ -24,12 +24,19 @@
 //   RowScores scores = row_scores(*run.model, rows, rows.train, {}, Rng(1), silent);  // nats a row
 //
 // Installed, it is found by find_package(deepgen) (target deepgen::deepgen) or pkg-config (deepgen).
-// examples/ holds whole programs. Call set_threads(n) and at::set_num_threads(n) first where the default is
-// not wanted. Everything that can fail throws deepgen::Error, whose kind says whose fault it is (usage, data,
-// numerical, interrupted, bug); nothing prints and nothing exits. Log-probabilities are in nats.
+// examples/ holds whole programs. Everything that can fail throws deepgen::Error, whose kind says whose fault
+// it is (usage, data, numerical, interrupted, bug); nothing prints and nothing exits. Log-probabilities are
+// in nats.
+//
+// What the command does for its process, a program does at its start: set_threads(n) and
+// at::set_num_threads(n) with n = look_at_machine().granted(), and keep_heap(), so that no step takes memory
+// from the system. The threads of torch's own operations should soon sleep when they wait: GOMP_SPINCOUNT=1000
+// in the program's environment. From its first product on deepgen shares products out itself and has OpenBLAS
+// use one thread (openblas_set_num_threads), also for products of the program's own.
 #pragma once
 
 #include "deepgen/core/error.h"               // Error and its kinds
+#include "deepgen/core/machine.h"             // what the machine grants; keep_heap
 #include "deepgen/core/observer.h"            // progress, metrics, messages, pictures
 #include "deepgen/core/options.h"             // options by visitor
 #include "deepgen/core/rng.h"                 // counter-based randomness

@@ -20,7 +20,7 @@ struct Arguments {
   std::vector<std::string> starts;    // --start, as written
   std::uint64_t seed = 1;
   bool seed_given = false, epochs_given = false;
-  int threads = 0;  // 0: all cores
+  int threads = 0;  // 0: as many as the machine grants
   bool resume = false, overwrite = false, json = false, markdown = false, markdown_table = false,
        quiet = false;
   std::int64_t count = 100;               // -n

@@ -50,7 +50,8 @@ CLI::App* CommandLine::verb(const std::string& name, const std::string& help) {
   sub->add_option_function<std::string>("--seed", take_seed, "seed of every random draw")
       ->type_name("UINT")
       ->default_str("1");
-  sub->add_option("--threads", a_.threads, "threads; all cores when not given")->check(CLI::Range(1, 1024));
+  sub->add_option("--threads", a_.threads, "threads; as many as the machine grants when not given")
+      ->check(CLI::Range(1, 1024));
   sub->add_flag("--quiet", a_.quiet, "no progress on stderr");
   return sub;
 }
@@ -242,7 +243,7 @@ void CommandLine::models() {
   sub->add_flag("--json", a_.json, "print an array of objects");
   sub->add_flag("--markdown", a_.markdown, "print docs/models.md");
   sub->add_flag("--markdown-table", a_.markdown_table, "print the table of models in README.md");
-  app_.add_subcommand("doctor", "what is installed: threads, BLAS, instruction set, data");
+  app_.add_subcommand("doctor", "what is installed and what the machine grants: threads, memory, BLAS, data");
 }
 
 void CommandLine::data() {

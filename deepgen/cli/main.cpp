@@ -2,16 +2,30 @@
 #include <dlfcn.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 
 #include "deepgen/cli/arguments.h"
 #include "deepgen/core/error.h"
+#include "deepgen/core/machine.h"
 
 namespace {
 
+// The threads of torch's own operations (OpenMP's; ours are in kernels/team.h) look for work this often, some 50
+// microseconds, and then sleep. OpenMP's own 300,000 times are 15 ms, taken from the very thread that is waited
+// for where a processor is shared with others (docs/decisions.md). OpenMP's library reads this as it is loaded,
+// so the front is linked without it.
+constexpr const char* looks_before_sleep = "1000";
+
+void prepare_process() {
+  if (!std::getenv("OMP_WAIT_POLICY")) ::setenv("GOMP_SPINCOUNT", looks_before_sleep, 0);
+  deepgen::keep_heap();
+}
+
 // libdeepgen.so beside the program, or where the system looks for libraries.
 int run_library(int argc, char** argv) {
+  prepare_process();
   std::error_code ignored;
   const auto beside =
       std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path() / "libdeepgen.so";

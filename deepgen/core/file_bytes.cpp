@@ -7,13 +7,12 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <new>
 
 #include "deepgen/core/error.h"
+#include "deepgen/core/file_writer.h"
 
 namespace deepgen {
 
@@ -32,12 +31,6 @@ class Descriptor {
     if (number_ >= 0) ::close(number_);
   }
   int number() const { return number_; }
-  // 0, or -1 with errno: some file systems report a full disk only here.
-  int close() {
-    const int number = number_;
-    number_ = -1;
-    return ::close(number);
-  }
 
  private:
   int number_;
@@ -108,63 +101,24 @@ class Inflater {
   z_stream stream_ = {};
 };
 
-[[noreturn]] void fail_write(const std::string& path, int error) {
-  fail_data(path, fmt::format("expected to write the file, got '{}'; what was there before is unchanged",
-                              std::strerror(error)));
-}
-
-// 0 or an errno.
-int write_all(int number, const std::vector<ByteView>& parts) {
-  for (ByteView part : parts) {
-    while (!part.empty()) {
-      const ssize_t written = ::write(number, part.data(), std::min(part.size(), largest_step));
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return errno;
-      part = part.subspan(static_cast<std::size_t>(written));
-    }
-  }
-  return 0;
-}
-
-// A name no other writer uses, in the folder of `path` because a rename cannot cross file systems.
-int open_temporary(const std::string& path, std::string& name) {
-  static std::atomic<unsigned> counter{0};
-  for (;;) {
-    name = fmt::format("{}.tmp-{}-{}", path, ::getpid(), counter++);
-    const int number = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (number >= 0 || errno != EEXIST) return number;
-  }
-}
-
-// The rename is on disk only when the folder is. 0 or an errno; folders that cannot be opened are left alone.
-int flush_folder(const std::string& path) {
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  Descriptor file(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (file.number() < 0 || ::fsync(file.number()) == 0) return 0;
-  return errno == EINVAL || errno == ENOTSUP ? 0 : errno;
-}
-
-void write_replacing(const std::string& path, const std::vector<ByteView>& parts, const struct stat* old) {
-  std::string temporary;
-  Descriptor file(open_temporary(path, temporary));
-  if (file.number() < 0) fail_write(path, errno);
-  int error = 0;
-  if (old && ::fchmod(file.number(), old->st_mode & 07777) != 0) error = errno;
-  if (!error) error = write_all(file.number(), parts);
-  if (!error && ::fsync(file.number()) != 0) error = errno;
-  if (file.close() != 0 && !error) error = errno;
-  if (!error && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
-  if (error) {
-    ::unlink(temporary.c_str());
-    fail_write(path, error);
-  }
-  if ((error = flush_folder(path)) != 0)
-    fail_data(path, fmt::format("expected to flush the folder, got '{}'", std::strerror(error)));
+// What a gzip file says of its content's size: of its last member, modulo 2^32. A hint.
+std::uint64_t gzip_size(ByteView compressed) {
+  std::uint64_t size = 0;
+  for (std::size_t i = 0; i < 4 && i < compressed.size(); ++i)
+    size = size << 8 | compressed[compressed.size() - 1 - i];
+  return size;
 }
 
 }  // namespace
 
 std::uint64_t largest_inflated(std::uint64_t compressed) { return compressed * 1032 + 64; }
+
+void reserve_ahead(Bytes& bytes, std::uint64_t size) {
+  try {
+    bytes.reserve(static_cast<std::size_t>(size));
+  } catch (const std::exception&) {  // then it grows with what arrives
+  }
+}
 
 void read_growing(const std::string& path, Bytes& bytes, std::uint64_t limit,
                   const std::function<std::size_t(std::uint8_t*, std::size_t)>& more) {
@@ -220,9 +174,10 @@ bool is_gzip(ByteView bytes) {
 Bytes gunzip(const std::string& path, ByteView compressed, std::uint64_t limit) {
   Inflater inflater(path, compressed);
   Bytes bytes;
+  reserve_ahead(bytes, std::min({gzip_size(compressed), limit, largest_inflated(compressed.size())}) + 1);
   read_growing(path, bytes, limit,
                [&](std::uint8_t* to, std::size_t room) { return inflater.read(to, room); });
-  bytes.shrink_to_fit();
+  if (bytes.capacity() - bytes.size() > bytes.size() / 8) bytes.shrink_to_fit();
   return bytes;
 }
 
@@ -234,19 +189,9 @@ Bytes gunzip_prefix(const std::string& path, ByteView compressed, std::size_t co
 }
 
 void write_file(const std::string& path, const std::vector<ByteView>& parts) {
-  struct stat old = {};
-  const bool exists = ::stat(path.c_str(), &old) == 0;
-  if (exists && S_ISDIR(old.st_mode)) fail_data(path, "expected a file to write, got a folder");
-  if (exists && !S_ISREG(old.st_mode)) {  // a device or pipe: renaming over it would remove it
-    Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-    const int error = file.number() < 0 ? errno : write_all(file.number(), parts);
-    if (error) fail_data(path, fmt::format("expected to write, got '{}'", std::strerror(error)));
-    return;
-  }
-  if (!exists) return write_replacing(path, parts, nullptr);
-  std::error_code unknown;  // a link stays: what it points at is replaced
-  const auto target = std::filesystem::canonical(path, unknown);
-  write_replacing(unknown ? path : target.string(), parts, &old);
+  FileWriter file(path);
+  for (const ByteView part : parts) file.append(part);
+  file.close();
 }
 
 void write_file(const std::string& path, ByteView bytes) { write_file(path, std::vector<ByteView>{bytes}); }

@@ -59,10 +59,10 @@ Image draw(const float* values, std::int64_t cases, std::int64_t height, std::in
   image.pixels.assign(static_cast<std::size_t>(image.height * image.width * channels), mid_grey);
   for (std::int64_t i = 0; i < cases * height * width; ++i) {
     const std::int64_t c = i / (height * width);
-    const std::int64_t top = c / layout.columns * layout.step_y + i / width % height * grid.scale;
+    const std::int64_t above = c / layout.columns * layout.step_y + i / width % height * grid.scale;
     const std::int64_t left = c % layout.columns * layout.step_x + i % width * grid.scale;
     for (std::int64_t j = 0; j < std::int64_t{grid.scale} * grid.scale; ++j) {
-      const std::int64_t pixel = (top + j / grid.scale) * image.width + left + j % grid.scale;
+      const std::int64_t pixel = (above + j / grid.scale) * image.width + left + j % grid.scale;
       for (std::int64_t k = 0; k < channels; ++k)
         image.pixels[static_cast<std::size_t>(pixel * channels + k)] = shade(c, values[i * channels + k]);
     }

@@ -16,13 +16,13 @@ namespace deepgen {
 // nested: the innermost speaks.
 class InterruptionScope {
  public:
+  struct Place;
   InterruptionScope(Observer& observer, const char* what);
   ~InterruptionScope();
   InterruptionScope(const InterruptionScope&) = delete;
   InterruptionScope& operator=(const InterruptionScope&) = delete;
 
  private:
-  struct Place;
   Place* outer_;
 };
 

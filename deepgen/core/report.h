@@ -28,7 +28,8 @@ struct ReportPicture {
 //   rollbacks                array of records with a `message`, shown below them
 //   started_from             array of records with `path` and `part` of the runs whose weights it began with
 //   scores                   array as in `evaluate --json`; an entry may carry its own `split` and `data`
-//   evaluations              array of whole objects of `evaluate --json`, or a single one under `evaluation`
+//   evaluations              array of whole objects of `evaluate --json`, or a single one under `evaluation`;
+//                            their peak_memory_bytes stand below the scores
 //   options                  object of groups: {"model": {...}, "training": {...}}
 //   proxies                  names of metrics to mark as proxies, beside those known (reconstruction,
 //   pseudo-...)

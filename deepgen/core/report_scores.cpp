@@ -54,20 +54,35 @@ std::string value_cell(const Json& score) {
   return interval.empty() ? html : html + "<br/><span class=\"bracket\">" + interval + "</span>";
 }
 
+// Every object that holds scores.
+std::vector<Json> evaluations_of(const Json& run) {
+  std::vector<Json> all;
+  if (run.contains("evaluation")) all.push_back(run["evaluation"]);
+  if (run.contains("evaluations") && run["evaluations"].is_array())
+    for (const Json& one : run["evaluations"]) all.push_back(one);
+  return all;
+}
+
+// The memory that evaluations took, a sentence each.
+std::string memory_lines(const Json& run) {
+  std::string html;
+  for (const Json& one : evaluations_of(run)) {
+    const double bytes = number_at(one, "peak_memory_bytes");
+    if (!std::isfinite(bytes)) continue;
+    html += fmt::format("<p class=\"quiet\">Evaluating {} ({}): peak memory {}.</p>",
+                        escape_html(text_at(one, "data")), escape_html(text_at(one, "split")), bytes_text(bytes));
+  }
+  return html;
+}
+
 }  // namespace
 
 std::vector<Json> all_scores(const Json& run) {
   std::vector<Json> scores;
   if (!run.is_object()) return scores;
   add_scores(run, "", "", &scores);
-  if (run.contains("evaluation")) {
-    const Json& one = run["evaluation"];
+  for (const Json& one : evaluations_of(run))
     add_scores(one, text_at(one, "data"), text_at(one, "split"), &scores);
-  }
-  if (run.contains("evaluations") && run["evaluations"].is_array()) {
-    for (const Json& one : run["evaluations"])
-      add_scores(one, text_at(one, "data"), text_at(one, "split"), &scores);
-  }
   return scores;
 }
 
@@ -98,7 +113,7 @@ std::string scores_section(const Json& run) {
       break;
     }
   }
-  return html + "</dl></section>\n";
+  return html + "</dl>" + memory_lines(run) + "</section>\n";
 }
 
 std::vector<std::string> score_warnings(const Json& run) {

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "deepgen/core/error.h"
+#include "deepgen/data/cell_facts.h"
 #include "deepgen/data/read_parts.h"
 #include "deepgen/data/set_values.h"
 #include "deepgen/kernels/kernels.h"
@@ -50,6 +51,15 @@ Tensor to_tensor(const Array& array) {
   return tensor;
 }
 
+Tensor to_tensor(Array&& array) {
+  const Array& read = array;
+  if (read.type == DType::u16 || read.bytes.empty()) return to_tensor(read);
+  const auto owner = std::make_shared<const ArrayBytes>(std::move(array.bytes));
+  // Memory of its own, or a mapping that may be written to without the file being changed.
+  void* data = const_cast<std::uint8_t*>(owner->data());
+  return at::from_blob(data, array.shape, [owner](void*) {}, torch_type(array.type));
+}
+
 namespace {
 
 Tensor index_tensor(const std::vector<std::int64_t>& index) {  // borrows
@@ -57,34 +67,40 @@ Tensor index_tensor(const std::vector<std::int64_t>& index) {  // borrows
                        at::kLong);
 }
 
-// Cells of some rows of a part as floats.
-Tensor gathered_cells(const Split& split, const std::vector<std::int64_t>& index, const Rng& rng) {
+// Cells of some rows of a part as floats. `place`: what number the first of them has among the rows for which this
+// generator draws.
+Tensor gathered_cells(const Split& split, const std::vector<std::int64_t>& index, const Rng& rng,
+                      std::int64_t place) {
+  if (split.mapped) split.mapped->check_unchanged();
   if (split.x.scalar_type() == at::kByte) {
     Rng own = rng;
     const Tensor bytes = split.x.contiguous();
     const auto count = static_cast<std::int64_t>(index.size());
-    Tensor out = at::empty({count, bytes.size(1)});
+    const std::int64_t columns = bytes.size(1);
+    Tensor out = at::empty({count, columns});
+    // The kernel counts rows from `place`: there the index and the output begin.
     GatherBytes gather{.bytes = bytes.data_ptr<std::uint8_t>(),
-                       .index = index.data(),
-                       .columns = bytes.size(1),
+                       .index = index.data() - place,
+                       .columns = columns,
                        .scale = split.scale,
                        .binarise = split.binarise,
-                       .output = out.data_ptr<float>(),
+                       .output = out.data_ptr<float>() - place * columns,
                        .stream = own.next()};
-    parallel_ranges(
-        count, 0.3 * static_cast<double>(bytes.size(1)), 1,
-        [&](std::int64_t begin, std::int64_t end) { kernels().gather_bytes(gather, begin, end); });
+    parallel_ranges(count, 0.3 * static_cast<double>(columns), 1, [&](std::int64_t begin, std::int64_t end) {
+      kernels().gather_bytes(gather, place + begin, place + end);
+    });
     return out;
   }
   Tensor out = split.x.index_select(0, index_tensor(index));
   if (!split.binarise) return out;
   Rng own = rng;
-  const Tensor bits = (uniform(out.size(0), out.size(1), own.next()) < out).to(at::kFloat);
-  return at::where(out.isnan(), out, bits);
+  const Tensor u = uniform(out.size(0), out.size(1), own.next(), at::kCPU, place);
+  return at::where(out.isnan(), out, (u < out).to(at::kFloat));
 }
 
-Rows gathered(const Split& split, const std::vector<std::int64_t>& index, const Rng& rng) {
-  Rows rows(gathered_cells(split, index, rng));
+Rows gathered(const Split& split, const std::vector<std::int64_t>& index, const Rng& rng,
+              std::int64_t place = 0) {
+  Rows rows(gathered_cells(split, index, rng, place));
   if (split.y.defined()) rows.y = split.y.index_select(0, index_tensor(index));
   if (split.weights.defined()) rows.weights = split.weights.index_select(0, index_tensor(index));
   return rows;
@@ -113,18 +129,35 @@ DataShape Dataset::data_shape() const {
   return {.columns = columns(), .shape = shape, .classes = classes, .values = values, .groups = groups};
 }
 
-Rows Dataset::rows(const Split& split, const std::vector<std::int64_t>& index, const Rng& rng) {
-  if (!split.starts.defined()) return gathered(split, index, rng);
-  const CaseRows cases = rows_of(split, index);
-  Rows rows = gathered(split, cases.rows, rng);
-  rows.starts = at::tensor(cases.starts, at::kLong);
+namespace {
+
+std::vector<std::int64_t> numbers_from(std::int64_t first, std::int64_t count) {
+  std::vector<std::int64_t> index(static_cast<std::size_t>(count));
+  std::iota(index.begin(), index.end(), first);
+  return index;
+}
+
+Rows gathered_cases(const Split& split, const std::vector<std::int64_t>& cases, const Rng& rng, bool in_place) {
+  const CaseRows chosen = rows_of(split, cases);
+  const std::int64_t place = in_place && !chosen.rows.empty() ? chosen.rows.front() : 0;
+  Rows rows = gathered(split, chosen.rows, rng, place);
+  rows.starts = at::tensor(chosen.starts, at::kLong);
   return rows;
 }
 
+}  // namespace
+
+Rows Dataset::rows(const Split& split, const std::vector<std::int64_t>& index, const Rng& rng) {
+  return split.starts.defined() ? gathered_cases(split, index, rng, false) : gathered(split, index, rng);
+}
+
 Rows Dataset::rows(const Split& split, std::int64_t first, std::int64_t count, const Rng& rng) {
-  std::vector<std::int64_t> index(static_cast<std::size_t>(count));
-  std::iota(index.begin(), index.end(), first);
-  return rows(split, index, rng);
+  return rows(split, numbers_from(first, count), rng);
+}
+
+Rows Dataset::block(const Split& split, std::int64_t first, std::int64_t count, const Rng& rng) {
+  const std::vector<std::int64_t> cases = numbers_from(first, count);
+  return split.starts.defined() ? gathered_cases(split, cases, rng, true) : gathered(split, cases, rng, first);
 }
 
 Split select_cases(const Split& split, const std::vector<std::int64_t>& cases) {
@@ -132,6 +165,7 @@ Split select_cases(const Split& split, const std::vector<std::int64_t>& cases) {
   Split some = split;
   for (Tensor* each : {&some.x, &some.y, &some.weights, &some.before})
     if (each->defined()) *each = each->index_select(0, index_tensor(chosen.rows));
+  some.mapped.reset();  // these are copies
   if (split.starts.defined()) some.starts = at::tensor(chosen.starts, at::kLong);
   if (split.table_rows.empty()) return some;
   some.table_rows.clear();
@@ -186,11 +220,10 @@ Tensor Dataset::log_jacobian(const Tensor& x) const {
 
 void refuse_infinite(const Split& split, const std::string& what) {
   if (!split.x.defined() || !split.x.is_floating_point()) return;
-  const Tensor bad = split.x.isinf();
-  if (!bad.any().item<bool>()) return;
-  const Tensor first = bad.nonzero()[0];
+  const auto bad = first_infinite_cell(split.x);
+  if (!bad) return;
   fail_data(what, fmt::format("expected finite values, got an infinite one at row {}, column {} of {}",
-                              first[0].item<std::int64_t>(), first[1].item<std::int64_t>(), split.name));
+                              bad->first, bad->second, split.name));
 }
 
 Dataset load_dataset(const std::string& text, const Learnt* learnt) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "deepgen/core/mapped_file.h"
 #include "deepgen/core/rng.h"
 #include "deepgen/core/torch.h"
 #include "deepgen/data/files/data_shape.h"
@@ -27,8 +28,10 @@ struct Split {
   Tensor weights;         // [N] float32, 0 or more, or undefined: every row counts once
   bool binarise = false;  // draw each value anew as Bernoulli(byte / 255) whenever a batch is made
   float scale = 1;        // bytes are multiplied by this
-  Tensor before;          // [N, columns of the file] float32 before a learnt transform, or undefined
-  std::vector<std::int64_t> table_rows;  // of a table: the row of the file of each row
+  Tensor before;          // [N, columns of the file] before a learnt transform, or undefined:
+  float before_scale = 1;  // bytes of it are multiplied by this
+  std::vector<std::int64_t> table_rows;      // of a table: the row of the file of each row
+  std::shared_ptr<const MappedFile> mapped;  // the file that cells are looked up in, or null: all are in memory
 
   std::int64_t rows() const { return x.defined() ? x.size(0) : 0; }
   std::int64_t cases() const { return starts.defined() ? starts.size(0) : rows(); }
@@ -79,6 +82,10 @@ class Dataset {
   static Rows rows(const Split& split, const std::vector<std::int64_t>& index, const Rng& rng);
   static Rows rows(const Split& split, std::int64_t first, std::int64_t count, const Rng& rng);
 
+  // The same cases as rows(split, 0, all of them, rng) has at `first` and after, where it draws too: for work that
+  // takes a part in blocks.
+  static Rows block(const Split& split, std::int64_t first, std::int64_t count, const Rng& rng);
+
   // What to add to a model's log-density of rows x [B, D] (as `rows` gives them) to have the log-density in
   // the units of the file, over the known cells: [B] float64, nats; 0 for binary data, categories and counts.
   Tensor log_jacobian(const Tensor& x) const;
@@ -91,46 +98,56 @@ class Dataset {
 // Some cases of a part as a part of their own, in the order of the index.
 Split select_cases(const Split& split, const std::vector<std::int64_t>& cases);
 
-// A function of Rows over the cases `index` of a part, some thousands at a time, so that memory stays
-// bounded: what it gives for each row, [rows, ...], in the order of the index. At least one row; what comes
-// out carries no graph.
+// function(rows) over the cases `index` of a part, some thousands at a time, so that memory stays bounded.
+template <class F>
+void each_chunk(const Split& split, const std::vector<std::int64_t>& index, const Rng& rng, F function) {
+  constexpr std::size_t chunk = 2000;
+  const auto cases = static_cast<std::size_t>(split.cases()), rows = static_cast<std::size_t>(split.rows());
+  // Sequences have rows of their own number: so many as make a chunk on average.
+  const std::size_t some =
+      split.starts.defined() ? std::max<std::size_t>(1, chunk * cases / std::max<std::size_t>(rows, 1)) : chunk;
+  for (std::size_t first = 0; first < index.size(); first += some) {
+    const auto begin = index.begin() + static_cast<std::ptrdiff_t>(first);
+    const auto end = index.begin() + static_cast<std::ptrdiff_t>(std::min(first + some, index.size()));
+    function(Dataset::rows(split, {begin, end}, rng.fork({first})));
+  }
+}
+
+// What the function gives for each row, [rows, ...], in the order of the index. At least one row; what comes out
+// carries no graph.
 template <class F>
 Tensor map_rows(const Split& split, const std::vector<std::int64_t>& index, const Rng& rng, F function) {
-  constexpr std::size_t chunk = 2000;
-  if (split.starts
-          .defined()) {  // sequences have rows of their own number: so many as make a chunk on average
+  if (split.starts.defined()) {
     std::vector<Tensor> parts;
-    const auto cases = static_cast<std::size_t>(split.cases()), rows = static_cast<std::size_t>(split.rows());
-    const std::size_t some = std::max<std::size_t>(1, chunk * cases / std::max<std::size_t>(rows, 1));
-    for (std::size_t first = 0; first < index.size(); first += some) {
-      const auto begin = index.begin() + static_cast<std::ptrdiff_t>(first);
-      const auto end = index.begin() + static_cast<std::ptrdiff_t>(std::min(first + some, index.size()));
-      parts.push_back(function(Dataset::rows(split, {begin, end}, rng.fork({first}))).detach());
-    }
+    each_chunk(split, index, rng, [&](const Rows& rows) { parts.push_back(function(rows).detach()); });
     return at::cat(parts);
   }
   Tensor all;
-  for (std::size_t first = 0; first < index.size(); first += chunk) {
-    const std::size_t last = std::min(first + chunk, index.size());
-    const std::vector<std::int64_t> some(index.begin() + static_cast<std::ptrdiff_t>(first),
-                                         index.begin() + static_cast<std::ptrdiff_t>(last));
-    const Tensor part = function(Dataset::rows(split, some, rng.fork({first}))).detach();
+  std::int64_t done = 0;
+  each_chunk(split, index, rng, [&](const Rows& rows) {
+    const Tensor part = function(rows).detach();
     if (!all.defined()) {  // in place, where joining the parts would hold everything twice
       std::vector<std::int64_t> sizes = part.sizes().vec();
       sizes[0] = static_cast<std::int64_t>(index.size());
       all = at::empty(sizes, part.options());
     }
-    all.narrow(0, static_cast<std::int64_t>(first), part.size(0)).copy_(part);
-  }
+    all.narrow(0, done, part.size(0)).copy_(part);
+    done += part.size(0);
+  });
   return all;
+}
+
+// The numbers of its cases.
+inline std::vector<std::int64_t> every_case(const Split& split) {
+  std::vector<std::int64_t> index(static_cast<std::size_t>(split.cases()));
+  std::iota(index.begin(), index.end(), std::int64_t{0});
+  return index;
 }
 
 // The same over all its cases, in their order.
 template <class F>
 Tensor map_rows(const Split& split, const Rng& rng, F function) {
-  std::vector<std::int64_t> index(static_cast<std::size_t>(split.cases()));
-  std::iota(index.begin(), index.end(), std::int64_t{0});
-  return map_rows(split, index, rng, std::move(function));
+  return map_rows(split, every_case(split), rng, std::move(function));
 }
 
 // Reads, splits, binarises and transforms. Missing cells (NaN) pass, infinite ones are refused with row and
@@ -145,8 +162,10 @@ Dataset make_dataset(RawSet raw, const DataOptions& options, const Learnt* learn
 // The part of make_dataset for tables of mixed kinds.
 Dataset make_table_dataset(const RawSet& raw, const DataOptions& options, const TableSchema* learnt);
 
-// The same items as a tensor; u16 becomes int32.
+// The same items as a tensor; u16 becomes int32. Of an array that is given away the tensor is its memory or its
+// mapped file.
 Tensor to_tensor(const Array& array);
+Tensor to_tensor(Array&& array);
 
 // Throws a data error naming row and column of the first infinite value.
 void refuse_infinite(const Split& split, const std::string& what);

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "deepgen/core/error.h"
+#include "deepgen/data/cell_facts.h"
 
 namespace deepgen {
 namespace {
@@ -23,7 +24,8 @@ Array to_array(const Tensor& rows) {
 
 Dataset dataset_of(const Rows& rows, const std::string& name, std::vector<std::int64_t> shape) {
   if (rows.x.dim() != 2) fail_data(name, "expected rows of columns, [N, D]");
-  const bool bits = at::logical_or(rows.x == 0, rows.x == 1).all().item<bool>();
+  const CellFacts cells = cell_facts(rows.x.to(at::kFloat));
+  const bool bits = cells.bits && !cells.missing;
   RawSet raw;
   raw.name = name;
   raw.case_shape = std::move(shape);

@@ -3,30 +3,50 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
+#include <utility>
 
 #include "deepgen/core/error.h"
+#include "deepgen/data/cell_facts.h"
 #include "deepgen/data/files/part_facts.h"
 
 namespace deepgen {
 namespace {
 
-// Cases as rows: bytes stay bytes, everything else becomes float32.
-Tensor to_rows(const Array& array, const std::string& what, const std::string& part) {
+void check_sizes(const Array& array, const std::string& what, const std::string& part) {
   if (array.shape.empty() || array.rows() == 0)
     fail_data(what, fmt::format("expected at least one row in {}, got none", part));
   if (array.columns() == 0)
     fail_data(what, fmt::format("expected at least one column in {}, got none", part));
-  Tensor tensor = to_tensor(array).reshape({array.rows(), array.columns()});
-  return array.type == DType::u8 ? tensor : tensor.to(at::kFloat);
 }
 
-void read_part(Split& split, const char* name, const RawSet& raw, const DataOptions& options) {
+// Cases as rows: bytes stay bytes and bits become bytes, everything else becomes float32. The array's memory, or its
+// mapped file, is the tensor's wherever nothing has to be converted.
+void take_rows(Split& split, Array& array, bool bits) {
+  const std::vector<std::int64_t> sizes = {array.rows(), array.columns()};
+  const bool stays = array.type == DType::u8 || (array.type == DType::f32 && !bits);
+  if (stays) split.mapped = array.bytes.file();
+  split.x = to_tensor(std::move(array)).reshape(sizes);
+  if (!stays) split.x = split.x.to(bits ? at::kByte : at::kFloat);
+}
+
+void read_part(Split& split, const char* name, RawSet& raw, const DataOptions& options, bool bits) {
   split.name = name;
-  if (const auto found = raw.arrays.find(name); found != raw.arrays.end())
-    split.x = to_rows(found->second, raw.name, name);
+  const auto found = raw.arrays.find(name);
+  if (found != raw.arrays.end()) check_sizes(found->second, raw.name, name);
   if (const auto labels = labels_of_part(raw, options, name)) split.y = to_tensor(*labels);
   const Starts starts = starts_of_part(raw, options, name);
   if (!starts.empty()) split.starts = at::tensor(starts, at::kLong);
+  if (found != raw.arrays.end()) take_rows(split, found->second, bits);
+}
+
+// Whether the cells of all parts are 0 and 1, but for columns that are not for a model.
+bool all_bits(const RawSet& raw, const BesideColumns& beside) {
+  for (const char* name : {"train", "valid", "test"}) {
+    const auto found = raw.arrays.find(name);
+    if (found != raw.arrays.end() && !holds_bits(found->second, {beside.labels, beside.sequence})) return false;
+  }
+  return true;
 }
 
 // Takes the columns out that are not for a model.
@@ -42,8 +62,38 @@ void drop_columns(Dataset& set, const BesideColumns& beside) {
   if (kept.empty()) fail_data(set.name, "expected a column for the model, got only labels or sequences");
   const Tensor index = at::tensor(kept, at::kLong);
   for (Split* part : {&set.train, &set.valid, &set.test})
-    if (part->rows() > 0) part->x = part->x.index_select(1, index);
+    if (part->rows() > 0) part->x = part->x.index_select(1, index), part->mapped.reset();
   set.column_names = std::move(names);
+}
+
+// Row i becomes the row order[i] that was, in the memory of x: each row waits in `kept` at most.
+void reorder_rows(Tensor& x, std::vector<std::int64_t> order) {
+  constexpr std::int64_t done = -1;
+  const auto size = static_cast<std::size_t>(x.size(1) * static_cast<std::int64_t>(x.element_size()));
+  auto* const bytes = static_cast<std::uint8_t*>(x.data_ptr());
+  const auto row = [&](std::int64_t i) { return bytes + static_cast<std::size_t>(i) * size; };
+  Bytes kept(size);
+  for (std::int64_t first = 0; first < x.size(0); ++first) {
+    if (order[static_cast<std::size_t>(first)] == done) continue;
+    std::memcpy(kept.data(), row(first), size);
+    for (std::int64_t to = first;;) {
+      const std::int64_t from = std::exchange(order[static_cast<std::size_t>(to)], done);
+      std::memcpy(row(to), from == first ? kept.data() : row(from), size);
+      if (from == first) break;
+      to = from;
+    }
+  }
+}
+
+// The cases in another order. What is in a mapped file is copied, what is in memory moves in its place.
+void reorder_cases(Split& train, const std::vector<std::int64_t>& order) {
+  const bool in_place = !train.mapped && !train.starts.defined() && train.x.is_contiguous();
+  const Tensor x = train.x;
+  if (in_place) train.x = Tensor();
+  train = select_cases(train, order);
+  if (!in_place) return;
+  train.x = x;
+  reorder_rows(train.x, order);
 }
 
 // Moves the last `count` cases of train to another part.
@@ -51,6 +101,7 @@ void hold_out(Split& train, Split& part, std::int64_t count) {
   const std::int64_t keep = train.cases() - count, rows = train.rows();
   const std::int64_t first = train.starts.defined() ? train.starts[keep].item<std::int64_t>() : keep;
   part.x = train.x.narrow(0, first, rows - first);
+  part.mapped = train.mapped;
   train.x = train.x.narrow(0, 0, first);
   if (train.y.defined()) {
     part.y = train.y.narrow(0, first, rows - first);
@@ -67,7 +118,7 @@ void hold_out_parts(Dataset& set, const RawSet& raw, const DataOptions& options)
   const std::int64_t all = set.train.cases();
   if (options.test > 0 || (options.valid > 0 && raw.default_valid == 0)) {
     const Rng rng(static_cast<std::uint64_t>(options.seed));
-    set.train = select_cases(set.train, rng.fork({5}).permutation(all));
+    reorder_cases(set.train, rng.fork({5}).permutation(all));
   }
   const auto hold = [&](Split& part, double asked) {
     if (asked <= 0) return;
@@ -94,14 +145,25 @@ void count_classes(Dataset& set, Split& part) {
 }
 
 void refuse_nothing_known(const Split& part, const std::string& what) {
-  if (part.rows() == 0 || !part.x.is_floating_point() || !part.x.isnan().all().item<bool>()) return;
+  if (part.rows() == 0 || cell_facts(part.x).known) return;
   fail_data(what, fmt::format("expected known cells in {}, got nothing but missing ones", part.name));
 }
 
-void read_parts(Dataset& set, const RawSet& raw, const DataOptions& options) {
-  read_part(set.train, "train", raw, options);
-  read_part(set.valid, "valid", raw, options);
-  read_part(set.test, "test", raw, options);
+void keep_bits_as_bytes(Dataset& set) {
+  for (const Split* part : {&set.train, &set.valid, &set.test}) {
+    if (part->rows() == 0) continue;
+    const CellFacts cells = cell_facts(part->x);
+    if (!cells.bits || cells.missing || part->binarise || part->scale != 1) return;
+  }
+  for (Split* part : {&set.train, &set.valid, &set.test})
+    if (part->rows() > 0 && part->x.is_floating_point()) part->x = part->x.to(at::kByte), part->mapped.reset();
+}
+
+void read_parts(Dataset& set, RawSet& raw, const DataOptions& options) {
+  const bool bits = all_bits(raw, beside_columns(raw, options));
+  read_part(set.train, "train", raw, options, bits);
+  read_part(set.valid, "valid", raw, options, bits);
+  read_part(set.test, "test", raw, options, bits);
   for (const Split* part : {&set.valid, &set.test})
     if (part->rows() > 0 && part->x.size(1) != set.train.x.size(1))
       fail_data(set.name, fmt::format("expected {} columns in {}, as in train, got {}", set.train.x.size(1),

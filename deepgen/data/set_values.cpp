@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <numeric>
 
 #include "deepgen/core/error.h"
+#include "deepgen/data/cell_facts.h"
 #include "deepgen/data/files/array_bytes.h"
 #include "deepgen/data/read_parts.h"
 
@@ -25,20 +27,38 @@ void refuse_infinite_results(Dataset& set) {
   for (const Split* part : parts_of(set)) refuse_infinite(*part, set.name + ", transformed");
 }
 
-// One fixed binarisation of a part: threshold at half, or one Bernoulli draw.
+constexpr std::int64_t binarised_rows = 2000;  // at a time
+
+// 1 from `half` on, in place of the cells. A missing one stays.
+template <class T>
+void threshold_cells(Tensor& x, T half) {
+  T* cells = x.data_ptr<T>();
+  for (std::int64_t i = 0; i < x.numel(); ++i)
+    if (cells[i] == cells[i]) cells[i] = cells[i] >= half ? T{1} : T{0};
+}
+
+// One Bernoulli draw of each cell, written to `bits`, which may be the cells themselves.
+void draw_cells(const Split& split, Tensor& bits, const Rng& rng) {
+  Split rows = split;
+  rows.starts = Tensor(), rows.binarise = true;
+  for (std::int64_t first = 0; first < split.rows(); first += binarised_rows) {
+    const std::int64_t count = std::min(binarised_rows, split.rows() - first);
+    bits.narrow(0, first, count).copy_(Dataset::block(rows, first, count, rng).x);
+  }
+}
+
+// One fixed binarisation of a part: threshold at half, or one Bernoulli draw. Bytes become bits in their place, and
+// real numbers bytes, unless some are missing.
 void binarise_once(Split& split, bool threshold, const Rng& rng) {
   if (!split.x.defined()) return;
-  const bool gaps = split.x.is_floating_point() && split.x.isnan().any().item<bool>();
-  if (threshold) {
-    const Tensor on = split.x >= (split.x.is_floating_point() ? 0.5 : 128);
-    split.x = gaps ? at::where(split.x.isnan(), split.x, on.to(at::kFloat)) : on.to(at::kByte);
-  } else {
-    const Tensor before = split.x;
-    split.binarise = true;
-    split.x = all_rows(split, rng);
-    split.x = gaps ? at::where(before.isnan(), before, split.x) : split.x.to(at::kByte);
-    split.binarise = false;
-  }
+  const bool bytes = split.x.scalar_type() == at::kByte;
+  Tensor cells = split.mapped || !split.x.is_contiguous() ? split.x.clone() : split.x;
+  split.x = cells, split.mapped.reset();
+  if (threshold)
+    bytes ? threshold_cells<std::uint8_t>(cells, 128) : threshold_cells<float>(cells, 0.5F);
+  else
+    draw_cells(split, cells, rng);
+  if (!bytes && !cell_facts(cells).missing) split.x = cells.to(at::kByte);
   split.scale = 1;
 }
 
@@ -65,10 +85,9 @@ void refuse_empty_pixels(const Dataset& set, const std::vector<std::int64_t>& co
 }  // namespace
 
 ValueKind infer_values(const Tensor& x) {
-  const Tensor known = x.is_floating_point() ? x.masked_select(x.isnan().logical_not()) : x.reshape({-1});
-  if (at::logical_or(known == 0, known == 1).all().item<bool>()) return ValueKind::binary;
-  if (!x.is_floating_point()) return ValueKind::grey;
-  return at::logical_and(known >= 0, known <= 1).all().item<bool>() ? ValueKind::grey : ValueKind::real;
+  const CellFacts cells = cell_facts(x);
+  if (cells.bits) return ValueKind::binary;
+  return cells.unit || !x.is_floating_point() ? ValueKind::grey : ValueKind::real;
 }
 
 void set_columns_aside(Dataset& set) {
@@ -77,7 +96,10 @@ void set_columns_aside(Dataset& set) {
   aside.fit_set_aside(set.train.x);
   if (aside.set_aside.empty()) return;
   refuse_empty_pixels(set, aside.set_aside);
-  for (Split* part : parts_of(set)) part->x = aside.apply(part->x, set.name + ": " + part->name, Rng(0));
+  for (Split* part : parts_of(set)) {
+    part->x = aside.apply(part->x, set.name + ": " + part->name, Rng(0));
+    part->mapped.reset();
+  }
   set.transform = aside;
   set.shape = {set.columns()};
   set.notes.push_back(
@@ -100,19 +122,31 @@ void binarise_set(Dataset& set, const Rng& rng) {
   set.values = ValueKind::binary;
 }
 
+// A part's rows as they come, for a transform to take block by block: bytes become floats as they are needed.
+Transform::RowSource rows_in_blocks(const Split& part, const Rng& rng) {
+  Split rows = part;
+  rows.starts = Tensor();
+  return [rows, rng](std::int64_t first, std::int64_t count) {
+    return Dataset::block(rows, first, count, rng).x;
+  };
+}
+
 void transform_set(Dataset& set, const DataOptions& options, const Rng& rng) {
   const std::vector<Split*> parts = parts_of(set);
-  for (Split* part : parts) part->x = all_rows(*part, rng), part->scale = 1;
-  const auto apply = [&](const Transform& one) {
-    for (std::size_t i = 0; i < parts.size(); ++i)
-      parts[i]->x = one.apply(parts[i]->x, set.name, rng.fork({9, i}));
-  };
   Transform first;
   if (options.onehot) first.fit_onehot(set.train.x, set.name);
   if (options.dequantise && set.values != ValueKind::grey)
     fail_data(set.name, "expected grey levels to dequantise");
   first.dequantised = options.dequantise;
-  apply(first);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    Split& part = *parts[i];
+    part.x = first.apply(part.rows(), rows_in_blocks(part, rng), set.name, rng.fork({9, i}));
+    part.scale = 1, part.mapped.reset();
+  }
+  const auto apply = [&](const Transform& one) {
+    for (std::size_t i = 0; i < parts.size(); ++i)
+      one.apply_in_place(parts[i]->x, set.name, rng.fork({9, i}));
+  };
   // Each is fitted to what the ones before it have made.
   Transform second, last;
   if (options.standardise) second.fit_standardise(set.train.x), apply(second);
@@ -128,6 +162,7 @@ void transform_set(Dataset& set, const DataOptions& options, const Rng& rng) {
       std::accumulate(set.shape.begin(), set.shape.end(), std::int64_t{1}, std::multiplies<>()))
     set.shape = {set.columns()};
   refuse_infinite_results(set);
+  if (bits) keep_bits_as_bytes(set);
 }
 
 void apply_learnt(Dataset& set, const Transform& learnt, const Rng& rng) {
@@ -136,11 +171,14 @@ void apply_learnt(Dataset& set, const Transform& learnt, const Rng& rng) {
   for (Split* part : parts_of(set)) {
     if (learnt.identity()) {  // columns set aside alone: bytes stay bytes, fresh draws stay fresh
       part->x = learnt.apply(part->x, set.name, rng);
+      part->mapped.reset();
       continue;
     }
     if (!learnt.group_sizes.empty()) part->scale = 1;
-    part->before = all_rows(*part, rng);
-    part->x = learnt.apply(part->before, set.name, rng.fork({9, number++}));
+    const bool drawn = part->binarise;  // else bytes stay bytes
+    part->before = drawn ? all_rows(*part, rng) : part->x;
+    part->before_scale = drawn ? 1 : part->scale;
+    part->x = learnt.apply(part->rows(), rows_in_blocks(*part, rng), set.name, rng.fork({9, number++}));
     part->scale = 1;
   }
   set.transform = learnt;
@@ -148,6 +186,7 @@ void apply_learnt(Dataset& set, const Transform& learnt, const Rng& rng) {
   if (!learnt.identity()) set.values = real ? ValueKind::real : ValueKind::binary;
   set.shape = {set.columns()};
   refuse_infinite_results(set);
+  if (set.values == ValueKind::binary) keep_bits_as_bytes(set);
 }
 
 }  // namespace deepgen

@@ -88,6 +88,7 @@ class TableMaker {
     fill(set_.train, "train", parts_.train, parts_.train_starts);
     fill(set_.valid, "valid", parts_.valid, parts_.valid_starts);
     fill(set_.test, "test", parts_.test, parts_.test_starts);
+    keep_bits_as_bytes(set_);
     if (!learnt_) note_constants();
     return std::move(set_);
   }

@@ -8,6 +8,8 @@
 #include <numeric>
 
 #include "deepgen/core/error.h"
+#include "deepgen/data/cell_facts.h"
+#include "deepgen/data/column_blocks.h"
 #include "deepgen/ops/binary_units.h"
 
 namespace deepgen {
@@ -16,7 +18,6 @@ namespace {
 constexpr std::int64_t most_whitened = 1024;  // columns: the checkpoint holds the square of it
 constexpr double ridge_share = 1e-5;        // of the mean eigenvalue: directions without variance stay finite
 constexpr std::int64_t most_onehot = 1001;  // values of a column
-constexpr std::int64_t chunk = 4096;        // rows that are whitened at a time
 
 Tensor row_of(const std::vector<double>& values) { return at::tensor(values, at::kDouble).to(at::kFloat); }
 
@@ -57,8 +58,8 @@ template <class F>
 Tensor in_chunks(const Tensor& x, F function) {
   const SingleThread one;
   Tensor result = at::empty(x.sizes(), at::kFloat);
-  for (std::int64_t first = 0; first < x.size(0); first += chunk) {
-    const std::int64_t count = std::min(chunk, x.size(0) - first);
+  for (std::int64_t first = 0; first < x.size(0); first += Transform::block_rows) {
+    const std::int64_t count = std::min(Transform::block_rows, x.size(0) - first);
     result.narrow(0, first, count).copy_(function(x.narrow(0, first, count).to(at::kDouble)));
   }
   return result;
@@ -67,22 +68,22 @@ Tensor in_chunks(const Tensor& x, F function) {
 // Means [D] and covariance [D, D] of x [N, D], float64.
 std::pair<Tensor, Tensor> moments_of(const Tensor& x) {
   const SingleThread one;
-  const Tensor mean = x.mean(at::IntArrayRef{0}, false, at::kDouble);
+  const Tensor mean = wide_column_sums(x) / static_cast<double>(x.size(0));
   Tensor covariance = at::zeros({x.size(1), x.size(1)}, at::kDouble);
-  for (std::int64_t first = 0; first < x.size(0); first += chunk) {
-    const Tensor rows = x.narrow(0, first, std::min(chunk, x.size(0) - first)).to(at::kDouble) - mean;
+  for (std::int64_t first = 0; first < x.size(0); first += Transform::block_rows) {
+    const std::int64_t count = std::min(Transform::block_rows, x.size(0) - first);
+    const Tensor rows = x.narrow(0, first, count).to(at::kDouble) - mean;
     covariance.addmm_(rows.t(), rows);
   }
   return {mean, covariance / static_cast<double>(x.size(0))};
 }
 
-void refuse_missing(const Tensor& x, const std::string& what) {
-  const Tensor gaps = x.isnan();
-  if (!gaps.any().item<bool>()) return;
-  const Tensor first = gaps.nonzero()[0];
+void refuse_missing(const Tensor& x, const std::string& what, std::int64_t first_row) {
+  const auto gap = first_missing_cell(x);
+  if (!gap) return;
   fail_data(what, fmt::format("expected no missing cells to whiten, got one at row {}, column {}; whitened "
                               "columns are mixtures of all",
-                              first[0].item<std::int64_t>(), first[1].item<std::int64_t>()));
+                              first_row + gap->first, gap->second));
 }
 
 }  // namespace
@@ -96,14 +97,20 @@ std::int64_t Transform::columns() const {
 
 void Transform::fit_set_aside(const Tensor& x) {
   if (!x.is_floating_point()) return;
-  const Tensor empty = x.isnan().all(0).contiguous();
-  for (std::int64_t j = 0; j < x.size(1); ++j)
-    if (empty.data_ptr<bool>()[j]) set_aside.push_back(j);
+  const Tensor dense = x.contiguous();
+  const float* cell = dense.data_ptr<float>();
+  const auto columns = static_cast<std::size_t>(x.size(1));
+  std::vector<char> known(columns, 0);
+  for (std::int64_t row = 0; row < x.size(0); ++row)
+    for (std::size_t j = 0; j < columns; ++j, ++cell)
+      if (!std::isnan(*cell)) known[j] = 1;
+  for (std::size_t j = 0; j < columns; ++j)
+    if (!known[j]) set_aside.push_back(static_cast<std::int64_t>(j));
 }
 
 void Transform::fit_onehot(const Tensor& x, const std::string& what) {
   for (std::int64_t j = 0; j < x.size(1); ++j) {
-    const Tensor column = known_values(x.select(1, j));
+    const Tensor column = known_values(x.select(1, j).to(at::kFloat));
     if (column.numel() == 0) fail_data(what, fmt::format("expected a known cell in column {}", j));
     if (!column.eq(column.round()).all().item<bool>())
       fail_data(what, fmt::format("expected whole numbers for onehot in column {}", j));
@@ -129,7 +136,7 @@ void Transform::fit_standardise(const Tensor& x) {
 void Transform::fit_whiten(const Tensor& x, const std::string& what) {
   if (x.size(1) > most_whitened)
     fail_data(what, fmt::format("expected at most {} columns to whiten, got {}", most_whitened, x.size(1)));
-  refuse_missing(x, what);
+  refuse_missing(x, what, 0);
   const auto [centre, covariance] = moments_of(x);
   const double ridge = ridge_share * covariance.trace().item<double>() / static_cast<double>(x.size(1));
   if (!(ridge > 0) || !std::isfinite(ridge)) fail_data(what, "expected rows that differ to whiten");
@@ -156,7 +163,7 @@ Tensor Transform::log_jacobian(const Tensor& z) const {
   return result;
 }
 
-Tensor Transform::modelled_columns(const Tensor& x, const std::string& what) const {
+Tensor Transform::modelled_columns(const Tensor& x, const std::string& what, std::int64_t first_row) const {
   if (set_aside.empty()) return x;
   if (x.size(1) <= set_aside.back())
     fail_data(what, fmt::format("expected more than {} columns, as in the training file, got {}",
@@ -167,13 +174,13 @@ Tensor Transform::modelled_columns(const Tensor& x, const std::string& what) con
     const std::int64_t row = known.nonzero()[0].item<std::int64_t>();
     fail_data(what, fmt::format("expected a missing cell in column {}, as in all training rows, got {} at "
                                 "row {}",
-                                j, x[row][j].item<double>(), row));
+                                j, x[row][j].item<double>(), first_row + row));
   }
   return x.index_select(1, other_columns(set_aside, x.size(1)));
 }
 
 // A missing cell becomes a missing group.
-Tensor Transform::onehot(const Tensor& x, const std::string& what) const {
+Tensor Transform::onehot(const Tensor& x, const std::string& what, std::int64_t first_row) const {
   std::vector<Tensor> groups;
   for (std::size_t j = 0; j < group_sizes.size(); ++j) {
     const Tensor value = x.select(1, static_cast<std::int64_t>(j)) - group_minimum[j];
@@ -184,31 +191,65 @@ Tensor Transform::onehot(const Tensor& x, const std::string& what) const {
     if (bad.any().item<bool>())
       fail_data(what,
                 fmt::format("column {} has a value that is not whole or was unseen in training at row {}", j,
-                            bad.nonzero()[0].item<std::int64_t>()));
+                            first_row + bad.nonzero()[0].item<std::int64_t>()));
     const Tensor group = at::one_hot(at::nan_to_num(value, 0).to(at::kLong), group_sizes[j]).to(at::kFloat);
     groups.push_back(group.masked_fill(missing.unsqueeze(1), std::numeric_limits<float>::quiet_NaN()));
   }
   return at::cat(groups, 1);
 }
 
-Tensor Transform::apply(const Tensor& x, const std::string& what, const Rng& rng) const {
-  Tensor result = modelled_columns(x, what);
+// Some rows, of which the first has this number among all; `noise`: of dequantisation.
+Tensor Transform::block_of(const Tensor& x, const std::string& what, Stream noise,
+                           std::int64_t first_row) const {
+  Tensor result = modelled_columns(x, what, first_row);
   const std::size_t expected = !group_sizes.empty() ? group_sizes.size() : mean.size();
   if (expected > 0 && result.size(1) != static_cast<std::int64_t>(expected))
     fail_data(what, fmt::format("expected {} columns for the transform, got {}", expected, result.size(1)));
-  if (!group_sizes.empty()) result = onehot(result, what);
-  if (dequantised) {
-    Rng own = rng;
-    result = (result * 255 + uniform(result.size(0), result.size(1), own.next())) / 256;
-  }
+  if (!group_sizes.empty()) result = onehot(result, what, first_row);
+  if (dequantised)
+    result = (result * 255 + uniform(result.size(0), result.size(1), noise, at::kCPU, first_row)) / 256;
   if (!mean.empty()) result = (result - row_of(mean)) / row_of(deviation);
-  if (whitened()) {
-    if (result.size(1) != centre_.size(0))
-      fail_data(what, fmt::format("expected {} columns to whiten, got {}", centre_.size(0), result.size(1)));
-    refuse_missing(result, what);
-    result = in_chunks(result, [&](const Tensor& rows) { return at::mm(rows - centre_, whitening_); });
-  }
-  return result.contiguous();
+  if (!whitened()) return result;
+  if (result.size(1) != centre_.size(0))
+    fail_data(what, fmt::format("expected {} columns to whiten, got {}", centre_.size(0), result.size(1)));
+  refuse_missing(result, what, first_row);
+  return in_chunks(result, [&](const Tensor& rows) { return at::mm(rows - centre_, whitening_); });
+}
+
+// The result is made where it is undefined; it may be what `some` looks at.
+void Transform::apply_to(Tensor& result, std::int64_t rows, const RowSource& some, const std::string& what,
+                         const Rng& rng) const {
+  Rng own = rng;
+  const Stream noise = own.next();
+  std::int64_t first = 0;
+  do {
+    const std::int64_t count = std::min(block_rows, rows - first);
+    const Tensor block = block_of(some(first, count), what, noise, first);
+    if (!result.defined()) result = at::empty({rows, block.size(1)}, block.options());
+    result.narrow(0, first, count).copy_(block);
+    first += count;
+  } while (first < rows);
+}
+
+Tensor Transform::apply(std::int64_t rows, const RowSource& some, const std::string& what,
+                        const Rng& rng) const {
+  Tensor result;
+  apply_to(result, rows, some, what, rng);
+  return result;
+}
+
+Tensor Transform::apply(const Tensor& x, const std::string& what, const Rng& rng) const {
+  if (identity() && set_aside.empty()) return x.contiguous();
+  return apply(
+      x.size(0), [&](std::int64_t first, std::int64_t count) { return x.narrow(0, first, count); }, what, rng);
+}
+
+void Transform::apply_in_place(Tensor& x, const std::string& what, const Rng& rng) const {
+  if (!group_sizes.empty() || !set_aside.empty())
+    throw Error(ErrorKind::bug, "transform", "expected one that keeps the columns");
+  if (identity()) return;
+  const auto rows_of_x = [&](std::int64_t first, std::int64_t count) { return x.narrow(0, first, count); };
+  apply_to(x, x.size(0), rows_of_x, what, rng);
 }
 
 Tensor Transform::put_back(const Tensor& x, double filling) const {

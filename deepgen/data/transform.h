@@ -12,6 +12,7 @@
 // In this order, each where it is asked for. A missing cell (NaN) stays missing; whiten refuses it.
 #pragma once
 
+#include <functional>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -46,6 +47,15 @@ class Transform {
 
   // Throws a data error for values that training did not have, and for a value in a column set aside.
   Tensor apply(const Tensor& x, const std::string& what, const Rng& rng) const;
+  // The same of rows that are made when they are needed: some(first, count) gives count of all `rows`.
+  using RowSource = std::function<Tensor(std::int64_t first, std::int64_t count)>;
+  Tensor apply(std::int64_t rows, const RowSource& some, const std::string& what, const Rng& rng) const;
+  // The same in the memory of x, for what keeps the columns: dequantise, standardise, whiten.
+  void apply_in_place(Tensor& x, const std::string& what, const Rng& rng) const;
+  // So many rows are transformed at a time; rows may be inverted in pieces that begin at multiples of it, with the
+  // result of all at once bit for bit.
+  static constexpr std::int64_t block_rows = 4096;
+
   Tensor invert(const Tensor& x) const;  // samples in the units and columns of the file
   // x [N, D], one column for each that is not set aside, with the others among them: all `filling`.
   Tensor put_back(const Tensor& x, double filling = std::numeric_limits<double>::quiet_NaN()) const;
@@ -58,8 +68,11 @@ class Transform {
   static Transform from_json(const nlohmann::ordered_json& json);
 
  private:
-  Tensor modelled_columns(const Tensor& x, const std::string& what) const;
-  Tensor onehot(const Tensor& x, const std::string& what) const;
+  Tensor modelled_columns(const Tensor& x, const std::string& what, std::int64_t first_row) const;
+  Tensor onehot(const Tensor& x, const std::string& what, std::int64_t first_row) const;
+  Tensor block_of(const Tensor& x, const std::string& what, Stream noise, std::int64_t first_row) const;
+  void apply_to(Tensor& result, std::int64_t rows, const RowSource& some, const std::string& what,
+                const Rng& rng) const;
   void set_whitening(const Tensor& centre, const Tensor& matrix);
 
   Tensor centre_, whitening_, colouring_;  // [D], [D, D] and its inverse, float64

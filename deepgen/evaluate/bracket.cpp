@@ -262,13 +262,13 @@ std::string few_chains(const LogPartition& side, const char* direction, const ch
 }
 
 std::string caution(const PartitionBracket& bracket) {
-  constexpr double widest = 1;
+  constexpr double widest_difference = 1;
   std::string few =
       few_chains(bracket.forward, "forward", "log Z is likely underestimated and the likelihood too good");
   if (few.empty()) few = few_chains(bracket.reverse, "reverse", "log Z is likely overestimated on that side");
   if (!few.empty()) return few;
   const double difference = std::max(bracket.reverse.value, bracket.ends.value) - bracket.forward.value;
-  if (std::abs(difference) <= widest) return "";
+  if (std::abs(difference) <= widest_difference) return "";
   return fmt::format(
       "forward and reverse runs differ by {:.1f} nats: the chains do not mix along this schedule; use more "
       "temperatures (--ais salakhutdinov_murray)",

@@ -12,7 +12,7 @@
 namespace deepgen {
 namespace {
 
-constexpr std::int64_t block_numbers = 8 << 20;  // distances held at a time: 32 MiB
+constexpr std::int64_t distances_of_block = 8 << 20;  // distances held at a time: 32 MiB
 // Rows that the product in float32 proposes; their distances are then computed in float64. More than the five
 // asked for at most, so that rounding in the product cannot shut a true neighbour out.
 constexpr std::size_t candidates = 16;
@@ -26,7 +26,7 @@ struct Candidate {
 };
 
 // The `candidates` smallest of n numbers, in order.
-std::vector<Candidate> smallest(const float* numbers, std::int64_t n) {
+std::vector<Candidate> nearest_of(const float* numbers, std::int64_t n) {
   std::vector<Candidate> best;
   best.reserve(candidates + 1);
   for (std::int64_t i = 0; i < n; ++i) {
@@ -88,7 +88,7 @@ void NearestNeighbours::find(const Tensor& x, Tensor& distances, std::int64_t k,
   const float* rows = rows_.data_ptr<float>();
   parallel_ranges(x.size(0), 1.0 * static_cast<double>(known), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      std::vector<Candidate> best = smallest(rough + i * known, known);
+      std::vector<Candidate> best = nearest_of(rough + i * known, known);
       for (Candidate& one : best)
         one.distance = squared_distance(asked + i * columns, rows + one.row * columns, columns);
       std::sort(best.begin(), best.end());
@@ -98,7 +98,7 @@ void NearestNeighbours::find(const Tensor& x, Tensor& distances, std::int64_t k,
 }
 
 Tensor NearestNeighbours::nearest(const Tensor& x, std::int64_t k, std::int64_t block) const {
-  if (block <= 0) block = std::max<std::int64_t>(1, block_numbers / rows_.size(0));
+  if (block <= 0) block = std::max<std::int64_t>(1, distances_of_block / rows_.size(0));
   const Tensor moved = x - shift_;
   Tensor found = at::empty({x.size(0), k}, at::kLong);
   for (std::int64_t first = 0; first < x.size(0); first += block) {

@@ -16,11 +16,11 @@
 namespace deepgen {
 namespace {
 
-constexpr std::int64_t block_numbers = 4 << 20;  // distances held at a time: 16 MiB
+constexpr std::int64_t distances_at_once = 4 << 20;  // distances held at a time: 16 MiB
 constexpr std::int64_t sample_groups = 10;       // left out one by one: the samples' own randomness
 constexpr std::int64_t group_rows = 2000;        // rows that tell it
 
-std::int64_t block_rows(std::int64_t centres) { return std::max<std::int64_t>(1, block_numbers / centres); }
+std::int64_t block_rows(std::int64_t centres) { return std::max<std::int64_t>(1, distances_at_once / centres); }
 
 Tensor squares_of(const Tensor& rows) { return row_dots(rows, rows); }
 
@@ -100,7 +100,7 @@ Cases cases_of(const Dataset& data, const Split& split, const std::vector<std::i
 }
 
 // What every window of one evaluation shares.
-struct Examination {
+struct Windows {
   Cases choice, asked;
   std::vector<double> sigmas;
   std::string split, chosen_on, range;
@@ -146,7 +146,7 @@ std::optional<double> variance_of_draws(const Tensor& centres, const Tensor& x, 
   return factor * at::tensor(without, at::kDouble).var(false).item<double>();
 }
 
-Score window_score(const std::string& metric, const Centres& centres, const Examination& exam) {
+Score window_score(const std::string& metric, const Centres& centres, const Windows& exam) {
   Work work(exam.observer, "Parzen window of " + centres.words, exam.choice.x.size(0) + exam.asked.x.size(0));
   ParzenWindow window(centres.x);
   window.after_block = [&](std::int64_t rows) { work.advance(rows); };
@@ -272,7 +272,7 @@ std::vector<Score> parzen_scores(const Tensor& samples, const Dataset& data, con
   Parts parts = arrange(data, split_name, plan, rng.fork({0}));
   const Tensor training = control_rows(data, parts, samples.size(0), plan, rng.fork({2}));
   const bool wide = has_scales(data);
-  const Examination exam{
+  const Windows exam{
       cases_of(data, parts.own ? data.valid : data.train, parts.choice, rng.fork({3})),
       cases_of(data, split, random_index(split, split.rows(), rng.fork({4})), rng.fork({5})),
       sigma_grid(plan, wide ? mean_deviation(training) : 1),

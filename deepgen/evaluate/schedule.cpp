@@ -1,6 +1,7 @@
 #include "deepgen/evaluate/schedule.h"
 
 #include <charconv>
+#include <cstdint>
 
 #include "deepgen/core/error.h"
 

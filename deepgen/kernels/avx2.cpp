@@ -12,4 +12,6 @@ const KernelTable avx2_kernels = {"avx2",          binary_layer, normal_layer,  
 
 const ColumnPasses avx2_column_passes = {nade_forward, nade_carry, nade_weights, prefix_dots};
 
+const SparsePasses avx2_sparse_passes = {list_nonzeros, sparse_product, pack_transposed};
+
 }  // namespace deepgen

@@ -18,4 +18,6 @@ const KernelTable avx512_kernels = {"avx512",        binary_layer, normal_layer,
 
 const ColumnPasses avx512_column_passes = {nade_forward, nade_carry, nade_weights, prefix_dots};
 
+const SparsePasses avx512_sparse_passes = {list_nonzeros, sparse_product, pack_transposed};
+
 }  // namespace deepgen

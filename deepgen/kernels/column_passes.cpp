@@ -62,7 +62,7 @@ void nade_weights(const NadeBackward& pass, std::int64_t column_begin, std::int6
   const std::int64_t n = pass.columns, hidden = pass.hidden;
   for (std::int64_t i = column_begin; i < column_end; ++i) {
     float *dv = pass.dv + i * hidden, *dw = pass.dw + i * hidden;
-    for (std::int64_t j = 0; j < hidden; ++j) dv[j] = dw[j] = 0;
+    for (std::int64_t j = 0; !pass.add && j < hidden; ++j) dv[j] = dw[j] = 0;
     for (std::int64_t r = 0; r < pass.rows; ++r) {
       std::int64_t state = pass.first[r];
       for (std::int64_t k = 0; k < i; ++k) state += pass.x[r * n + k] != 0;

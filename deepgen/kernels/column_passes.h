@@ -34,7 +34,8 @@ struct NadeBackward {
   float* scratch = nullptr;            // [hidden], one for each thread
   float* carried;                      // as states: d loss / d a behind the column that ended the state
   float* start;                        // [rows, hidden]: d loss / d a before the first column
-  float *dw = nullptr, *dv = nullptr;  // [columns, hidden], overwritten
+  float *dw = nullptr, *dv = nullptr;  // [columns, hidden]
+  bool add = false;                    // row by row to what they hold; else they are overwritten
 };
 
 // output(r) = bias + sum over j < count of input(r, j) weight(j).

@@ -67,6 +67,28 @@ inline Float where_less(Float a, Float b, Float yes, Float no) {
 inline Float zero_where_less(Float a, Float b, Float no) {
   return _mm256_andnot_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ), no);
 }
+// For each set of lanes, their numbers in rising order.
+struct LaneOrders {
+  std::uint8_t of[256][8] = {};
+  constexpr LaneOrders() {
+    for (int lanes = 0; lanes < 256; ++lanes)
+      for (int lane = 0, count = 0; lane < 8; ++lane)
+        if (lanes >> lane & 1) of[lanes][count++] = static_cast<std::uint8_t>(lane);
+  }
+};
+constexpr LaneOrders lane_orders;
+
+inline int append_nonzero(Float x, std::int32_t first, std::int32_t* place, float* value, bool& ones) {
+  const __m256 nonzero = _mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_NEQ_UQ);
+  const __m256 other = _mm256_and_ps(nonzero, _mm256_cmp_ps(x, _mm256_set1_ps(1), _CMP_NEQ_UQ));
+  const auto lanes = static_cast<unsigned>(_mm256_movemask_ps(nonzero));
+  const auto* order = reinterpret_cast<const __m128i*>(lane_orders.of[lanes]);
+  const __m256i from = _mm256_cvtepu8_epi32(_mm_loadl_epi64(order));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(place), _mm256_add_epi32(from, _mm256_set1_epi32(first)));
+  _mm256_storeu_ps(value, _mm256_permutevar8x32_ps(x, from));
+  ones &= _mm256_movemask_ps(other) == 0;
+  return __builtin_popcount(lanes);
+}
 inline Float one_where_less(Float a, Float b) {
   return _mm256_and_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ), all(1.0F));
 }

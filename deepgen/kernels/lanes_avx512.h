@@ -66,6 +66,19 @@ inline Float where_less(Float a, Float b, Float yes, Float no) {
 inline Float zero_where_less(Float a, Float b, Float no) {
   return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, b, _CMP_NLT_UQ), no);
 }
+// Writes the numbers (counted from `first`) and values of the lanes that are not zero, in order, and returns how
+// many there are; what is behind them, up to a whole vector, is overwritten. `ones` becomes false when one of
+// them is not 1.
+inline int append_nonzero(Float x, std::int32_t first, std::int32_t* place, float* value, bool& ones) {
+  const __mmask16 lanes = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+  const __mmask16 other = _mm512_mask_cmp_ps_mask(lanes, x, _mm512_set1_ps(1), _CMP_NEQ_UQ);
+  const __m512i numbers = _mm512_add_epi32(
+      _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), _mm512_set1_epi32(first));
+  _mm512_storeu_si512(place, _mm512_maskz_compress_epi32(lanes, numbers));
+  _mm512_storeu_ps(value, _mm512_maskz_compress_ps(lanes, x));
+  ones &= other == 0;
+  return __builtin_popcount(lanes);
+}
 inline Float one_where_less(Float a, Float b) {
   return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), all(1.0F));
 }

@@ -141,10 +141,13 @@ void nade_carry(const NadeBackward& pass, std::int64_t row_begin, std::int64_t r
 template <int vectors, bool full>
 inline void column_strip(const NadeBackward& pass, const std::int64_t* state_of, std::int64_t i,
                          std::int64_t j, int left) {
-  const std::int64_t n = pass.columns, hidden = pass.hidden;
+  const std::int64_t n = pass.columns, hidden = pass.hidden, at = i * hidden + j;
   Float dv[vectors], dw[vectors];
 #pragma GCC unroll 8
-  for (int k = 0; k < vectors; ++k) dv[k] = dw[k] = all(0.0F);
+  for (int k = 0; k < vectors; ++k) {
+    dv[k] = pass.add ? read<full>(pass.dv + at + k * width, left) : all(0.0F);
+    dw[k] = pass.add ? read<full>(pass.dw + at + k * width, left) : all(0.0F);
+  }
   for (std::int64_t r = 0; r < pass.rows; ++r) {
     const Float d = all(pass.differences[r * n + i]);
     const float* h = pass.states + state_of[r] * hidden + j;
@@ -157,8 +160,8 @@ inline void column_strip(const NadeBackward& pass, const std::int64_t* state_of,
   }
 #pragma GCC unroll 8
   for (int k = 0; k < vectors; ++k) {
-    write<full>(pass.dv + i * hidden + j + k * width, dv[k], left);
-    write<full>(pass.dw + i * hidden + j + k * width, dw[k], left);
+    write<full>(pass.dv + at + k * width, dv[k], left);
+    write<full>(pass.dw + at + k * width, dw[k], left);
   }
 }
 

@@ -4,6 +4,7 @@
 // compiled here would hold instructions that not every processor has, and the linker could pick it for all.
 #include <math.h>
 
+#include "deepgen/kernels/sparse_passes.h"
 #include "deepgen/kernels/vector_math.inl"
 
 namespace deepgen {
@@ -225,4 +226,5 @@ void gather_bytes(const GatherBytes& layer, std::int64_t row_begin, std::int64_t
 #include "deepgen/kernels/vector_networks.inl"
 #include "deepgen/kernels/vector_passes.inl"
 #include "deepgen/kernels/vector_softmax.inl"
+#include "deepgen/kernels/vector_sparse.inl"
 #include "deepgen/kernels/vector_units.inl"

@@ -1,33 +1,22 @@
 #include "deepgen/ops/binary_units.h"
 
-#include "deepgen/core/interruption.h"
-#include "deepgen/kernels/kernels.h"
+#include "deepgen/ops/kernel_rows.h"
 
 namespace deepgen {
 namespace {
 
 // The fused kernels read dense float32 rows in host memory; everything else takes the composed way.
 bool dense(const Tensor& x) { return !x.defined() || x.is_contiguous(); }
-bool fused(const Tensor& input, const Tensor& bias = {}, const UnitOutputs& outputs = {}) {
+bool dense_on_host(const Tensor& input, const Tensor& bias = {}, const UnitOutputs& outputs = {}) {
   return input.device().is_cpu() && input.scalar_type() == at::kFloat && input.is_contiguous() &&
          dense(bias) && dense(outputs.mean) && dense(outputs.sample) && dense(outputs.weight) &&
          dense(outputs.row_sum);
 }
 
-float* floats(const Tensor& tensor) { return tensor.defined() ? tensor.data_ptr<float>() : nullptr; }
-double* doubles(const Tensor& tensor) { return tensor.defined() ? tensor.data_ptr<double>() : nullptr; }
-
-template <class Kernel, class Arguments>
-void for_rows(Kernel kernel, const Arguments& arguments, std::int64_t rows, double cost_of_row_ns) {
-  interruption_point();
-  parallel_ranges(rows, cost_of_row_ns, 1,
-                  [&](std::int64_t begin, std::int64_t end) { kernel(arguments, begin, end); });
-}
-
 }  // namespace
 
 void binary_layer(const Tensor& input, const Tensor& bias, double scale, Stream stream, UnitOutputs outputs) {
-  if (!fused(input, bias, outputs)) return composed::binary_layer(input, bias, scale, stream, outputs);
+  if (!dense_on_host(input, bias, outputs)) return composed::binary_layer(input, bias, scale, stream, outputs);
   BinaryLayer layer{.input = floats(input),
                     .bias = floats(bias),
                     .scale = static_cast<float>(scale),
@@ -41,7 +30,7 @@ void binary_layer(const Tensor& input, const Tensor& bias, double scale, Stream 
 }
 
 Tensor softplus_row_sum(const Tensor& input, const Tensor& bias, double scale) {
-  if (!fused(input, bias)) return composed::softplus_row_sum(input, bias, scale);
+  if (!dense_on_host(input, bias)) return composed::softplus_row_sum(input, bias, scale);
   Tensor sums = at::empty({input.size(0)}, at::kDouble);
   SoftplusSum layer{.input = floats(input),
                     .bias = floats(bias),
@@ -54,7 +43,7 @@ Tensor softplus_row_sum(const Tensor& input, const Tensor& bias, double scale) {
 
 void anneal_layer(const Tensor& input, const Tensor& bias, double from, double to, Stream stream,
                   Tensor& row_sum, Tensor& sample) {
-  if (!fused(input, bias, {.sample = sample, .row_sum = row_sum}))
+  if (!dense_on_host(input, bias, {.sample = sample, .row_sum = row_sum}))
     return composed::anneal_layer(input, bias, from, to, stream, row_sum, sample);
   AnnealLayer layer{.input = floats(input),
                     .bias = floats(bias),
@@ -76,7 +65,7 @@ Tensor softplus_row_sum64(const Tensor& input) {
 }
 
 void column_sums(const Tensor& input, double scale, bool accumulate, Tensor& sums) {
-  if (!fused(input, sums)) {
+  if (!dense_on_host(input, sums)) {
     const Tensor total = input.sum(0).mul_(scale);
     if (accumulate)
       sums.add_(total);
@@ -91,7 +80,8 @@ void column_sums(const Tensor& input, double scale, bool accumulate, Tensor& sum
       [&](std::int64_t begin, std::int64_t end) { kernels().column_sums(arguments, begin, end); });
 }
 
-Tensor uniform(std::int64_t rows, std::int64_t columns, Stream stream, at::Device device) {
+Tensor uniform(std::int64_t rows, std::int64_t columns, Stream stream, at::Device device,
+               std::int64_t first_row) {
   interruption_point();
   if (!device.is_cpu()) {  // no counter-based kernel there: a generator seeded by the stream's place
     auto generator = at::globalContext().defaultGenerator(device);
@@ -104,7 +94,7 @@ Tensor uniform(std::int64_t rows, std::int64_t columns, Stream stream, at::Devic
   for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t j = 0; j < columns; ++j) {
       const std::int64_t lane = j % 64;
-      const std::int64_t block = 16 * (r * groups + j / 64) + lane % 16;
+      const std::int64_t block = 16 * ((first_row + r) * groups + j / 64) + lane % 16;
       out[r * columns + j] =
           unit_float(stream.block(static_cast<std::uint64_t>(block))[static_cast<std::size_t>(lane / 16)]);
     }

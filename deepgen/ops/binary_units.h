@@ -35,8 +35,10 @@ Tensor softplus_row_sum64(const Tensor& input);
 // sums [N] = (accumulate ? sums : 0) + scale * sum over rows of input. The order of addition is fixed.
 void column_sums(const Tensor& input, double scale, bool accumulate, Tensor& sums);
 
-// Uniform numbers in [0, 1), the ones that `binary_layer` compares with under the same stream.
-Tensor uniform(std::int64_t rows, std::int64_t columns, Stream stream, at::Device device = at::kCPU);
+// Uniform numbers in [0, 1), the ones that `binary_layer` compares with under the same stream; of a part of its
+// rows, from first_row on (on the CPU: elsewhere a part has numbers of its own).
+Tensor uniform(std::int64_t rows, std::int64_t columns, Stream stream, at::Device device = at::kCPU,
+               std::int64_t first_row = 0);
 
 namespace composed {
 void binary_layer(const Tensor& input, const Tensor& bias, double scale, Stream stream, UnitOutputs outputs);

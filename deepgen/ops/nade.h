@@ -12,6 +12,13 @@ struct NadeWeights {
   Tensor w, c, v, b;  // [D, H], [H], [D, H], [D], float32, dense
 };
 
+// What nade_gradients writes on its way. Whoever calls it step after step keeps it, so that a step takes no
+// memory from the system and gives none back.
+struct NadeBuffers {
+  Tensor states, carried;     // of the rows at work: some 2 MB each a thread, or one row's
+  Tensor start, differences;  // [B, H], [B, D]
+};
+
 // Of rows of bits x [B, D]: [B, D], without a graph.
 Tensor nade_logits(const Tensor& x, const NadeWeights& weights);
 
@@ -20,8 +27,8 @@ Tensor nade_logits(const Tensor& x, const NadeWeights& weights);
 Tensor nade_draw(Tensor& x, const Tensor& uniform, const Tensor& held, const NadeWeights& weights);
 
 // log p(x) of each row, [B] float64; `gradients` (like the weights) becomes the gradient of minus its mean.
-// Memory: at most some 64 MB beside the results, and one row's states (ones of x, times H) at least.
-Tensor nade_gradients(const Tensor& x, const NadeWeights& weights, NadeWeights& gradients);
+Tensor nade_gradients(const Tensor& x, const NadeWeights& weights, NadeWeights& gradients,
+                      NadeBuffers& buffers);
 
 namespace composed {
 Tensor nade_logits(const Tensor& x, const NadeWeights& weights);  // differentiable; O(D) products

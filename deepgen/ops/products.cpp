@@ -4,11 +4,12 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
 
 #include "deepgen/core/interruption.h"
 #include "deepgen/kernels/kernels.h"
+#include "deepgen/kernels/team.h"
+#include "deepgen/ops/binary_units.h"
+#include "deepgen/ops/sparse_products.h"
 
 namespace deepgen {
 namespace {
@@ -31,6 +32,18 @@ View view_of(const Tensor& x) {
   return {nullptr, false, false, 0};
 }
 
+// Once: OpenBLAS cuts products differently for several threads, and its own would contend with ours. It changes
+// how many threads OpenMP gives to others, which must stay.
+void keep_blas_to_its_thread() {
+  static const bool done = [] {
+    const int before = omp_get_max_threads();
+    openblas_set_num_threads(1);
+    omp_set_num_threads(before);
+    return true;
+  }();
+  static_cast<void>(done);
+}
+
 constexpr std::int64_t small_product = 262144;  // multiplications below which OpenBLAS itself uses one thread
 constexpr std::int64_t part_columns = 192;      // narrower parts spend too much on packing `a` again for each
 constexpr std::int64_t column_grain =
@@ -38,10 +51,51 @@ constexpr std::int64_t column_grain =
 
 }  // namespace
 
+namespace {
+
+// [n] float32 that lie side by side, or undefined.
+const float* vector_of(const Tensor& x) { return x.defined() ? x.data_ptr<float>() : nullptr; }
+
+ProductViews lists_view(const View& a, const View& b, Tensor& out, std::int64_t inner, double scale,
+                        double keep) {
+  return {.rows = out.size(0),
+          .inner = inner,
+          .columns = out.size(1),
+          .a = a.data,
+          .a_stride = a.stride,
+          .a_transposed = a.transposed,
+          .b = b.data,
+          .b_stride = b.stride,
+          .b_transposed = b.transposed,
+          .out = out.data_ptr<float>(),
+          .scale = static_cast<float>(scale),
+          .keep = static_cast<float>(keep)};
+}
+
+}  // namespace
+
+void multiply_shifted(Tensor& out, const Tensor& a, const Tensor& shift, const Tensor& b, double scale,
+                      double keep) {
+  interruption_point();
+  const View va = view_of(a), vb = view_of(b);
+  if (va.usable && vb.usable && shift.is_contiguous() && out.is_contiguous()) {
+    ProductViews product = lists_view(va, vb, out, a.size(1), scale, keep);
+    if (worth_lists(product)) {
+      Tensor across = at::empty({b.size(1)});
+      column_sums(b, 1, false, across);
+      product.shift = vector_of(shift), product.across = vector_of(across);
+      return multiply_lists(product);
+    }
+  }
+  multiply(out, a - shift.unsqueeze(1), b, scale, keep);
+}
+
 void multiply(Tensor& out, const Tensor& a, const Tensor& b, double scale, double keep) {
   interruption_point();
   const View va = view_of(a), vb = view_of(b);
   if (!va.usable || !vb.usable || !out.is_contiguous()) return composed::multiply(out, a, b, scale, keep);
+  const ProductViews lists = lists_view(va, vb, out, a.size(1), scale, keep);
+  if (worth_lists(lists)) return multiply_lists(lists);
   const std::int64_t m = a.size(0), k = a.size(1), n = b.size(1);
   float* c = out.data_ptr<float>();
   auto columns = [&](std::int64_t begin, std::int64_t end) {
@@ -56,10 +110,8 @@ void multiply(Tensor& out, const Tensor& a, const Tensor& b, double scale, doubl
   const std::int64_t parts = n < 2 * part_columns ? 1 : n / part_columns / 2 * 2;
   const std::int64_t groups = (n + column_grain - 1) / column_grain;
   auto border = [&](std::int64_t part) { return std::min(n, column_grain * (groups * part / parts)); };
-  // Inside a parallel region OpenBLAS keeps to the calling thread, also where one thread gets all the
-  // columns.
-#pragma omp parallel for schedule(static) num_threads(threads())
-  for (std::int64_t part = 0; part < parts; ++part) columns(border(part), border(part + 1));
+  keep_blas_to_its_thread();
+  share_parts(parts, threads(), [&](std::int64_t part, int) { columns(border(part), border(part + 1)); });
 }
 
 void multiply_alone(const RawMatrix& a, const RawMatrix& b, float* out, std::int64_t out_stride, bool add) {
@@ -70,22 +122,11 @@ void multiply_alone(const RawMatrix& a, const RawMatrix& b, float* out, std::int
 }
 
 void share_items(std::int64_t items, const std::function<void(std::int64_t, int)>& body) {
-  std::exception_ptr failure;
-  std::atomic<bool> failed = false;  // the items that are left are not begun
-  // Also where one thread gets all: inside a region that could have several OpenBLAS keeps to the caller's.
-#pragma omp parallel for schedule(static) num_threads(threads())
-  for (std::int64_t item = 0; item < items; ++item) {
-    if (failed) continue;
-    try {
-      interruption_point();  // heard by the calling thread, which has a share
-      body(item, omp_get_thread_num());
-    } catch (...) {  // must not leave the parallel region
-#pragma omp critical(deepgen_shared_failure)
-      if (!failure) failure = std::current_exception();
-      failed = true;
-    }
-  }
-  if (failure) std::rethrow_exception(failure);
+  keep_blas_to_its_thread();
+  share_parts(items, threads(), [&](std::int64_t item, int thread) {
+    interruption_point();  // heard by the calling thread, which has a share
+    body(item, thread);
+  });
 }
 
 Tensor row_dots(const Tensor& a, const Tensor& b) {

@@ -2,7 +2,8 @@
 //
 // OpenBLAS cuts the inner dimension differently with one thread and with several, so its sums round
 // differently. Here the columns of the output are cut by its size alone into parts of some two hundred, each
-// an ordinary one-threaded product, and the parts are shared out among the threads.
+// an ordinary one-threaded product, and the parts are shared out among the threads. Where the first factor is
+// mostly zeros, as bits and one-hot groups are, the product runs over lists of the others (sparse_products.h).
 #pragma once
 
 #include <functional>
@@ -13,6 +14,11 @@ namespace deepgen {
 
 // out [M, N] = keep * out + scale * a b, a [M, K], b [K, N] float32; a and b dense or transposed, out dense.
 void multiply(Tensor& out, const Tensor& a, const Tensor& b, double scale = 1, double keep = 0);
+
+// out = keep * out + scale * (a - s) b, where row i of a [M, K] is taken less s_i of `shift` [M]. With an `a` of
+// mostly zeros it is formed as a b - s (1 b), which leaves the zeros out.
+void multiply_shifted(Tensor& out, const Tensor& a, const Tensor& shift, const Tensor& b, double scale = 1,
+                      double keep = 0);
 
 // sum_j a(i, j) b(i, j) for each row i, [M]; a [M, N] dense, b [M, N] dense or one row [1, N] for all.
 Tensor row_dots(const Tensor& a, const Tensor& b);

@@ -6,8 +6,7 @@
 #include <numbers>
 
 #include "deepgen/core/error.h"
-#include "deepgen/core/interruption.h"
-#include "deepgen/kernels/kernels.h"
+#include "deepgen/ops/kernel_rows.h"
 
 namespace deepgen {
 namespace {
@@ -27,9 +26,6 @@ bool fused(const Tensor& input, const Tensor& bias, const UnitOutputs& outputs) 
          fits(outputs.row_sum, at::kDouble, {rows}) && outputs.weight.defined() == outputs.row_sum.defined();
 }
 
-float* floats(const Tensor& tensor) { return tensor.defined() ? tensor.data_ptr<float>() : nullptr; }
-double* doubles(const Tensor& tensor) { return tensor.defined() ? tensor.data_ptr<double>() : nullptr; }
-
 template <class Layer>
 Layer described(const Tensor& input, const Tensor& bias, double scale, Stream stream,
                 const UnitOutputs& outputs) {
@@ -47,10 +43,8 @@ Layer described(const Tensor& input, const Tensor& bias, double scale, Stream st
 }
 
 template <class Kernel, class Layer>
-void for_rows(Kernel kernel, const Layer& layer, std::int64_t rows, double cost_of_element_ns) {
-  interruption_point();
-  parallel_ranges(rows, cost_of_element_ns * static_cast<double>(layer.columns), 1,
-                  [&](std::int64_t begin, std::int64_t end) { kernel(layer, begin, end); });
+void for_layer(Kernel kernel, const Layer& layer, std::int64_t rows, double cost_of_element_ns) {
+  for_rows(kernel, layer, rows, cost_of_element_ns * static_cast<double>(layer.columns));
 }
 
 // A copy: dense, and checked, since the kernels trust it.
@@ -90,7 +84,7 @@ Tensor normal(std::int64_t rows, std::int64_t columns, Stream stream, at::Device
   if (!device.is_cpu()) return composed::normal(rows, columns, stream, device);
   Tensor result = at::empty({rows, columns});
   const NormalLayer layer{.columns = columns, .sample = floats(result), .stream = stream};
-  for_rows(kernels().normal_layer, layer, rows, 0.8);
+  for_layer(kernels().normal_layer, layer, rows, 0.8);
   return result;
 }
 
@@ -102,14 +96,14 @@ void normal_layer(const Tensor& input, const Tensor& bias, const NormalShape& sh
   auto layer = described<NormalLayer>(input, bias, scale, stream, outputs);
   layer.gain = floats(shape.gain);
   layer.deviation = floats(shape.deviation);
-  for_rows(kernels().normal_layer, layer, input.size(0), layer.sample ? 1 : 0.2);
+  for_layer(kernels().normal_layer, layer, input.size(0), layer.sample ? 1 : 0.2);
 }
 
 void rectified_layer(const Tensor& input, const Tensor& bias, double scale, Stream stream,
                      UnitOutputs outputs) {
   if (!fused(input, bias, outputs)) return composed::rectified_layer(input, bias, scale, stream, outputs);
   const auto layer = described<RectifiedLayer>(input, bias, scale, stream, outputs);
-  for_rows(kernels().rectified_layer, layer, input.size(0), layer.sample ? 1.2 : 0.2);
+  for_layer(kernels().rectified_layer, layer, input.size(0), layer.sample ? 1.2 : 0.2);
 }
 
 void softmax_layer(const Tensor& input, const Tensor& bias, const Tensor& offsets, double scale,
@@ -121,7 +115,7 @@ void softmax_layer(const Tensor& input, const Tensor& bias, const Tensor& offset
   layer.offsets = dense.data_ptr<std::int64_t>();
   layer.groups = dense.size(0) - 1;
   layer.log_sum_exp = doubles(log_sum_exp);
-  for_rows(kernels().softmax_layer, layer, input.size(0), 1.5);
+  for_layer(kernels().softmax_layer, layer, input.size(0), 1.5);
 }
 
 namespace composed {

@@ -5,6 +5,7 @@
 #include "deepgen/evaluate/classification.h"
 #include "deepgen/evaluate/likelihood.h"
 #include "deepgen/evaluate/sample_tests.h"
+#include "deepgen/runs/run_record.h"
 #include "deepgen/train/check_split.h"
 
 namespace deepgen {
@@ -44,6 +45,7 @@ nlohmann::ordered_json evaluation_json(const std::string& model, const Dataset& 
                                  {"data", data.spec},
                                  {"binarize", data.binarize},
                                  {"split", split_label(data, split)},
+                                 {"peak_memory_bytes", peak_memory_bytes()},
                                  {"scores", nlohmann::ordered_json::array()}};
   for (const Score& score : scores) json["scores"].push_back(score.to_json());
   return json;

@@ -12,6 +12,7 @@
 #include "deepgen/core/error.h"
 #include "deepgen/core/file_bytes.h"
 #include "deepgen/core/report.h"
+#include "deepgen/runs/write_cases.h"
 #include "deepgen/train/settings.h"
 
 namespace deepgen {
@@ -24,10 +25,6 @@ constexpr std::uint64_t largest_text = std::uint64_t{1} << 30;
 std::string read_text(const std::string& path) {
   const Bytes bytes = read_raw_file(path, largest_text);
   return {bytes.begin(), bytes.end()};
-}
-
-void write_text(const std::string& path, const std::string& text) {
-  write_file(path, ByteView(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
 }
 
 // "samples-003" -> "samples 003".

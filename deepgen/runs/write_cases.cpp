@@ -2,13 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "deepgen/core/error.h"
-#include "deepgen/core/file_bytes.h"
-#include "deepgen/data/files/csv.h"
 #include "deepgen/data/files/csv_scanner.h"
-#include "deepgen/data/files/npy.h"
 #include "deepgen/tasks/tasks.h"
 
 namespace deepgen {
@@ -51,30 +49,103 @@ void write_text(const std::string& path, const std::string& text) {
   write_file(path, ByteView(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
 }
 
-void write_cases(const OpenRun& run, const std::string& path, const Tensor& rows, const Grid& grid) {
-  const TableSchema& table = run.learnt.table;
-  if (table.empty())
-    return write_rows(path, run.learnt.transform.invert(rows), column_names(run), run.shape, grid);
-  if (path.ends_with(".csv"))
-    return write_text(path, encode_table_csv(table, table_values(table, to_array(rows))));
-  if (path.ends_with(".npy")) return write_npy(path, table_values(table, to_array(rows)));
-  write_rows(path, rows, {}, run.shape, grid);
+// ---------------------------------------------------------------- rows
+
+RowsFile::RowsFile(const std::string& path, std::int64_t rows, const std::vector<std::string>& names,
+                   const std::vector<std::int64_t>& shape, const Grid& grid)
+    : path_(path), rows_(rows), names_(names), shape_(shape), grid_(grid) {}
+
+RowsFile::~RowsFile() = default;
+
+// The first rows say how many columns there are and of what type.
+void RowsFile::begin(const Tensor& rows) {
+  if (path_.ends_with(".npy")) {
+    std::vector<std::int64_t> sizes = rows.sizes().vec();
+    sizes[0] = rows_;
+    const DType type = rows.scalar_type() == at::kDouble ? DType::f64 : DType::f32;
+    npy_ = std::make_unique<NpyWriter>(path_, type, sizes);
+  } else if (path_.ends_with(".csv")) {
+    std::vector<std::string> columns = names_;
+    const std::int64_t count = rows.dim() == 1 ? 1 : rows.size(1);
+    for (auto j = static_cast<std::int64_t>(columns.size()); j < count; ++j)
+      columns.push_back(fmt::format("v{}", j));
+    csv_ = std::make_unique<CsvWriter>(path_, columns);
+  } else if (path_.ends_with(".png") && rows.dim() == 2) {
+    picture_ = std::make_unique<GatheredRows>(rows_);
+  } else {
+    fail_usage("--out", fmt::format("expected a file that ends in .npy, .csv{}, got '{}'",
+                                    rows.dim() == 2 ? " or .png" : "", path_));
+  }
+}
+
+void RowsFile::append(const Tensor& rows) {
+  if (!npy_ && !csv_ && !picture_) begin(rows);
+  if (npy_) npy_->append(to_array(rows));
+  if (csv_) csv_->append(to_array(rows.dim() == 1 ? rows.unsqueeze(1) : rows));
+  if (picture_) picture_->append(rows);
+}
+
+void RowsFile::close() {
+  if (npy_) npy_->close();
+  if (csv_) csv_->close();
+  if (picture_) write_png(path_, picture_of(picture_->rows(), shape_, grid_));
 }
 
 void write_rows(const std::string& path, const Tensor& rows, const std::vector<std::string>& names,
                 const std::vector<std::int64_t>& shape, const Grid& grid) {
-  if (path.ends_with(".npy")) return write_npy(path, to_array(rows));
-  const Tensor table = rows.dim() == 1 ? rows.unsqueeze(1) : rows;
-  if (path.ends_with(".csv")) {
-    std::vector<std::string> columns = names;
-    for (std::int64_t j = static_cast<std::int64_t>(columns.size()); j < table.size(1); ++j)
-      columns.push_back(fmt::format("v{}", j));
-    return write_csv(path, columns, to_array(table));
-  }
-  if (path.ends_with(".png") && rows.dim() == 2) return write_png(path, picture_of(rows, shape, grid));
-  fail_usage("--out", fmt::format("expected a file that ends in .npy, .csv{}, got '{}'",
-                                  rows.dim() == 2 ? " or .png" : "", path));
+  RowsFile file(path, rows.size(0), names, shape, grid);
+  file.append(rows);
+  file.close();
 }
+
+// ---------------------------------------------------------------- cases of a run
+
+CasesFile::CasesFile(const OpenRun& run, const std::string& path, std::int64_t rows, const Grid& grid)
+    : run_(run),
+      file_(path, rows, run.learnt.table.empty() ? column_names(run) : std::vector<std::string>{}, run.shape, grid),
+      numbers_(path.ends_with(".npy")) {
+  const TableSchema& table = run.learnt.table;
+  if (table.empty() || !path.ends_with(".csv")) return;
+  table_ = std::make_unique<FileWriter>(path);
+  table_->append(table_csv_header(table_value_names(table)));
+}
+
+CasesFile::~CasesFile() = default;
+
+void CasesFile::append(const Tensor& rows) {
+  if (!run_.learnt.transform.whitened()) return write(rows);
+  for (std::int64_t first = 0; first < rows.size(0);) {
+    const std::int64_t count = std::min(Transform::block_rows - waiting_rows_, rows.size(0) - first);
+    waiting_.push_back(rows.narrow(0, first, count));
+    waiting_rows_ += count, first += count;
+    if (waiting_rows_ < Transform::block_rows) continue;
+    write(at::cat(waiting_));
+    waiting_.clear(), waiting_rows_ = 0;
+  }
+}
+
+void CasesFile::write(const Tensor& rows) {
+  const TableSchema& table = run_.learnt.table;
+  if (table.empty()) return file_.append(run_.learnt.transform.invert(rows));
+  if (table_)
+    table_->append(table_csv_rows(table, table_values(table, to_array(rows))));
+  else
+    file_.append(numbers_ ? to_tensor(table_values(table, to_array(rows))) : rows);
+}
+
+void CasesFile::close() {
+  if (!waiting_.empty()) write(at::cat(waiting_));
+  waiting_.clear();
+  table_ ? table_->close() : file_.close();
+}
+
+void write_cases(const OpenRun& run, const std::string& path, const Tensor& rows, const Grid& grid) {
+  CasesFile file(run, path, rows.size(0), grid);
+  file.append(rows);
+  file.close();
+}
+
+// ---------------------------------------------------------------- classes
 
 void write_classes(const OpenRun& run, const Split& split, const std::string& path, const Tensor& log_probs) {
   const Tensor probabilities = log_probs.to(at::kDouble).exp().contiguous(), labels = split.y;

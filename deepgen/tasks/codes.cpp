@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "deepgen/core/error.h"
+#include "deepgen/data/cell_facts.h"
 #include "deepgen/parts/checks/check_cells.h"
 #include "deepgen/tasks/blocks.h"
 #include "deepgen/train/check_split.h"
@@ -16,14 +17,12 @@ Tensor reconstruct(const Model& model, const Rows& rows) {
 }
 
 void refuse_gaps(const Split& split, const std::string& what) {
-  if (!split.x.is_floating_point()) return;
-  const Tensor cells = split.x.isnan();
-  if (!cells.any().item<bool>()) return;
-  const Tensor first = cells.nonzero()[0];
+  const auto gap = first_missing_cell(split.x);
+  if (!gap) return;
   fail_data(what,
             fmt::format("expected complete rows, got a missing cell at row {}, column {}; fill the gaps "
                         "first with `deepgen complete`",
-                        first[0].item<std::int64_t>(), first[1].item<std::int64_t>()));
+                        gap->first, gap->second));
 }
 
 namespace {
@@ -35,21 +34,42 @@ void check_rows(const Model& model, const Split& split) {
   check_split(model, split, split.name);
 }
 
-}  // namespace
-
-Tensor encode_rows(const Model& model, const Split& split, const Rng& rng, Observer& observer) {
+const CanEncode& checked_encoder(const Model& model, const Split& split) {
   const auto* encoder = as<CanEncode>(model);
   if (!encoder) fail_usage("encode", "this model has no code");
   check_rows(model, split);
-  return over_split(split, rng, observer, "encoding",
-                    [&](const Rows& rows) { return encoder->encode(rows); });
+  return *encoder;
+}
+
+void check_reconstruction(const Model& model, const Split& split) {
+  if (!can_reconstruct(model)) fail_usage("reconstruct", "this model cannot both encode and decode");
+  check_rows(model, split);
+}
+
+}  // namespace
+
+Tensor encode_rows(const Model& model, const Split& split, const Rng& rng, Observer& observer) {
+  const CanEncode& encoder = checked_encoder(model, split);
+  return over_split(split, rng, observer, "encoding", [&](const Rows& rows) { return encoder.encode(rows); });
+}
+
+void encode_rows(const Model& model, const Split& split, const Rng& rng, Observer& observer,
+                 const RowSink& sink) {
+  const CanEncode& encoder = checked_encoder(model, split);
+  over_split(split, rng, observer, "encoding", sink, [&](const Rows& rows) { return encoder.encode(rows); });
 }
 
 Tensor reconstruct_rows(const Model& model, const Split& split, const Rng& rng, Observer& observer) {
-  if (!can_reconstruct(model)) fail_usage("reconstruct", "this model cannot both encode and decode");
-  check_rows(model, split);
+  check_reconstruction(model, split);
   return over_split(split, rng, observer, "reconstructing",
                     [&](const Rows& rows) { return reconstruct(model, rows); });
+}
+
+void reconstruct_rows(const Model& model, const Split& split, const Rng& rng, Observer& observer,
+                      const RowSink& sink) {
+  check_reconstruction(model, split);
+  over_split(split, rng, observer, "reconstructing", sink,
+             [&](const Rows& rows) { return reconstruct(model, rows); });
 }
 
 }  // namespace deepgen

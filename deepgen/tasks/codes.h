@@ -6,6 +6,7 @@
 #include "deepgen/core/observer.h"
 #include "deepgen/data/dataset.h"
 #include "deepgen/model/capabilities.h"
+#include "deepgen/tasks/blocks.h"
 
 namespace deepgen {
 
@@ -23,5 +24,10 @@ void refuse_gaps(const Split& split, const std::string& what);
 // rows that it cannot take.
 Tensor encode_rows(const Model& model, const Split& split, const Rng& rng, Observer& observer);
 Tensor reconstruct_rows(const Model& model, const Split& split, const Rng& rng, Observer& observer);
+
+// The same, some thousand rows at a time.
+void encode_rows(const Model& model, const Split& split, const Rng& rng, Observer& observer, const RowSink& sink);
+void reconstruct_rows(const Model& model, const Split& split, const Rng& rng, Observer& observer,
+                      const RowSink& sink);
 
 }  // namespace deepgen

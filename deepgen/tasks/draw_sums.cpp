@@ -1,26 +1,40 @@
 #include "deepgen/tasks/draw_sums.h"
 
-#include <algorithm>
 #include <limits>
 
 namespace deepgen {
 
 void DrawSums::add(const Tensor& rows) {
-  const Tensor wide = rows.to(at::kDouble);
   if (count_++ == 0) {
-    sum_ = wide.clone(), centre_ = wide.clone(), squares_ = at::zeros_like(wide);
+    first_ = rows;
     return;
   }
+  if (count_ == 2) {
+    first_ = first_.to(at::kDouble);
+    sum_ = first_.clone(), squares_ = at::zeros_like(first_);
+  }
+  const Tensor wide = rows.to(at::kDouble);
   sum_ += wide;
-  squares_ += (wide - centre_).square();  // about the first draw: no large numbers cancel
+  squares_ += (wide - first_).square();  // about the first draw: no large numbers cancel
 }
 
-Tensor DrawSums::mean() const { return sum_ / static_cast<double>(count_); }
+Tensor DrawSums::mean() const {
+  return (count_ > 1 ? sum_ : first_.to(at::kDouble)) / static_cast<double>(count_);
+}
 
 Tensor DrawSums::deviation() const {
+  const Tensor centre = first_.to(at::kDouble);
+  if (count_ == 1) return centre - centre;
   const double n = static_cast<double>(count_);
-  const Tensor about_mean = squares_ - n * (mean() - centre_).square();
-  return (about_mean.clamp_min(0) / std::max(n - 1, 1.0)).sqrt();
+  const Tensor about_mean = squares_ - n * (mean() - centre).square();
+  return (about_mean.clamp_min(0) / (n - 1)).sqrt();
+}
+
+DrawSums DrawSums::narrow(std::int64_t first, std::int64_t count) const {
+  DrawSums some = *this;
+  for (Tensor* each : {&some.first_, &some.sum_, &some.squares_})
+    if (each->defined()) *each = each->narrow(0, first, count);
+  return some;
 }
 
 Tensor table_spread(const TableSchema& table, const DrawSums& draws) {

@@ -6,17 +6,19 @@
 
 namespace deepgen {
 
-// Means and deviations over draws of equal shape, cell by cell, in float64.
+// Means and deviations over draws of equal shape, cell by cell, in float64. A single draw is kept as it is.
 class DrawSums {
  public:
   void add(const Tensor& rows);
   Tensor mean() const;
   // Of the draws as a sample: the divisor is their number less one. 0 for a single draw.
   Tensor deviation() const;
+  // Of some of the rows.
+  DrawSums narrow(std::int64_t first, std::int64_t count) const;
 
  private:
   std::int64_t count_ = 0;
-  Tensor sum_, squares_, centre_;
+  Tensor first_, sum_, squares_;  // the last two from the second draw on; squares about the first
 };
 
 // From draws of encoded rows [N, width], for each column of table_values: the deviation in the units of the

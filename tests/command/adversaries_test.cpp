@@ -1,7 +1,7 @@
 // Adversarial networks from the command line: no likelihood, so tests on samples by themselves.
 #include "small_runs.h"
 
-namespace deepgen::command {
+namespace deepgen::command::adversaries_test {
 namespace {
 
 const char* const grey_glyphs = "glyphs:train=500,valid=100,test=100,binarize=none";
@@ -117,4 +117,4 @@ TEST(Adversaries, AnyModelWithSamplesMayBeAsked) {
 }
 
 }  // namespace
-}  // namespace deepgen::command
+}  // namespace deepgen::command::adversaries_test

@@ -6,7 +6,7 @@
 #include "small_runs.h"
 #include "tests/core/file_fixtures.h"
 
-namespace deepgen::command {
+namespace deepgen::command::bad_data_test {
 namespace {
 
 std::string text_of(const Bytes& bytes) { return {bytes.begin(), bytes.end()}; }
@@ -280,4 +280,4 @@ TEST(BadRecipe, NamesTheKeyOrTheLine) {
 }
 
 }  // namespace
-}  // namespace deepgen::command
+}  // namespace deepgen::command::bad_data_test

@@ -7,7 +7,7 @@
 
 #include "small_runs.h"
 
-namespace deepgen::command {
+namespace deepgen::command::bad_run_test {
 namespace {
 
 // A copy of the small run, to be damaged.
@@ -216,4 +216,4 @@ TEST(BadOutput, OverwriteKeepsTheOldRunUntilTheNewOneCanBegin) {
 }
 
 }  // namespace
-}  // namespace deepgen::command
+}  // namespace deepgen::command::bad_run_test

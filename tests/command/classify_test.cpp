@@ -4,7 +4,7 @@
 
 #include "small_runs.h"
 
-namespace deepgen::command {
+namespace deepgen::command::classify_test {
 namespace {
 
 const std::string one_thread = " --threads 1";
@@ -124,4 +124,4 @@ TEST(PartlyLabelled, TrainsWhatCanDoWithoutThem) {
 }
 
 }  // namespace
-}  // namespace deepgen::command
+}  // namespace deepgen::command::classify_test

@@ -6,7 +6,7 @@
 
 #include "small_runs.h"
 
-namespace deepgen::command {
+namespace deepgen::command::completion_test {
 namespace {
 
 using Cells = std::vector<std::map<std::string, std::string>>;
@@ -155,4 +155,4 @@ TEST(Completion, RowsWithGapsAreScoredWithTheirKnownCells) {
 }
 
 }  // namespace
-}  // namespace deepgen::command
+}  // namespace deepgen::command::completion_test

@@ -2,7 +2,7 @@
 #include "deepgen/data/files/npz.h"
 #include "small_runs.h"
 
-namespace deepgen::command {
+namespace deepgen::command::conditional_test {
 namespace {
 
 // Labelled training rows, and test rows with and without labels.
@@ -54,4 +54,4 @@ TEST(Conditional, SaysWhatLabelsAreMissingFor) {
 }
 
 }  // namespace
-}  // namespace deepgen::command
+}  // namespace deepgen::command::conditional_test

@@ -4,7 +4,7 @@
 
 #include "small_runs.h"
 
-namespace deepgen::command {
+namespace deepgen::command::divergence_test {
 namespace {
 
 const std::string wild = std::string("train rbm --out run --threads 1 --data ") + glyphs +
@@ -69,4 +69,4 @@ TEST(Divergence, SaysSoWhenNothingIsWrong) {
 }
 
 }  // namespace
-}  // namespace deepgen::command
+}  // namespace deepgen::command::divergence_test

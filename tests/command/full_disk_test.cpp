@@ -2,7 +2,7 @@
 // again.
 #include "small_runs.h"
 
-namespace deepgen::command {
+namespace deepgen::command::full_disk_test {
 namespace {
 
 const std::string training = std::string("train rbm --quiet --threads 1 --out run --data ") + bars +
@@ -73,4 +73,4 @@ TEST(FullDisk, LostOutputOnStdoutIsAnError) {
 }
 
 }  // namespace
-}  // namespace deepgen::command
+}  // namespace deepgen::command::full_disk_test

@@ -1,7 +1,7 @@
 // Models with an exact log-probability from the command line: every verb, no chain and no annealing.
 #include "small_runs.h"
 
-namespace deepgen::command {
+namespace deepgen::command::mixtures_test {
 namespace {
 
 // bars and stripes by a mixture of eight components, in the folder `run`.
@@ -98,4 +98,4 @@ TEST(Mixture, NaiveBayesWantsLabels) {
 }
 
 }  // namespace
-}  // namespace deepgen::command
+}  // namespace deepgen::command::mixtures_test

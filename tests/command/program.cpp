@@ -82,7 +82,8 @@ void Process::start(const Words& arguments, const How& how) {
   if (pid_ < 0) throw std::runtime_error("cannot fork");
   if (pid_ > 0) return;
   ::setenv("OMP_WAIT_POLICY", "passive", 1);
-  for (const auto& [name, value] : how.environment) ::setenv(name.c_str(), value.c_str(), 1);
+  for (const auto& [name, value] : how.environment)
+    value.empty() ? ::unsetenv(name.c_str()) : ::setenv(name.c_str(), value.c_str(), 1);
   const int nothing = ::open("/dev/null", O_RDONLY);
   const bool ready = ::chdir(how.folder.c_str()) == 0 && ::dup2(nothing, STDIN_FILENO) >= 0 &&
                      ::dup2(out_, STDOUT_FILENO) >= 0 && ::dup2(err_, STDERR_FILENO) >= 0;

@@ -31,7 +31,7 @@ std::ostream& operator<<(std::ostream& stream, const Result& result);
 
 struct How {
   std::string folder = ".";                        // where it runs
-  std::map<std::string, std::string> environment;  // beside what is inherited
+  std::map<std::string, std::string> environment;  // beside what is inherited; an empty value takes it away
   std::uint64_t largest_file = 0;                  // bytes a file may grow to, as on a full disk; 0: no limit
   double limit = 120;                              // seconds
   std::string output;                              // a file for stdout instead of keeping it

@@ -7,7 +7,7 @@
 #include "program.h"
 #include "run_files.h"
 
-namespace deepgen::command {
+namespace deepgen::command::readme_test {
 namespace {
 
 std::filesystem::path source_folder() {
@@ -84,4 +84,4 @@ TEST(Readme, TableOfModelsIsThePrograms) {
 }
 
 }  // namespace
-}  // namespace deepgen::command
+}  // namespace deepgen::command::readme_test

@@ -7,7 +7,7 @@
 
 #include "small_runs.h"
 
-namespace deepgen::command {
+namespace deepgen::command::resume_test {
 namespace {
 
 // Some 200 updates an epoch, so that a run lasts long enough to be killed at many places.
@@ -190,4 +190,4 @@ TEST(Interrupt, LongWorkEndsWithoutAFile) {
 }
 
 }  // namespace
-}  // namespace deepgen::command
+}  // namespace deepgen::command::resume_test

@@ -8,7 +8,7 @@
 #include "deepgen/data/files/npz.h"
 #include "small_runs.h"
 
-namespace deepgen::command {
+namespace deepgen::command::search_test {
 namespace {
 
 // At most 12 hidden units, so that every score is exact.
@@ -304,4 +304,4 @@ TEST(SearchData, WhatCannotBeChosenByIsRefused) {
 }
 
 }  // namespace
-}  // namespace deepgen::command
+}  // namespace deepgen::command::search_test

@@ -3,7 +3,7 @@
 
 #include "small_runs.h"
 
-namespace deepgen::command {
+namespace deepgen::command::start_test {
 namespace {
 
 // With rate 0 a run ends with the weights it started from.
@@ -63,4 +63,4 @@ TEST(Start, RefusesWhatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace deepgen::command
+}  // namespace deepgen::command::start_test

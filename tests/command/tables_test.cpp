@@ -5,7 +5,7 @@
 #include "program.h"
 #include "run_files.h"
 
-namespace deepgen::command {
+namespace deepgen::command::tables_test {
 namespace {
 
 const std::string one_thread = " --threads 1";
@@ -157,4 +157,4 @@ TEST(Tables, SpecsAreCheckedByName) {
 }
 
 }  // namespace
-}  // namespace deepgen::command
+}  // namespace deepgen::command::tables_test

@@ -5,7 +5,7 @@
 
 #include "small_runs.h"
 
-namespace deepgen::command {
+namespace deepgen::command::tasks_test {
 namespace {
 
 const std::string one_thread = " --threads 1";
@@ -38,6 +38,23 @@ TEST(Sample, ToEachFormat) {
   EXPECT_EQ(csv.rows, npy.rows);
   const PictureSize size = read_png_size(place.read("a.png"));
   EXPECT_GE(size.width * size.height, 12 * bars_columns);
+}
+
+// More rows than are drawn or written at a time: both files have them all, in one order, and nothing beside them.
+TEST(Sample, InSeveralBlocksIsOneFile) {
+  const Workplace& place = bars_run().place;
+  for (const char* name : {"many.csv", "many.npy"})
+    place.must(std::string("sample run -n 10050 --rows 2 --between 1 --steps 1 --out ") + name + one_thread);
+  const Table csv = table_of(place, "many.csv"), npy = table_of(place, "many.npy");
+  EXPECT_EQ(npy.rows.size(), 20100U);
+  EXPECT_TRUE(only_bits(npy));
+  EXPECT_EQ(csv.rows, npy.rows);
+  place.must("complete run --hide 0.3 --steps 1 --draws 2 --out all.csv --spread doubt.npy --data many.npy" +
+             one_thread);
+  EXPECT_EQ(table_of(place, "all.csv").rows.size(), 20100U);
+  EXPECT_EQ(table_of(place, "doubt.npy").rows.size(), 20100U);
+  for (const std::string& name : place.names())
+    EXPECT_FALSE(contains(name, ".tmp")) << "a temporary file is left: " << name;
 }
 
 TEST(Sample, SeedsDecide) {
@@ -86,6 +103,16 @@ TEST(Evaluate, JsonIsOneObject) {
   EXPECT_EQ(first.at("rows"), 100);
   EXPECT_LT(first.at("value").get<double>(), 0);
   EXPECT_GT(first.at("standard_error").get<double>(), 0);
+}
+
+TEST(Evaluate, SaysHowMuchMemoryItTook) {
+  const Workplace& place = bars_run().place;
+  const double most = evaluation(place, bars).at("peak_memory_bytes");
+  EXPECT_GT(most, 20 << 20) << "torch alone takes more";
+  const Result shown = place.must(std::string("evaluate run --threads 1 --data ") + bars);
+  EXPECT_TRUE(contains(shown.out, "peak memory")) << shown;
+  EXPECT_TRUE(contains(place.read("run/report.html"), "): peak memory "));
+  EXPECT_GT(Json::parse(place.read("run/run.json")).at("peak_memory_bytes").get<double>(), 20 << 20);
 }
 
 TEST(Evaluate, ProxiesAreNotCalledLikelihood) {
@@ -345,4 +372,4 @@ TEST(Reconstruct, GivesRowsOfTheDatasShape) {
 }
 
 }  // namespace
-}  // namespace deepgen::command
+}  // namespace deepgen::command::tasks_test

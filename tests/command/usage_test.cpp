@@ -4,7 +4,7 @@
 
 #include "program.h"
 
-namespace deepgen::command {
+namespace deepgen::command::usage_test {
 namespace {
 
 constexpr double at_once = 0.1;  // seconds
@@ -255,4 +255,4 @@ TEST(Usage, NothingIsMadeByAnError) {
 }
 
 }  // namespace
-}  // namespace deepgen::command
+}  // namespace deepgen::command::usage_test

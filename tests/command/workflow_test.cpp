@@ -5,7 +5,7 @@
 
 #include "small_runs.h"
 
-namespace deepgen::command {
+namespace deepgen::command::workflow_test {
 namespace {
 
 bool is_text_for_files(const std::string& text) {
@@ -335,4 +335,4 @@ TEST(Doctor, ForcedKernelsRun) {
 }
 
 }  // namespace
-}  // namespace deepgen::command
+}  // namespace deepgen::command::workflow_test

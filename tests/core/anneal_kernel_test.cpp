@@ -1,7 +1,7 @@
 // The kernel of annealed importance sampling, whose errors would add up over thousands of temperatures.
 #include "tests/core/kernel_inputs.h"
 
-namespace deepgen {
+namespace deepgen::anneal_kernel_test {
 namespace {
 
 using namespace kernel_tests;
@@ -132,4 +132,4 @@ TEST_P(AnnealVariant, AMeanOfZeroIsNeverSampled) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::anneal_kernel_test

@@ -9,7 +9,7 @@
 #include "deepgen/data/files/open.h"
 #include "file_fixtures.h"
 
-namespace deepgen {
+namespace deepgen::csv_test {
 namespace {
 
 using namespace fixtures;
@@ -130,4 +130,4 @@ TEST(Csv, TruncationIsReadOrRefused) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::csv_test

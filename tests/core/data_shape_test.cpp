@@ -7,7 +7,7 @@
 
 #include "file_fixtures.h"
 
-namespace deepgen {
+namespace deepgen::data_shape_test {
 namespace {
 
 using namespace fixtures;
@@ -74,4 +74,4 @@ TEST(ValueKinds, SayWhatColumnsAre) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::data_shape_test

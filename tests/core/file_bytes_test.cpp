@@ -8,7 +8,7 @@
 
 #include "file_fixtures.h"
 
-namespace deepgen {
+namespace deepgen::file_bytes_test {
 namespace {
 
 using namespace fixtures;
@@ -122,4 +122,4 @@ TEST(FileBytes, DevicesAreNotReplaced) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::file_bytes_test

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace deepgen {
+namespace deepgen::findings_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -194,4 +194,4 @@ TEST(Findings, PassOverWhatIsNoNumber) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::findings_test

@@ -13,7 +13,7 @@
 #include "deepgen/core/image.h"
 #include "file_fixtures.h"
 
-namespace deepgen {
+namespace deepgen::fuzz_test {
 namespace {
 
 using namespace fixtures;
@@ -257,4 +257,4 @@ TEST(FuzzFiles, SafeTensors) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::fuzz_test

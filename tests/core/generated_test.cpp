@@ -6,10 +6,6 @@
 
 #include <gtest/gtest.h>
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -19,9 +15,10 @@
 #include <vector>
 
 #include "deepgen/core/error.h"
+#include "deepgen/core/machine.h"
 #include "deepgen/data/generated/ising.h"
 
-namespace deepgen {
+namespace deepgen::generated_test {
 namespace {
 
 using Options = std::map<std::string, std::string>;
@@ -198,21 +195,18 @@ TEST(Generated, TheNumberOfCasesChangesNoCase) {
   }
 }
 
-#ifdef _OPENMP
 TEST(Generated, TheNumberOfThreadsChangesNothing) {
-  const int before = omp_get_max_threads();
   for (const std::string& name : names()) {
-    omp_set_num_threads(1);
+    set_worker_threads(1);
     const GeneratedSet one = generate(name, small());
-    omp_set_num_threads(3);
+    set_worker_threads(3);
     const GeneratedSet three = generate(name, small());
     EXPECT_EQ(one.train.bytes, three.train.bytes) << name;
     EXPECT_EQ(one.train_labels.bytes, three.train_labels.bytes) << name;
     EXPECT_EQ(one.test_factors.bytes, three.test_factors.bytes) << name;
   }
-  omp_set_num_threads(before);
+  set_worker_threads(0);
 }
-#endif
 
 TEST(Generated, SplitsAreDrawnFromDifferentStreams) {
   const GeneratedSet set = generate("glyphs", small());
@@ -380,4 +374,4 @@ TEST(Planar, LabelsNameTheNearestRing) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::generated_test

@@ -11,7 +11,7 @@
 
 #include "deepgen/data/generated/generated.h"
 
-namespace deepgen {
+namespace deepgen::glyphs_test {
 namespace {
 
 TEST(Glyphs, LabelsAreBalanced) {
@@ -104,4 +104,4 @@ TEST(Glyphs, TheWholeSetTakesSeconds) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::glyphs_test

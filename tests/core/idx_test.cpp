@@ -8,7 +8,7 @@
 #include "deepgen/data/files/open.h"
 #include "file_fixtures.h"
 
-namespace deepgen {
+namespace deepgen::idx_test {
 namespace {
 
 using namespace fixtures;
@@ -82,4 +82,4 @@ TEST(Idx, Mnist) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::idx_test

@@ -9,7 +9,7 @@
 #include "deepgen/data/files/png.h"
 #include "file_fixtures.h"
 
-namespace deepgen {
+namespace deepgen::image_test {
 namespace {
 
 using namespace fixtures;
@@ -74,4 +74,4 @@ TEST(Image, ImpossibleSizesAreUsageErrors) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::image_test

@@ -13,7 +13,7 @@
 #include "deepgen/core/error.h"
 #include "deepgen/kernels/kernels.h"
 
-namespace deepgen {
+namespace deepgen::kernel_choice_test {
 namespace {
 
 // The known answers that are published with the algorithm (10 rounds).
@@ -162,4 +162,4 @@ TEST(SetThreads, RefusesNonsense) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::kernel_choice_test

@@ -78,7 +78,8 @@ inline long double softplus(long double x) { return std::fmax(x, 0.0L) + std::lo
 class KernelVariant : public ::testing::TestWithParam<std::string> {
  protected:
   const KernelTable& table = kernel_table(GetParam());
-  const KernelTable& reference = kernel_table("reference");
+  const std::string reference_name = "reference";  // a temporary here would be a dangling reference to g++ 14
+  const KernelTable& reference = kernel_table(reference_name);
 
   template <class Check>
   void each_shape(Check check) {

@@ -7,7 +7,7 @@
 
 #include "deepgen/kernels/kernels.h"
 
-namespace deepgen {
+namespace deepgen::kernel_passes_test {
 namespace {
 
 using Floats = std::vector<float>;
@@ -21,7 +21,8 @@ Floats numbers(std::int64_t n, std::uint64_t seed) {  // in [-1, 1)
 class Passes : public ::testing::TestWithParam<std::string> {
  protected:
   const KernelTable& table = kernel_table(GetParam());
-  const KernelTable& reference = kernel_table("reference");
+  const std::string reference_name = "reference";  // a temporary here would be a dangling reference to g++ 14
+  const KernelTable& reference = kernel_table(reference_name);
 };
 
 INSTANTIATE_TEST_SUITE_P(Kernels, Passes, ::testing::ValuesIn(available_kernels()),
@@ -258,4 +259,4 @@ TEST_P(Passes, ThreadsAndCutsChangeNothing) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::kernel_passes_test

@@ -6,7 +6,7 @@
 
 #include "tests/core/kernel_inputs.h"
 
-namespace deepgen {
+namespace deepgen::kernels_test {
 namespace {
 
 using namespace kernel_tests;
@@ -210,4 +210,4 @@ TEST_P(Variant, SamplesHaveTheirMeans) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::kernels_test

@@ -11,7 +11,7 @@
 
 #include "deepgen/model/catalogue.h"
 
-namespace deepgen {
+namespace deepgen::named_options_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -120,4 +120,4 @@ TEST(NamedOptions, Exist) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::named_options_test

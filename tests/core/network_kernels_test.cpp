@@ -3,7 +3,7 @@
 
 #include "tests/core/kernel_inputs.h"
 
-namespace deepgen {
+namespace deepgen::network_kernels_test {
 namespace {
 
 using namespace kernel_tests;
@@ -146,4 +146,4 @@ TEST_P(NetworkVariant, DoNotDependOnCuts) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::network_kernels_test

@@ -9,7 +9,7 @@
 #include "deepgen/data/files/open.h"
 #include "file_fixtures.h"
 
-namespace deepgen {
+namespace deepgen::npy_test {
 namespace {
 
 using namespace fixtures;
@@ -221,4 +221,4 @@ TEST(Npz, BinarizedMnist) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::npy_test

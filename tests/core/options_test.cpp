@@ -9,7 +9,7 @@
 #include "deepgen/core/error.h"
 #include "deepgen/train/settings.h"
 
-namespace deepgen {
+namespace deepgen::options_test {
 namespace {
 
 struct Sample : Options {
@@ -100,4 +100,4 @@ TEST(SettingsOfARun, GroupsAndNames) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::options_test

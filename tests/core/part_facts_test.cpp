@@ -8,7 +8,7 @@
 
 #include "file_fixtures.h"
 
-namespace deepgen {
+namespace deepgen::part_facts_test {
 namespace {
 
 using namespace fixtures;
@@ -168,4 +168,4 @@ TEST(PartFacts, RefuseWhatLoadingWouldRefuse) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::part_facts_test

@@ -9,7 +9,7 @@
 #include "deepgen/data/generated/generated.h"
 #include "file_fixtures.h"
 
-namespace deepgen {
+namespace deepgen::people_test {
 namespace {
 
 using namespace fixtures;
@@ -114,4 +114,4 @@ TEST(CsvRoutes, OptionsOfTablesNeedATable) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::people_test

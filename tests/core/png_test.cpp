@@ -7,7 +7,7 @@
 #include "deepgen/data/files/open.h"
 #include "file_fixtures.h"
 
-namespace deepgen {
+namespace deepgen::png_test {
 namespace {
 
 using namespace fixtures;
@@ -116,4 +116,4 @@ TEST(Png, FolderErrorsNameTheFile) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::png_test

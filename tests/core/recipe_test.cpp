@@ -14,7 +14,7 @@
 #include "deepgen/model/catalogue.h"
 #include "deepgen/train/settings.h"
 
-namespace deepgen {
+namespace deepgen::recipe_test {
 namespace {
 
 const std::string source_folder = DEEPGEN_SOURCE;
@@ -166,4 +166,4 @@ TEST(Results, PageOfTheRepositoryIsMadeFromItsRecords) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::recipe_test

@@ -14,7 +14,7 @@
 #include "deepgen/core/error.h"
 #include "deepgen/core/html.h"
 
-namespace deepgen {
+namespace deepgen::report_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -112,11 +112,15 @@ TEST(Report, ShowsEveryOptionScoreAndFact) {
 
 TEST(Report, ReadsWhatEvaluatePrints) {
   Json run = small_run();
-  const Json evaluation = {
-      {"model", "rbm"}, {"data", "mnist"}, {"split", "valid"}, {"scores", run["scores"]}};
+  const Json evaluation = {{"model", "rbm"},
+                           {"data", "mnist"},
+                           {"split", "valid"},
+                           {"peak_memory_bytes", 314572800},
+                           {"scores", run["scores"]}};
   run.erase("scores");
   run["evaluations"] = Json::array({evaluation});
   EXPECT_TRUE(contains(report_html(run, {}, {}), "annealed importance sampling"));
+  EXPECT_TRUE(contains(report_html(run, {}, {}), "Evaluating mnist (valid): peak memory 300 MiB."));
   run.erase("evaluations");
   run["evaluation"] = evaluation;
   EXPECT_TRUE(contains(report_html(run, {}, {}), "annealed importance sampling"));
@@ -327,4 +331,4 @@ TEST(Html, NumbersReadAsTextForPeople) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::report_test

@@ -10,7 +10,7 @@
 
 #include "deepgen/core/error.h"
 
-namespace deepgen {
+namespace deepgen::rng_test {
 namespace {
 
 // Sum of (count - expected)^2 / expected.
@@ -172,4 +172,4 @@ TEST(Rng, PermutationIsUniform) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::rng_test

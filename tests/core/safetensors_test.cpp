@@ -8,7 +8,7 @@
 
 #include "file_fixtures.h"
 
-namespace deepgen {
+namespace deepgen::safetensors_test {
 namespace {
 
 using namespace fixtures;
@@ -155,4 +155,4 @@ TEST(SafeTensors, WhatCannotBeReadIsNotWritten) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::safetensors_test

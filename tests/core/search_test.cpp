@@ -9,7 +9,7 @@
 #include "deepgen/runs/search_space.h"
 #include "deepgen/runs/search_time.h"
 
-namespace deepgen {
+namespace deepgen::search_test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -301,4 +301,4 @@ TEST(SearchReport, KindsOfScores) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::search_test

@@ -5,7 +5,7 @@
 
 #include "tests/core/kernel_inputs.h"
 
-namespace deepgen {
+namespace deepgen::softmax_kernel_test {
 namespace {
 
 using namespace kernel_tests;
@@ -321,4 +321,4 @@ TEST_P(SoftmaxLayers, ThreadsAndCutsChangeNothingInAnyLayerOfUnits) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::softmax_kernel_test

@@ -13,7 +13,7 @@
 #include "deepgen/data/files/data_spec.h"
 #include "file_fixtures.h"
 
-namespace deepgen {
+namespace deepgen::table_test {
 namespace {
 
 using namespace fixtures;
@@ -375,4 +375,4 @@ TEST(ColumnGroups, MustCoverTheColumns) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::table_test

@@ -6,7 +6,7 @@
 
 #include "tests/core/kernel_inputs.h"
 
-namespace deepgen {
+namespace deepgen::unit_kernels_test {
 namespace {
 
 using namespace kernel_tests;
@@ -242,4 +242,4 @@ TEST_P(UnitLayers, RectifiedSamplesHaveTheirMean) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::unit_kernels_test

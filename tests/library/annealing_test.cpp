@@ -6,7 +6,7 @@
 #include "deepgen/evaluate/likelihood.h"
 #include "tests/library/machines.h"
 
-namespace deepgen {
+namespace deepgen::annealing_test {
 namespace {
 
 using namespace machines;
@@ -279,4 +279,4 @@ TEST(FreeEnergy, OfManyUnitsIsSummedInDouble) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::annealing_test

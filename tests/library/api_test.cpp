@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace deepgen {
+namespace deepgen::api_test {
 namespace {
 
 TEST(PublicApi, ASessionInAFewLines) {
@@ -48,4 +48,4 @@ TEST(Tasks, HiddenCellsAreWhatWasAskedFor) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::api_test

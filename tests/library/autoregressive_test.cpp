@@ -10,7 +10,7 @@
 #include "deepgen/ops/ranked_weights.h"
 #include "tests/library/machines.h"
 
-namespace deepgen {
+namespace deepgen::autoregressive_test {
 namespace {
 
 using namespace machines;
@@ -170,9 +170,10 @@ struct NadeCase {
   std::int64_t columns, hidden, rows;
   double share;  // of ones
 };
-const std::vector<NadeCase> nade_cases = {{1, 1, 3, 0.5},    {2, 5, 1, 1},   {9, 16, 7, 0},
-                                          {13, 37, 20, 0.3}, {30, 64, 9, 1}, {21, 131, 33, 0.5},
-                                          {5, 300, 4, 0.7}};
+// The last one has several groups of rows.
+const std::vector<NadeCase> nade_cases = {{1, 1, 3, 0.5},    {2, 5, 1, 1},       {9, 16, 7, 0},
+                                          {13, 37, 20, 0.3}, {30, 64, 9, 1},     {21, 131, 33, 0.5},
+                                          {5, 300, 4, 0.7},  {40, 300, 200, 0.9}};
 
 TEST_P(NadeKernels, LogitsAndGradientsEqualTheirComposedTwin) {
   for (const NadeCase& c : nade_cases) {
@@ -302,4 +303,4 @@ TEST(AncestralPasses, DrawUnderTheLogitsOfAllColumnsAtOnce) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::autoregressive_test

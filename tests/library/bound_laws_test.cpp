@@ -12,7 +12,7 @@
 #include "tests/library/machines.h"
 #include "tests/library/small_cases.h"
 
-namespace deepgen {
+namespace deepgen::bound_laws_test {
 namespace {
 
 using namespace machines;
@@ -226,4 +226,4 @@ TEST_P(BoundCompletions, FollowTheConditional) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::bound_laws_test

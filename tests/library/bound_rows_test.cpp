@@ -10,7 +10,7 @@
 #include "tests/library/runs.h"
 #include "tests/library/small_cases.h"
 
-namespace deepgen {
+namespace deepgen::bound_rows_test {
 namespace {
 
 using namespace machines;
@@ -323,4 +323,4 @@ TEST_P(BoundRuns, RaiseTheBound) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::bound_rows_test

@@ -7,7 +7,7 @@
 #include "tests/library/machines.h"
 #include "tests/library/small_cases.h"
 
-namespace deepgen {
+namespace deepgen::cards_test {
 namespace {
 
 using namespace machines;
@@ -62,4 +62,4 @@ TEST(Cards, KindsOfColumnsThatAreNotTakenAreRefusedByName) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::cards_test

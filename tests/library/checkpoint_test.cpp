@@ -6,7 +6,7 @@
 #include "deepgen/data/files/safetensors.h"
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::checkpoint_test {
 namespace {
 
 using namespace machines;
@@ -345,4 +345,4 @@ TEST(ConvolutionalModels, ComeBackFromTheirFile) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::checkpoint_test

@@ -7,7 +7,7 @@
 #include "tests/library/machines.h"
 #include "tests/library/toy_models.h"
 
-namespace deepgen {
+namespace deepgen::classification_test {
 namespace {
 
 using namespace machines;
@@ -234,4 +234,4 @@ TEST(Classify, LabelledRowsAreThoseWhoseLabelIsKnown) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::classification_test

@@ -5,7 +5,7 @@
 #include "deepgen/tasks/tasks.h"
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::conditional_dcgan_test {
 namespace {
 
 using namespace machines;
@@ -267,4 +267,4 @@ TEST(ConditionalDcganRuns, PartlyLabelledRowsAreRefused) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::conditional_dcgan_test

@@ -5,7 +5,7 @@
 #include "deepgen/parts/nets/conv_nets.h"
 #include "tests/library/machines.h"
 
-namespace deepgen {
+namespace deepgen::convolution_test {
 namespace {
 
 using namespace machines;
@@ -232,4 +232,4 @@ TEST(BatchNormalisation, KeepsRunningMomentsInBuffers) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::convolution_test

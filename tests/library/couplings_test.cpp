@@ -6,7 +6,7 @@
 #include "deepgen/parts/couplings/softmax_gauge.h"
 #include "tests/library/tried_couplings.h"
 
-namespace deepgen {
+namespace deepgen::couplings_test {
 namespace {
 
 using namespace tried_couplings;
@@ -342,4 +342,4 @@ TEST(SoftmaxGauge, LeavesEnergiesUnchanged) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::couplings_test

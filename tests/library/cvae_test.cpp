@@ -9,7 +9,7 @@
 #include "tests/library/machines.h"
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::cvae_test {
 namespace {
 
 using namespace machines;
@@ -155,4 +155,4 @@ TEST(Cvae, NeedsLabels) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::cvae_test

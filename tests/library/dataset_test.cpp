@@ -5,7 +5,7 @@
 #include "tests/library/data_sets.h"
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::dataset_test {
 namespace {
 
 using namespace data_sets;
@@ -325,4 +325,4 @@ TEST(Refusals, GreyRowsAnywhereInAPartAreNotScored) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::dataset_test

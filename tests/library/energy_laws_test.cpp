@@ -2,7 +2,7 @@
 // reals, tables of mixed kinds. (laws_test.cpp: those that need enumeration.)
 #include "tests/library/energy_laws.h"
 
-namespace deepgen {
+namespace deepgen::energy_laws_test {
 namespace {
 
 using namespace energy_laws;
@@ -147,4 +147,4 @@ TEST_P(EnergyLaws, GradientsAreEqualOnAnyNumberOfThreads) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::energy_laws_test

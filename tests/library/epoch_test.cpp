@@ -5,7 +5,7 @@
 #include "deepgen/train/epoch_metrics.h"
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::epoch_test {
 namespace {
 
 using namespace machines;
@@ -252,4 +252,4 @@ TEST(Training, RefusesAModelThatLearnsNothing) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::epoch_test

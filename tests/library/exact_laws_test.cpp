@@ -7,7 +7,7 @@
 #include "tests/library/machines.h"
 #include "tests/library/small_cases.h"
 
-namespace deepgen {
+namespace deepgen::exact_laws_test {
 namespace {
 
 using namespace machines;
@@ -309,4 +309,4 @@ TEST_P(ExactClassSamples, FollowBayesRule) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::exact_laws_test

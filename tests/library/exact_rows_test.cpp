@@ -6,7 +6,7 @@
 #include "tests/library/runs.h"
 #include "tests/library/small_cases.h"
 
-namespace deepgen {
+namespace deepgen::exact_rows_test {
 namespace {
 
 using namespace machines;
@@ -204,4 +204,4 @@ TEST_P(ExactRuns, DoNotDependOnTheNumberOfThreads) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::exact_rows_test

@@ -3,7 +3,7 @@
 
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::features_test {
 namespace {
 
 using namespace machines;
@@ -273,4 +273,4 @@ TEST(Features, ListensToTheObserver) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::features_test

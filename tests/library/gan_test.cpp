@@ -7,7 +7,7 @@
 #include "deepgen/models/adversarial/adversaries.h"
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::gan_test {
 namespace {
 
 using namespace machines;
@@ -352,4 +352,4 @@ TEST(GanRuns, LearnsWhereTheDataAre) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::gan_test

@@ -6,7 +6,7 @@
 #include "deepgen/evaluate/likelihood.h"
 #include "tests/library/toy_models.h"
 
-namespace deepgen {
+namespace deepgen::honest_annealing_test {
 namespace {
 
 using namespace machines;
@@ -378,4 +378,4 @@ TEST(Validation, DoesNotRewardAFailedRun) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::honest_annealing_test

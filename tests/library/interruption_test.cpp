@@ -18,7 +18,7 @@
 #include "tests/library/machines.h"
 #include "tests/library/toy_models.h"
 
-namespace deepgen {
+namespace deepgen::interruption_test {
 namespace {
 
 using namespace machines;
@@ -284,4 +284,4 @@ TEST(Interruption, IsHeardByEveryTaskWhateverTheModelDoesInside) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::interruption_test

@@ -4,7 +4,7 @@
 #include "deepgen/data/files/npz.h"
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::known_sets_test {
 namespace {
 
 using namespace machines;
@@ -106,4 +106,4 @@ TEST(GeneratedSets, AreTheSameEachTime) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::known_sets_test

@@ -4,7 +4,7 @@
 #include "tests/library/data_sets.h"
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::labels_test {
 namespace {
 
 using namespace data_sets;
@@ -143,4 +143,4 @@ TEST(UnknownLabels, SurviveFilesAndTheOrderOfCases) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::labels_test

@@ -7,7 +7,7 @@
 #include "deepgen/tasks/tasks.h"
 #include "tests/library/energy_laws.h"
 
-namespace deepgen {
+namespace deepgen::laws_test {
 namespace {
 
 using namespace energy_laws;
@@ -317,4 +317,4 @@ TEST(Completion, FillsOnlyWhatIsMissingAndByTheConditional) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::laws_test

@@ -5,7 +5,7 @@
 #include "deepgen/parts/nets/sizes.h"
 #include "tests/library/machines.h"
 
-namespace deepgen {
+namespace deepgen::layers_test {
 namespace {
 
 using namespace machines;
@@ -192,4 +192,4 @@ TEST(LayerSizes, AreReadOrRefused) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::layers_test

@@ -3,7 +3,7 @@
 
 #include "tests/library/machines.h"
 
-namespace deepgen {
+namespace deepgen::linear_classifier_test {
 namespace {
 
 using namespace machines;
@@ -186,4 +186,4 @@ TEST(Standardiser, MeansDeviationsAndConstantColumns) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::linear_classifier_test

@@ -3,7 +3,7 @@
 #include "tests/library/machines.h"
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::mixture_training_test {
 namespace {
 
 using namespace machines;
@@ -71,4 +71,4 @@ TEST(MixtureTraining, RefusesValuesThatAreNoBits) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::mixture_training_test

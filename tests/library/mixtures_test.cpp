@@ -10,7 +10,7 @@
 #include "tests/library/machines.h"
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::mixtures_test {
 namespace {
 
 using namespace machines;
@@ -328,4 +328,4 @@ TEST(MixtureFit, RestartsKeepTheBestBeginning) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::mixtures_test

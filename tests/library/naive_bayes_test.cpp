@@ -9,7 +9,7 @@
 #include "tests/library/machines.h"
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::naive_bayes_test {
 namespace {
 
 using namespace machines;
@@ -283,4 +283,4 @@ TEST(NaiveBayesData, NeedsLabelsAndColumnsOfItsKinds) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::naive_bayes_test

@@ -3,7 +3,7 @@
 
 #include "tests/library/machines.h"
 
-namespace deepgen {
+namespace deepgen::neighbours_test {
 namespace {
 
 using namespace machines;
@@ -93,4 +93,4 @@ TEST(Neighbours, FewerRowsThanCandidates) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::neighbours_test

@@ -4,7 +4,7 @@
 
 #include "tests/library/machines.h"
 
-namespace deepgen {
+namespace deepgen::ops_test {
 namespace {
 
 using namespace machines;
@@ -241,4 +241,4 @@ TEST(BinaryLayer, IsFiniteAtTheEnds) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::ops_test

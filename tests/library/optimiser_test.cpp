@@ -6,7 +6,7 @@
 #include "tests/library/machines.h"
 #include "tests/library/toy_models.h"
 
-namespace deepgen {
+namespace deepgen::optimiser_test {
 namespace {
 
 using namespace machines;
@@ -117,4 +117,4 @@ TEST(ScheduledRate, StartsAndEndsWhereItSays) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::optimiser_test

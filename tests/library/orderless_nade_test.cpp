@@ -6,7 +6,7 @@
 #include "deepgen/ops/layers.h"
 #include "tests/library/machines.h"
 
-namespace deepgen {
+namespace deepgen::orderless_nade_test {
 namespace {
 
 using namespace machines;
@@ -219,4 +219,4 @@ TEST(OrderlessNade, RowsAreCompletedEachOnItsOwn) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::orderless_nade_test

@@ -3,7 +3,7 @@
 
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::parzen_test {
 namespace {
 
 using namespace machines;
@@ -218,4 +218,4 @@ TEST(ParzenScores, ListenBetweenBlocks) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::parzen_test

@@ -9,7 +9,7 @@
 #include "deepgen/tasks/tasks.h"
 #include "tests/library/machines.h"
 
-namespace deepgen {
+namespace deepgen::pixel_output_test {
 namespace {
 
 using namespace machines;
@@ -265,4 +265,4 @@ TEST_F(LabelledPixels, NeedsLabels) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::pixel_output_test

@@ -11,7 +11,7 @@
 #include "deepgen/tasks/tasks.h"
 #include "tests/library/machines.h"
 
-namespace deepgen {
+namespace deepgen::pixelcnn_test {
 namespace {
 
 using namespace machines;
@@ -347,4 +347,4 @@ TEST(PixelCnnModel, RefusesWhatItCannotTake) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::pixelcnn_test

@@ -13,7 +13,7 @@
 #include "deepgen/train/trainer.h"
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::previous_version_test {
 namespace {
 
 using namespace machines;
@@ -49,7 +49,7 @@ TEST_P(PreviousVersion, OpensAndScoresAsItDid) {
   for (const nlohmann::ordered_json& wanted : expected.at("scores")) {
     if (wanted.at("metric") == "reconstruction_error") continue;  // a table's has a name for each kind now
     for (const Score& score : scores) {
-      if (score.metric != wanted.at("metric") || score.split != wanted.at("split")) continue;
+      if (wanted.at("metric") != score.metric || wanted.at("split") != score.split) continue;
       ++found;
       EXPECT_STREQ(kind_name(score.kind), wanted.at("kind").get<std::string>().c_str()) << score.metric;
       EXPECT_NEAR(score.value, wanted.at("value").get<double>(), 1e-4) << score.metric << " " << score.split;
@@ -118,4 +118,4 @@ TEST(PreviousVersionFolder, ResumesWithItsBestStateScoredAnew) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::previous_version_test

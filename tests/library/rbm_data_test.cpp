@@ -3,7 +3,7 @@
 
 #include "tests/library/machines.h"
 
-namespace deepgen {
+namespace deepgen::rbm_data_test {
 namespace {
 
 using namespace machines;
@@ -117,4 +117,4 @@ TEST(RbmThreads, ChangeNothingWhateverTheUnits) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::rbm_data_test

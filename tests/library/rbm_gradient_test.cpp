@@ -3,7 +3,7 @@
 #include "deepgen/train/optimiser.h"
 #include "tests/library/machines.h"
 
-namespace deepgen {
+namespace deepgen::rbm_gradient_test {
 namespace {
 
 using namespace machines;
@@ -364,4 +364,4 @@ TEST(ExactLearning, RefusesWhatCannotBeEnumerated) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::rbm_gradient_test

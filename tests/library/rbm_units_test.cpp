@@ -4,7 +4,7 @@
 #include "deepgen/evaluate/schedule.h"
 #include "tests/library/machines.h"
 
-namespace deepgen {
+namespace deepgen::rbm_units_test {
 namespace {
 
 using namespace machines;
@@ -368,4 +368,4 @@ TEST(RbmUnits, TrainingOnRowsWithGapsStaysFiniteAndDeterministic) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::rbm_units_test

@@ -4,7 +4,7 @@
 #include "tests/library/machines.h"
 #include "tests/library/toy_models.h"
 
-namespace deepgen {
+namespace deepgen::reconstruction_test {
 namespace {
 
 using namespace machines;
@@ -122,4 +122,4 @@ TEST(Reconstruction, LeavesOutRowsWhoseLabelIsNeededAndUnknown) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::reconstruction_test

@@ -4,7 +4,7 @@
 
 #include "tests/library/machines.h"
 
-namespace deepgen {
+namespace deepgen::rnade_test {
 namespace {
 
 using namespace machines;
@@ -175,4 +175,4 @@ TEST(Rnade, DoesNotDependOnTheNumberOfThreads) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::rnade_test

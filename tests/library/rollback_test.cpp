@@ -3,7 +3,7 @@
 #include "deepgen/runs/run_folder.h"
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::rollback_test {
 namespace {
 
 using namespace machines;
@@ -379,4 +379,4 @@ TEST(Turns, RowsAreShuffledAnewInEachStage) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::rollback_test

@@ -4,7 +4,7 @@
 
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::row_order_test {
 namespace {
 
 using namespace machines;
@@ -144,4 +144,4 @@ TEST(RowWeights, HoldForBatchesStartAndProbes) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::row_order_test

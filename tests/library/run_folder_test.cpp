@@ -5,7 +5,7 @@
 
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::run_folder_test {
 namespace {
 
 using namespace machines;
@@ -36,4 +36,4 @@ TEST(RunFolderFiles, TheLatestStateStaysUntilTheBestIsWritten) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::run_folder_test

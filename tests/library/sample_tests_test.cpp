@@ -5,7 +5,7 @@
 #include "deepgen/evaluate/network_classifier.h"
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::sample_tests_test {
 namespace {
 
 using namespace machines;
@@ -237,4 +237,4 @@ TEST(NetworkClassifier, LearnsWhatNoLineTellsApart) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::sample_tests_test

@@ -7,7 +7,7 @@
 #include "tests/library/machines.h"
 #include "tests/library/small_cases.h"
 
-namespace deepgen {
+namespace deepgen::sampling_laws_test {
 namespace {
 
 using namespace machines;
@@ -112,8 +112,8 @@ TEST_P(SamplingLaws, TheTaskDrawsTheClassesInTurn) {
   ASSERT_EQ(drawn.sizes(), at::IntArrayRef({30, shape.columns}));
   if (as<CanSample>(*model)) return;  // which needs no classes
   Rng same(11);
-  const Tensor classes = at::arange(30, at::kLong).remainder(as<IsConditional>(*model)->condition_classes());
-  expect_bit_equal(drawn, as<CanSampleGiven>(*model)->sample_given(classes, same), "classes in turn");
+  const Tensor in_turn = at::arange(30, at::kLong).remainder(as<IsConditional>(*model)->condition_classes());
+  expect_bit_equal(drawn, as<CanSampleGiven>(*model)->sample_given(in_turn, same), "classes in turn");
 }
 
 TEST_P(SamplingLaws, LabelsChangeTheSamplesOfTheirRowsAlone) {
@@ -301,4 +301,4 @@ TEST_P(SampleMeans, GivenALabelComeToThoseOfItsRows) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::sampling_laws_test

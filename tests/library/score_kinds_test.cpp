@@ -6,7 +6,7 @@
 #include "tests/library/data_sets.h"
 #include "tests/library/toy_models.h"
 
-namespace deepgen {
+namespace deepgen::score_kinds_test {
 namespace {
 
 using namespace machines;
@@ -314,4 +314,4 @@ TEST(Sequences, OfOneRowAreRows) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::score_kinds_test

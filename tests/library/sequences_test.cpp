@@ -6,7 +6,7 @@
 #include "tests/library/data_sets.h"
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::sequences_test {
 namespace {
 
 using namespace data_sets;
@@ -296,4 +296,4 @@ TEST(RowsOfSequences, AreChosenWithAllThatIsKnownOfThem) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::sequences_test

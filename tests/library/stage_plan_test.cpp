@@ -4,7 +4,7 @@
 #include "deepgen/train/pace.h"
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::stage_plan_test {
 namespace {
 
 using namespace machines;
@@ -165,4 +165,4 @@ TEST(TimeLeft, IsRightAfterARollbackBelowThePointOfResume) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::stage_plan_test

@@ -2,7 +2,7 @@
 // second diverges.
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::stages_rollback_test {
 namespace {
 
 using namespace machines;
@@ -136,4 +136,4 @@ TEST(StagesRollback, TurnedOffInTheMiddleOfAStageLeavesTheRunResumable) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::stages_rollback_test

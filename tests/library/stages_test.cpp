@@ -2,7 +2,7 @@
 // killed in any of them, or between two, ends in the same bits.
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::stages_test {
 namespace {
 
 using namespace machines;
@@ -297,4 +297,4 @@ TEST(StagesResume, AfterAKillInABeginningIsBitEqual) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::stages_test

@@ -6,7 +6,7 @@
 
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::start_from_test {
 namespace {
 
 using namespace machines;
@@ -272,4 +272,4 @@ TEST(StartFrom, OfAModelFittedInPassesTakesItsWeightsAlone) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::start_from_test

@@ -10,7 +10,7 @@
 #include "tests/library/machines.h"
 #include "tests/library/small_cases.h"
 
-namespace deepgen {
+namespace deepgen::structured_vae_test {
 namespace {
 
 using namespace machines;
@@ -214,4 +214,4 @@ TEST(StructuredTables, KeepCategoriesWhole) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::structured_vae_test

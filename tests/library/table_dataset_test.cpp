@@ -8,7 +8,7 @@
 #include "tests/library/data_sets.h"
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::table_dataset_test {
 namespace {
 
 using namespace data_sets;
@@ -278,4 +278,4 @@ TEST(Draws, OfLargeNumbersKeepTheirDeviation) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::table_dataset_test

@@ -6,7 +6,7 @@
 #include "tests/library/machines.h"
 #include "tests/library/toy_models.h"
 
-namespace deepgen {
+namespace deepgen::tasks_test {
 namespace {
 
 using namespace machines;
@@ -292,4 +292,4 @@ TEST(Codes, SayWhyTheyRefuse) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::tasks_test

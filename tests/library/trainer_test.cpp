@@ -3,7 +3,7 @@
 #include "deepgen/train/norm.h"
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::trainer_test {
 namespace {
 
 using namespace machines;
@@ -366,4 +366,4 @@ TEST(Averaging, IsWhatValidationSees) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::trainer_test

@@ -4,7 +4,7 @@
 #include "deepgen/runs/run_folder.h"
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::training_test {
 namespace {
 
 using namespace machines;
@@ -284,4 +284,4 @@ TEST(Learning, BarsAndStripesStateTheirEntropy) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::training_test

@@ -5,7 +5,7 @@
 #include "tests/library/data_sets.h"
 #include "tests/library/runs.h"
 
-namespace deepgen {
+namespace deepgen::transforms_test {
 namespace {
 
 using namespace data_sets;
@@ -274,4 +274,4 @@ TEST(EmptyColumns, MalformedOnesOfACheckpointAreRefused) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::transforms_test

@@ -4,7 +4,7 @@
 
 #include "tests/library/machines.h"
 
-namespace deepgen {
+namespace deepgen::two_sample_test {
 namespace {
 
 using namespace machines;
@@ -140,4 +140,4 @@ TEST(NearestDistances, AreThoseOfTheDefinition) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::two_sample_test

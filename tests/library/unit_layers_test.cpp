@@ -3,7 +3,7 @@
 
 #include "tests/library/machines.h"
 
-namespace deepgen {
+namespace deepgen::unit_layers_test {
 namespace {
 
 using namespace machines;
@@ -189,4 +189,4 @@ TEST(UnitLayers, RefuseOtherSizes) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::unit_layers_test

@@ -4,7 +4,7 @@
 #include "deepgen/parts/units/unit_functions.h"
 #include "tests/library/machines.h"
 
-namespace deepgen {
+namespace deepgen::units_test {
 namespace {
 
 using namespace machines;
@@ -320,4 +320,4 @@ TEST(Units, MomentsAndNaturalParametersAgree) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::units_test

@@ -5,7 +5,7 @@
 #include "deepgen/ops/unit_layers.h"
 #include "tests/library/small_vaes.h"
 
-namespace deepgen {
+namespace deepgen::vae_gradient_test {
 namespace {
 
 using namespace machines;
@@ -200,4 +200,4 @@ TEST_F(VaeGradientsSlow, DoublyReparameterisedHaveTheSameMean) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::vae_gradient_test

@@ -10,7 +10,7 @@
 #include "deepgen/parts/pixels/regions.h"
 #include "tests/library/machines.h"
 
-namespace deepgen {
+namespace deepgen::vae_parts_test {
 namespace {
 
 using namespace machines;
@@ -362,4 +362,4 @@ TEST(Regions, AreHalvesAndQuarters) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::vae_parts_test

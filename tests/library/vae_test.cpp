@@ -6,7 +6,7 @@
 #include "tests/library/small_cases.h"
 #include "tests/library/small_vaes.h"
 
-namespace deepgen {
+namespace deepgen::vae_test {
 namespace {
 
 using namespace machines;
@@ -270,4 +270,4 @@ TEST(Vae, RefusesWhatIsNoBit) {
 }
 
 }  // namespace
-}  // namespace deepgen
+}  // namespace deepgen::vae_test

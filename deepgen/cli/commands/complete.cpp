@@ -2,11 +2,17 @@
 #include <fmt/format.h>
 
 #include <limits>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
 
 #include "deepgen/cli/commands/commands.h"
 #include "deepgen/cli/commands/console.h"
 #include "deepgen/cli/commands/opened.h"
 #include "deepgen/core/error.h"
+#include "deepgen/data/cell_facts.h"
+#include "deepgen/parts/checks/check_cells.h"
 #include "deepgen/runs/write_cases.h"
 #include "deepgen/tasks/draw_sums.h"
 #include "deepgen/tasks/tasks.h"
@@ -46,31 +52,36 @@ Split first_cases(const Split& split, std::int64_t limit) {
   return first;
 }
 
-// What a completion is made of: rows with their gaps, and the same cells before --hide.
+// What a completion is made of.
 struct Task {
   const OpenRun& run;
   const Dataset& data;
   const Split& split;
-  Tensor truth;  // [N, D] for the model
-  Rows given;    // the same with cells hidden
+  const Arguments& arguments;
 };
+
+// Some of its rows: what they are in the file, with their gaps and with those of --hide, and all draws of them.
+struct Block {
+  CaseBlock place;
+  Tensor before;  // [n, columns of the file]; of a table nothing
+  Tensor given;   // [n, D] for the model
+  DrawSums draws;
+};
+
+// A piece of a block: what comes after the draws needs more memory a row.
+Block narrow(const Block& block, std::int64_t first, std::int64_t count) {
+  Block some = block;
+  some.place = {.first = 0, .count = 0, .first_row = block.place.first_row + first, .rows = count};
+  if (some.before.defined()) some.before = block.before.narrow(0, first, count);
+  some.given = block.given.narrow(0, first, count);
+  some.draws = block.draws.narrow(first, count);
+  return some;
+}
 
 // Completed rows and, of the cells that were filled, how much the draws differ; NaN elsewhere.
 struct Completion {
   Tensor rows, spread;
 };
-
-// Every draw is of every missing cell, given the known ones.
-template <class F>
-DrawSums draw(const Task& task, const Arguments& arguments, Rng& rng, Observer& observer, F units) {
-  DrawSums sums;
-  for (std::int64_t k = 0; k < arguments.draws; ++k)
-    sums.add(
-        units(complete_rows(*task.run.model, task.given, arguments.steps, rng, observer, task.data.groups)));
-  return sums;
-}
-
-Tensor model_units(const Tensor& rows) { return rows; }
 
 // --- a table of mixed kinds --------------------------------------------------------------------------------
 
@@ -81,28 +92,59 @@ std::vector<std::int64_t> group_sizes(const TableSchema& table) {
   return sizes;
 }
 
-void complete_table(const Task& task, const Arguments& arguments, Rng& rng, Observer& observer) {
-  const TableSchema& table = task.run.learnt.table;
-  const TableFile& file = task.data.file;
-  const DrawSums sums = draw(task, arguments, rng, observer, model_units);
-  const Tensor mean = sums.mean(), known = table_known(table, task.given.x);
-  const Array values = table_values(table, to_array(mean.to(at::kFloat)));
-  if (arguments.out.ends_with(".csv")) {
-    const Tensor filled = to_tensor(values).masked_fill(known, missing);
-    write_text(arguments.out,
-               complete_table_csv(table, *file.cells, file.columns, task.split.table_rows, to_array(filled)));
-  } else if (arguments.out.ends_with(".npy")) {
-    write_rows(arguments.out, to_tensor(values));
-  } else {
-    write_rows(arguments.out, mean.to(at::kFloat), {}, task.run.shape);
+// Completed tables go to their files as the kind of the file asks for.
+class CompletedTable {
+ public:
+  explicit CompletedTable(const Task& task) : task_(task), table_(task.run.learnt.table), file_(task.data.file) {
+    const Arguments& arguments = task.arguments;
+    const auto open = [&](const std::string& path, std::unique_ptr<FileWriter>& text, std::unique_ptr<RowsFile>& rows) {
+      if (path.empty()) return;
+      if (!path.ends_with(".csv")) {
+        rows = std::make_unique<RowsFile>(path, task.split.rows(), std::vector<std::string>{}, task.run.shape);
+        return;
+      }
+      text = std::make_unique<FileWriter>(path);
+      text->append(table_csv_header(file_.cells->names));
+    };
+    open(arguments.out, text_, rows_);
+    open(arguments.spread, spread_text_, spread_rows_);
   }
-  if (arguments.spread.empty()) return;
-  const Tensor spread = table_spread(table, sums).masked_fill(known, missing);
-  if (arguments.spread.ends_with(".csv"))
-    write_text(arguments.spread, spread_table_csv(table, *file.cells, file.columns, to_array(spread)));
-  else
-    write_rows(arguments.spread, spread);
-}
+
+  void append(const Block& block) {
+    const Tensor mean = block.draws.mean(), known = table_known(table_, block.given);
+    const Array values = table_values(table_, to_array(mean.to(at::kFloat)));
+    if (text_) {
+      const std::span<const std::int64_t> rows(task_.split.table_rows);
+      const Tensor filled = to_tensor(values).masked_fill(known, missing);
+      text_->append(completed_csv_rows(table_, *file_.cells, file_.columns,
+                                       rows.subspan(static_cast<std::size_t>(block.place.first_row),
+                                                    static_cast<std::size_t>(block.place.rows)),
+                                       to_array(filled)));
+    } else {
+      rows_->append(task_.arguments.out.ends_with(".npy") ? to_tensor(values) : mean.to(at::kFloat));
+    }
+    if (task_.arguments.spread.empty()) return;
+    const Tensor spread = table_spread(table_, block.draws).masked_fill(known, missing);
+    if (spread_text_)
+      spread_text_->append(spread_csv_rows(table_, *file_.cells, file_.columns, to_array(spread)));
+    else
+      spread_rows_->append(spread);
+  }
+
+  void close() {
+    for (const auto& text : {&text_, &spread_text_})
+      if (*text) (*text)->close();
+    for (const auto& rows : {&rows_, &spread_rows_})
+      if (*rows) (*rows)->close();
+  }
+
+ private:
+  const Task& task_;
+  const TableSchema& table_;
+  const TableFile& file_;
+  std::unique_ptr<FileWriter> text_, spread_text_;
+  std::unique_ptr<RowsFile> rows_, spread_rows_;
+};
 
 // --- arrays, pictures, tables of numbers -------------------------------------------------------------------
 
@@ -113,10 +155,8 @@ Tensor without_known(const Transform& transform, const Tensor& spread, const Ten
 }
 
 // One-hot columns of whole numbers: the most frequent one.
-Completion complete_onehot(const Task& task, const Arguments& arguments, Rng& rng, Observer& observer) {
-  const Transform& transform = task.run.learnt.transform;
-  const DrawSums sums = draw(task, arguments, rng, observer, model_units);
-  const Tensor mean = sums.mean().to(at::kFloat);
+Completion complete_onehot(const Transform& transform, const Block& block) {
+  const Tensor mean = block.draws.mean().to(at::kFloat);
   Transform shares_only = transform;
   shares_only.group_sizes.clear(), shares_only.set_aside.clear();
   const Tensor shares = shares_only.invert(mean);
@@ -124,39 +164,131 @@ Completion complete_onehot(const Task& task, const Arguments& arguments, Rng& rn
   std::int64_t first = 0;
   for (const std::int64_t size : transform.group_sizes) {
     spread.push_back(1 - std::get<0>(shares.narrow(1, first, size).max(1)));
-    known.push_back(task.given.x.select(1, first).isnan().logical_not());
+    known.push_back(block.given.select(1, first).isnan().logical_not());
     first += size;
   }
   return {transform.invert(mean),
           without_known(transform, transform.put_back(at::stack(spread, 1)), at::stack(known, 1))};
 }
 
-Completion complete_numbers(const Task& task, const Arguments& arguments, Rng& rng, Observer& observer) {
+Completion complete_numbers(const Task& task, const Block& block) {
   const Transform& transform = task.run.learnt.transform;
-  if (!transform.group_sizes.empty()) return complete_onehot(task, arguments, rng, observer);
-  const DrawSums sums =
-      draw(task, arguments, rng, observer, [&](const Tensor& rows) { return transform.invert(rows); });
+  if (!transform.group_sizes.empty()) return complete_onehot(transform, block);
   const DataShape learnt = data_shape_from_json(task.run.checkpoint.data, task.run.folder.name());
   const bool binary = learnt.values == ValueKind::binary && transform.identity();
-  const Tensor mean = sums.mean();
-  const Tensor spread = binary ? 1 - at::maximum(mean, 1 - mean) : sums.deviation();
+  const Tensor mean = block.draws.mean();
+  const Tensor spread = binary ? 1 - at::maximum(mean, 1 - mean) : block.draws.deviation();
   const Tensor filled = binary ? (mean >= 0.5).to(at::kFloat) : mean.to(at::kFloat);
-  return {filled, without_known(transform, spread, task.given.x.isnan().logical_not())};
+  return {filled, without_known(transform, spread, block.given.isnan().logical_not())};
 }
 
-void complete_array(const Task& task, const Arguments& arguments, Rng& rng, Observer& observer) {
+class CompletedArray {
+ public:
+  explicit CompletedArray(const Task& task)
+      : task_(task),
+        compare_(task.arguments.out.ends_with(".png") && !task.arguments.hide.empty()),
+        names_(column_names(task.run).empty() ? task.data.column_names : column_names(task.run)),
+        rows_(task.arguments.out, task.split.rows(), names_, task.run.shape),
+        truth_(task.split.rows()),
+        left_(task.split.rows()),
+        done_(task.split.rows()) {
+    if (!task.arguments.spread.empty())
+      spread_ = std::make_unique<RowsFile>(task.arguments.spread, task.split.rows(), names_);
+  }
+
+  void append(const Block& block) {
+    Completion done = complete_numbers(task_, block);
+    // Known cells as they are in the file, not as they come back from the transform.
+    done.rows = at::where(done.spread.isnan(), block.before, done.rows);
+    if (compare_) {
+      truth_.append(block.before), left_.append(task_.run.learnt.transform.invert(block.given));
+      done_.append(done.rows);
+    } else {
+      rows_.append(done.rows);
+    }
+    if (spread_) spread_->append(done.spread);
+  }
+
+  void close() {
+    const std::int64_t rows = task_.split.rows();
+    if (compare_)
+      write_rows(task_.arguments.out, interleave({truth_.rows(), left_.rows(), done_.rows()}), names_,
+                 task_.run.shape, {.columns = std::min(picture_columns, rows)});
+    else
+      rows_.close();
+    if (spread_) spread_->close();
+  }
+
+ private:
+  const Task& task_;
+  const bool compare_;  // a picture of truth, what is left, and completion
+  const std::vector<std::string> names_;
+  RowsFile rows_;
+  std::unique_ptr<RowsFile> spread_;
+  GatheredRows truth_, left_, done_;
+};
+
+// --- block after block -------------------------------------------------------------------------------------
+
+// Cells as they are in the file.
+Tensor file_cells(const Task& task, const CaseBlock& place, const Tensor& x) {
+  const Split& split = task.split;
+  if (!split.before.defined()) return task.run.learnt.transform.put_back(x);
+  return split.before.narrow(0, place.first_row, place.rows).to(at::kFloat) * split.before_scale;
+}
+
+// Single draws of models that draw directly do not depend on how rows are cut; chains and repeated draws do.
+std::int64_t rows_of_a_block(const Task& task) {
+  const bool direct = as<CanComplete>(*task.run.model) && !task.split.starts.defined();
+  return direct && task.arguments.draws == 1 ? draw_block : completion_block;
+}
+
+// The rows of a block: those to complete, and the same with nothing drawn yet.
+std::pair<Rows, Block> block_at(const Task& task, const CaseBlock& place, const std::optional<Hiding>& hiding) {
+  const TableSchema& table = task.run.learnt.table;
+  Rows rows = Dataset::block(task.split, place.first, place.count, Rng(0));
+  Block block{.place = place, .before = {}, .given = {}, .draws = {}};
+  if (table.empty()) block.before = file_cells(task, place, rows.x);
+  if (hiding)
+    rows.x = table.empty() ? hiding->cells(rows.x, task.run.shape, place.first_row)
+                           : hiding->groups(rows.x, group_sizes(table), place.first_row);
+  block.given = rows.x;
+  return {rows, block};
+}
+
+std::int64_t missing_cells(const Task& task, const Tensor& given) {
+  const TableSchema& table = task.run.learnt.table;
+  return (table.empty() ? given.isnan() : table_known(table, given).logical_not()).sum().item<std::int64_t>();
+}
+
+// Completes every row and hands it on in pieces; how many cells were missing.
+template <class Completed>
+std::int64_t complete_split(const Task& task, Completed& completed, Observer& observer) {
+  constexpr std::int64_t piece = 1000;  // rows
+  const Arguments& arguments = task.arguments;
   const Transform& transform = task.run.learnt.transform;
-  Completion done = complete_numbers(task, arguments, rng, observer);
-  // Known cells as they are in the file, not as they come back from the transform.
-  const Tensor before = task.split.before.defined() ? task.split.before : transform.put_back(task.truth);
-  done.rows = at::where(done.spread.isnan(), before, done.rows);
-  const bool picture = arguments.out.ends_with(".png"), compare = picture && !arguments.hide.empty();
-  const std::vector<std::string> names =
-      column_names(task.run).empty() ? task.data.column_names : column_names(task.run);
-  const Tensor shown = compare ? interleave({before, transform.invert(task.given.x), done.rows}) : done.rows;
-  write_rows(arguments.out, shown, names, task.run.shape,
-             {.columns = compare ? std::min(picture_columns, done.rows.size(0)) : 0});
-  if (!arguments.spread.empty()) write_rows(arguments.spread, done.spread, names);
+  const bool in_file_units = task.run.learnt.table.empty() && transform.group_sizes.empty();
+  Rng rng(arguments.seed);
+  std::optional<Hiding> hiding;
+  if (!arguments.hide.empty()) hiding.emplace(arguments.hide, rng);
+  const std::vector<CaseBlock> places = case_blocks(task.split.starts, task.split.rows(), rows_of_a_block(task));
+  Completer completer(*task.run.model, arguments.steps, task.data.groups, rng, observer, task.split.rows(),
+                      static_cast<std::int64_t>(places.size()), arguments.draws);
+  const bool several = places.size() > 1 && (hiding || first_missing_cell(task.split.x));
+  std::int64_t gaps = 0;
+  for (const CaseBlock& place : places) {
+    auto [rows, block] = block_at(task, place, hiding);
+    const bool any = several || first_missing_cell(rows.x);  // with no gap anywhere nothing is drawn
+    for (std::int64_t k = 0; k < arguments.draws; ++k) {
+      const Tensor drawn = any ? completer.complete(rows) : rows.x;
+      block.draws.add(in_file_units ? transform.invert(drawn) : drawn);
+    }
+    for (std::int64_t first = 0; first < place.rows; first += piece)
+      completed.append(narrow(block, first, std::min(piece, place.rows - first)));
+    gaps += missing_cells(task, rows.x);
+  }
+  completed.close();
+  return gaps;
 }
 
 }  // namespace
@@ -172,18 +304,19 @@ void complete_command(const Arguments& arguments) {
   // Missing cells fit; the known ones must, and are looked at before --hide.
   check_split(*run.model, split, arguments.data,
               [&](const Tensor& x) { return fill_missing(x, data.groups); });
-  const Rows truth = Dataset::rows(split, 0, split.cases(), Rng(0));
-  Task task{run, data, split, truth.x, truth};
-  Rng rng(arguments.seed);
-  const bool table = !run.learnt.table.empty();
-  if (!arguments.hide.empty())
-    task.given.x = table ? hide_groups(truth.x, group_sizes(run.learnt.table), arguments.hide, rng)
-                         : hide_cells(truth.x, run.shape, arguments.hide, rng);
-  table ? complete_table(task, arguments, rng, observer) : complete_array(task, arguments, rng, observer);
-  const Tensor gaps =
-      table ? table_known(run.learnt.table, task.given.x).logical_not() : task.given.x.isnan();
-  observer.message(fmt::format("{} missing cells of {} rows filled in {}", gaps.sum().item<std::int64_t>(),
-                               truth.x.size(0), arguments.out));
+  if (const std::int64_t classes = needed_classes(*run.model))
+    check_labels(split.y, split.rows(), classes, "complete");
+  const Task task{run, data, split, arguments};
+  std::int64_t gaps = 0;
+  if (run.learnt.table.empty()) {
+    CompletedArray completed(task);
+    gaps = complete_split(task, completed, observer);
+  } else {
+    CompletedTable completed(task);
+    gaps = complete_split(task, completed, observer);
+  }
+  observer.message(
+      fmt::format("{} missing cells of {} rows filled in {}", gaps, split.rows(), arguments.out));
 }
 
 }  // namespace deepgen

@@ -6,7 +6,9 @@
 #include "deepgen/cli/commands/commands.h"
 #include "deepgen/cli/commands/console.h"
 #include "deepgen/cli/commands/opened.h"
+#include "deepgen/core/html.h"
 #include "deepgen/evaluate/row_scores.h"
+#include "deepgen/runs/run_record.h"
 #include "deepgen/runs/write_cases.h"
 #include "deepgen/train/check_split.h"
 
@@ -32,6 +34,7 @@ RunEvaluation asked_evaluation(const Arguments& arguments) {
 void print_scores(const OpenRun& run, const Arguments& arguments, const std::vector<Score>& scores) {
   fmt::print("{} on {}\n", run.checkpoint.model, arguments.data);
   for (const Score& score : scores) fmt::print("  {}\n", score_line(score));
+  fmt::print("  peak memory {}\n", bytes_text(peak_memory_bytes()));
 }
 
 }  // namespace

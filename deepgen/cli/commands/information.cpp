@@ -1,15 +1,9 @@
-// models, doctor.
+// models.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <fstream>
-#include <thread>
-
 #include "deepgen/cli/commands/commands.h"
 #include "deepgen/cli/commands/models_table.h"
-#include "deepgen/core/version.h"
-#include "deepgen/data/files/known_sets.h"
-#include "deepgen/kernels/kernels.h"
 #include "deepgen/model/capabilities.h"
 #include "deepgen/model/catalogue.h"
 
@@ -85,20 +79,6 @@ void print_markdown() {
   }
 }
 
-// The file that the BLAS library's name leads to in this process.
-std::string loaded_blas() {
-  std::ifstream maps("/proc/self/maps");
-  std::string found = "none seen";
-  for (std::string line; std::getline(maps, line);) {
-    const std::size_t slash = line.find('/');
-    if (slash == std::string::npos) continue;
-    const std::string path = line.substr(slash);
-    if (path.find("openblas") != std::string::npos || path.find("mkl") != std::string::npos) return path;
-    if (path.find("libblas") != std::string::npos) found = path;
-  }
-  return found;
-}
-
 }  // namespace
 
 void models_command(const Arguments& arguments) {
@@ -121,26 +101,6 @@ void models_command(const Arguments& arguments) {
     else
       fmt::print("{:<20} {}\n{:<20} can: {}\n", card->name, card->title, "", can_text(*card));
   }
-}
-
-void doctor_command(const Arguments&) {
-  const std::string blas = loaded_blas();
-  fmt::print("deepgen     {} ({})\n", program_version(), program_commit());
-  fmt::print("torch       {}\n", TORCH_VERSION);
-  fmt::print("threads     {} (processor has {})\n", at::get_num_threads(),
-             std::thread::hardware_concurrency());
-  fmt::print("kernels     {} (available: {})\n", kernels().name, fmt::join(available_kernels(), ", "));
-  fmt::print("BLAS        {}\n", blas);
-  if (blas.find("openblas") != std::string::npos && blas.find("pthread") != std::string::npos)
-    fmt::print(
-        "  problem: this is the pthread build of OpenBLAS, several times slower here; ./dev setup selects "
-        "the OpenMP build\n");
-  fmt::print("CUDA        {}\n", at::hasCUDA() ? "yes" : "no");
-  std::vector<std::string> found;
-  for (const KnownSet& set : known_sets())
-    if (is_available(set)) found.push_back(set.name);
-  fmt::print("data        {} of {} known sets found in {}\n", found.size(), known_sets().size(),
-             fmt::join(data_folders(), ", "));
 }
 
 }  // namespace deepgen

@@ -73,7 +73,8 @@ std::vector<Score> scores_of(const Recipe& recipe, const Model& model, const Dat
 
 nlohmann::ordered_json record(const Recipe& recipe, const Dataset& data, const std::vector<Score>& scores,
                               const TrainingResult& training, std::uint64_t seed) {
-  const Score& score = find_score(scores, recipe.metric, split_label(data, recipe.split));
+  const std::string split = split_label(data, recipe.split);
+  const Score& score = find_score(scores, recipe.metric, split);
   nlohmann::ordered_json r = {{"recipe", recipe.name},
                               {"title", recipe.title},
                               {"model", recipe.model},

@@ -2,18 +2,19 @@
 #include <fmt/format.h>
 
 #include <map>
-#include <thread>
 
 #include "deepgen/cli/commands/commands.h"
 #include "deepgen/core/error.h"
+#include "deepgen/core/machine.h"
 #include "deepgen/kernels/kernels.h"
 
 namespace deepgen {
 namespace {
 
 void use_threads(int wanted) {
-  const int count = wanted > 0 ? wanted : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  at::set_num_threads(count);  // torch may report one thread where there are more
+  set_worker_threads(wanted);
+  const int count = worker_threads();  // without a wish: what the machine grants
+  at::set_num_threads(count);          // torch may report one thread where there are more
   set_threads(count);
 }
 

@@ -7,6 +7,7 @@
 #include "deepgen/cli/commands/opened.h"
 #include "deepgen/core/error.h"
 #include "deepgen/core/html.h"
+#include "deepgen/runs/run_record.h"
 
 namespace deepgen {
 
@@ -25,8 +26,9 @@ void train_command(const Arguments& arguments) {
         fmt::format("stopped at step {}; go on with the same command and --resume", result.steps));
     throw Error(ErrorKind::interrupted, "train", "interrupted; a checkpoint was written");
   }
-  observer.message(fmt::format("trained in {}; pictures, curves and options: {}",
-                               duration_text(result.seconds), folder.path("report.html")));
+  observer.message(fmt::format("trained in {}, peak memory {}; pictures, curves and options: {}",
+                               duration_text(result.seconds), bytes_text(peak_memory_bytes()),
+                               folder.path("report.html")));
 }
 
 }  // namespace deepgen

@@ -59,13 +59,14 @@ void sample_command(const Arguments& arguments) {
                           .means = picture,
                           .label = given_label(arguments, run)};
   Rng rng(arguments.seed);
-  const Tensor samples = sample_model(*run.model, plan, rng, observer);
   const Grid grid{.columns = arguments.columns > 0 ? arguments.columns
                              : arguments.rows > 1  ? arguments.count
                                                    : 0};
-  write_cases(run, arguments.out, samples, grid);
+  CasesFile file(run, arguments.out, plan.rows * plan.count, grid);
+  sample_model(*run.model, plan, rng, observer, [&](const Tensor& samples) { file.append(samples); });
+  file.close();
   observer.message(
-      fmt::format("{} samples in {}{}", samples.size(0), arguments.out,
+      fmt::format("{} samples in {}{}", plan.rows * plan.count, arguments.out,
                   picture && !samples_directly(*run.model) ? " (means of the last Gibbs step)" : ""));
 }
 
@@ -74,9 +75,21 @@ void encode_command(const Arguments& arguments) {
   const OpenRun run = open_and_tell(arguments, observer);
   const Split part = asked_part(load_and_tell(run, arguments, observer), arguments);
   refuse_gaps(part, part.name);
-  const Tensor codes = encode_rows(*run.model, part, Rng(arguments.seed), observer);
-  write_rows(arguments.out, codes, {}, {codes.size(1)});
-  observer.message(fmt::format("{} codes of {} numbers in {}", codes.size(0), codes.size(1), arguments.out));
+  const Rng rng(arguments.seed);
+  std::int64_t codes = 0, numbers = 0;
+  if (part.starts.defined()) {  // whether a code is of a row or of a sequence is the model's affair
+    const Tensor all = encode_rows(*run.model, part, rng, observer);
+    codes = all.size(0), numbers = all.size(1);
+    write_rows(arguments.out, all);
+  } else {
+    RowsFile file(arguments.out, part.rows());
+    encode_rows(*run.model, part, rng, observer, [&](const Tensor& some) {
+      file.append(some);
+      codes += some.size(0), numbers = some.size(1);
+    });
+    file.close();
+  }
+  observer.message(fmt::format("{} codes of {} numbers in {}", codes, numbers, arguments.out));
 }
 
 void reconstruct_command(const Arguments& arguments) {
@@ -84,9 +97,11 @@ void reconstruct_command(const Arguments& arguments) {
   const OpenRun run = open_and_tell(arguments, observer);
   const Split part = asked_part(load_and_tell(run, arguments, observer), arguments);
   refuse_gaps(part, part.name);
-  const Tensor rows = reconstruct_rows(*run.model, part, Rng(arguments.seed), observer);
-  write_cases(run, arguments.out, rows);
-  observer.message(fmt::format("{} reconstructions in {}", rows.size(0), arguments.out));
+  CasesFile file(run, arguments.out, part.rows());
+  reconstruct_rows(*run.model, part, Rng(arguments.seed), observer,
+                   [&](const Tensor& rows) { file.append(rows); });
+  file.close();
+  observer.message(fmt::format("{} reconstructions in {}", part.rows(), arguments.out));
 }
 
 void classify_command(const Arguments& arguments) {

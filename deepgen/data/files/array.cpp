@@ -17,6 +17,41 @@ std::vector<double> column_of(const Array& array, std::int64_t column) {
   return values;
 }
 
+template <class T>
+bool bits_of(const Array& array, const std::vector<bool>& wanted) {
+  const T* item = array.as<T>();
+  for (std::int64_t row = 0; row < array.rows(); ++row)
+    for (const bool looked_at : wanted) {
+      if (looked_at && *item != 0 && *item != 1) return false;
+      ++item;
+    }
+  return true;
+}
+
+// function(T()) for the type of the items.
+template <class F>
+auto with_type(DType type, F function) {
+  switch (type) {
+    case DType::u8:
+      return function(std::uint8_t{});
+    case DType::i8:
+      return function(std::int8_t{});
+    case DType::i16:
+      return function(std::int16_t{});
+    case DType::u16:
+      return function(std::uint16_t{});
+    case DType::i32:
+      return function(std::int32_t{});
+    case DType::i64:
+      return function(std::int64_t{});
+    case DType::f32:
+      return function(float{});
+    case DType::f64:
+      return function(double{});
+  }
+  throw Error(ErrorKind::bug, "array", "expected a known type");
+}
+
 }  // namespace
 
 std::int64_t item_size(DType type) {
@@ -59,6 +94,14 @@ const char* dtype_name(DType type) {
   throw Error(ErrorKind::bug, "array", "expected a known type");
 }
 
+Bytes& ArrayBytes::own() {
+  if (!file_) return own_;
+  own_.assign(mapped_.begin(), mapped_.end());
+  file_.reset();
+  mapped_ = {};
+  return own_;
+}
+
 std::int64_t Array::items() const {
   std::int64_t product = 1;
   for (const std::int64_t size : shape) product *= size;
@@ -72,25 +115,14 @@ std::int64_t Array::columns() const {
 }
 
 std::vector<double> column_values(const Array& array, std::int64_t column) {
-  switch (array.type) {
-    case DType::u8:
-      return column_of<std::uint8_t>(array, column);
-    case DType::i8:
-      return column_of<std::int8_t>(array, column);
-    case DType::u16:
-      return column_of<std::uint16_t>(array, column);
-    case DType::i16:
-      return column_of<std::int16_t>(array, column);
-    case DType::i32:
-      return column_of<std::int32_t>(array, column);
-    case DType::i64:
-      return column_of<std::int64_t>(array, column);
-    case DType::f32:
-      return column_of<float>(array, column);
-    case DType::f64:
-      return column_of<double>(array, column);
-  }
-  throw Error(ErrorKind::bug, "array", "expected a known type");
+  return with_type(array.type, [&]<class T>(T) { return column_of<T>(array, column); });
+}
+
+bool holds_bits(const Array& array, const std::vector<std::int64_t>& passed_over) {
+  std::vector<bool> wanted(static_cast<std::size_t>(array.columns()), true);
+  for (const std::int64_t column : passed_over)
+    if (column >= 0 && column < array.columns()) wanted[static_cast<std::size_t>(column)] = false;
+  return with_type(array.type, [&]<class T>(T) { return bits_of<T>(array, wanted); });
 }
 
 Array make_array(DType type, std::vector<std::int64_t> shape) {

@@ -10,14 +10,14 @@
 namespace deepgen {
 namespace {
 
-const std::vector<std::string>& kind_names() {  // in the order of ColumnKind
+const std::vector<std::string>& group_kind_names() {  // in the order of ColumnKind
   static const std::vector<std::string> names = {"binary", "softmax", "count", "gaussian", "mean_field"};
   return names;
 }
 
 }  // namespace
 
-const std::string& name_of(ColumnKind kind) { return kind_names()[static_cast<std::size_t>(kind)]; }
+const std::string& name_of(ColumnKind kind) { return group_kind_names()[static_cast<std::size_t>(kind)]; }
 
 nlohmann::ordered_json groups_to_json(const std::vector<ColumnGroup>& groups) {
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
@@ -32,11 +32,11 @@ std::vector<ColumnGroup> groups_from_json(const nlohmann::ordered_json& json, st
   try {
     if (!json.is_array()) fail_data(what, "the groups of columns are malformed");
     for (const auto& each : json) {
-      const auto kind = std::find(kind_names().begin(), kind_names().end(), each.at(0).get<std::string>());
-      if (kind == kind_names().end()) fail_data(what, "the groups of columns are of an unknown kind");
+      const auto kind = std::find(group_kind_names().begin(), group_kind_names().end(), each.at(0).get<std::string>());
+      if (kind == group_kind_names().end()) fail_data(what, "the groups of columns are of an unknown kind");
       if (!each.at(1).is_number_integer() || !each.at(2).is_number_integer())
         fail_data(what, "the groups of columns are malformed");
-      const ColumnGroup group{static_cast<ColumnKind>(kind - kind_names().begin()),
+      const ColumnGroup group{static_cast<ColumnKind>(kind - group_kind_names().begin()),
                               each.at(1).get<std::int64_t>(), each.at(2).get<std::int64_t>()};
       if (group.first != next || group.size < 1 || group.size > columns - next)
         fail_data(what, fmt::format("the groups of columns do not cover {} columns in order", columns));

@@ -29,11 +29,16 @@ std::optional<Csv> read_numbers(const std::string& path, std::string_view text, 
   std::vector<std::string> first;
   scanner.next_row([&](std::int64_t, std::string_view cell, std::int64_t) { first.emplace_back(cell); });
   Csv csv;
-  std::vector<double> values;
+  Bytes values;  // of doubles: they become the array as they are
+  const auto add = [&](double value) {
+    const std::size_t at = values.size();
+    values.resize(at + sizeof value);
+    std::memcpy(values.data() + at, &value, sizeof value);
+  };
   std::int64_t rows = 0;
   if (std::all_of(first.begin(), first.end(),
                   [](const std::string& c) { return cell_number(c).has_value(); })) {
-    for (const std::string& cell : first) values.push_back(*cell_number(cell));
+    for (const std::string& cell : first) add(*cell_number(cell));
     rows = 1;
   } else {
     for (const std::string& cell : first) csv.names.emplace_back(trimmed_cell(cell));
@@ -45,23 +50,22 @@ std::optional<Csv> read_numbers(const std::string& path, std::string_view text, 
     if (!value && refuse)
       scanner.fail(line, column + 1, fmt::format("expected a number, got {}", shown(cell)));
     numeric = numeric && value.has_value();
-    values.push_back(value.value_or(0));
+    add(value.value_or(0));
   };
   while (scanner.next_row(keep)) {
     ++rows;
     if (!numeric) return std::nullopt;
   }
-  csv.values = make_array(DType::f64, {rows, scanner.columns()});
-  if (!values.empty()) std::memcpy(csv.values.bytes.data(), values.data(), csv.values.bytes.size());
+  csv.values = {DType::f64, {rows, scanner.columns()}, std::move(values)};
   return csv;
 }
 
-// Appends columns of T, the shortest text that reads back to the same value.
+// Appends rows of T, the shortest text that reads back to the same value.
 template <class T>
-void append_rows(std::string& out, const Array& values) {
+void append_rows(std::string& out, const Array& values, std::int64_t begin, std::int64_t end) {
   const std::int64_t columns = values.columns();
   char text[64];
-  for (std::int64_t row = 0; row < values.rows(); ++row) {
+  for (std::int64_t row = begin; row < end; ++row) {
     for (std::int64_t column = 0; column < columns; ++column) {
       const T value = values.as<T>()[row * columns + column];
       if (column > 0) out += ',';
@@ -75,24 +79,24 @@ void append_rows(std::string& out, const Array& values) {
   }
 }
 
-void append_values(std::string& out, const Array& values) {
+void append_values(std::string& out, const Array& values, std::int64_t begin, std::int64_t end) {
   switch (values.type) {
     case DType::u8:
-      return append_rows<std::uint8_t>(out, values);
+      return append_rows<std::uint8_t>(out, values, begin, end);
     case DType::i8:
-      return append_rows<std::int8_t>(out, values);
+      return append_rows<std::int8_t>(out, values, begin, end);
     case DType::u16:
-      return append_rows<std::uint16_t>(out, values);
+      return append_rows<std::uint16_t>(out, values, begin, end);
     case DType::i16:
-      return append_rows<std::int16_t>(out, values);
+      return append_rows<std::int16_t>(out, values, begin, end);
     case DType::i32:
-      return append_rows<std::int32_t>(out, values);
+      return append_rows<std::int32_t>(out, values, begin, end);
     case DType::i64:
-      return append_rows<std::int64_t>(out, values);
+      return append_rows<std::int64_t>(out, values, begin, end);
     case DType::f32:
-      return append_rows<float>(out, values);
+      return append_rows<float>(out, values, begin, end);
     case DType::f64:
-      return append_rows<double>(out, values);
+      return append_rows<double>(out, values, begin, end);
   }
 }
 
@@ -122,13 +126,28 @@ Csv read_csv(const std::string& path) {
 std::string encode_csv(const std::vector<std::string>& names, const Array& values) {
   std::string out;
   if (!names.empty()) append_names(out, names, values.columns());
-  append_values(out, values);
+  append_values(out, values, 0, values.rows());
   return out;
 }
 
 void write_csv(const std::string& path, const std::vector<std::string>& names, const Array& values) {
-  const std::string text = encode_csv(names, values);
-  write_file(path, ByteView(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+  CsvWriter file(path, names);
+  file.append(values);
+  file.close();
+}
+
+void CsvWriter::append(const Array& rows) {
+  constexpr std::int64_t cells = 1 << 16;  // whose text is made at a time
+  const std::int64_t step = std::max<std::int64_t>(1, cells / std::max<std::int64_t>(rows.columns(), 1));
+  std::string text;
+  if (!began_ && !names_.empty()) append_names(text, names_, rows.columns());
+  began_ = true;
+  for (std::int64_t row = 0; row < rows.rows(); row += step) {
+    append_values(text, rows, row, std::min(row + step, rows.rows()));
+    file_.append(text);
+    text.clear();
+  }
+  file_.append(text);
 }
 
 }  // namespace deepgen

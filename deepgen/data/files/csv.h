@@ -9,8 +9,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "deepgen/core/file_writer.h"
 #include "deepgen/data/files/array.h"
 
 namespace deepgen {
@@ -33,6 +35,19 @@ std::optional<Csv> parse_csv_numbers(const std::string& path, std::string_view t
 // values.rows(), all other sizes make the columns.
 void write_csv(const std::string& path, const std::vector<std::string>& names, const Array& values);
 std::string encode_csv(const std::vector<std::string>& names, const Array& values);
+
+// The same file from rows that arrive block after block: byte for byte what write_csv writes of them all.
+class CsvWriter {
+ public:
+  CsvWriter(const std::string& path, std::vector<std::string> names) : names_(std::move(names)), file_(path) {}
+  void append(const Array& rows);  // all of one type
+  void close() { file_.close(); }
+
+ private:
+  const std::vector<std::string> names_;
+  bool began_ = false;
+  FileWriter file_;
+};
 
 // A column name as it is written: in quotes where it would not read back without them.
 std::string quoted_name(const std::string& name);

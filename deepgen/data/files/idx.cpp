@@ -98,10 +98,20 @@ Array parse_idx(const std::string& path, Bytes bytes) {
   IdxHeader header = idx_header(path, bytes);
   if (header.file_size != bytes.size()) fail_size(path, header, bytes, bytes.size(), "");
   bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(header.header_size));
-  if (host_is_little_endian()) reverse_items(bytes, item_size(header.type));
+  if (host_is_little_endian()) reverse_items(bytes, item_size(header.type));  // big-endian in the file
   return {header.type, std::move(header.shape), std::move(bytes)};
 }
 
-Array read_idx(const std::string& path) { return parse_idx(path, read_raw_file(path)); }
+Array read_idx(const std::string& path) {
+  const std::shared_ptr<const MappedFile> file = MappedFile::open(path);
+  if (!file) return parse_idx(path, read_raw_file(path));
+  const ByteView bytes = file->bytes();
+  if (is_gzip(bytes)) return parse_idx(path, inflate_idx(path, bytes));
+  IdxHeader header = idx_header(path, bytes);
+  if (header.file_size != bytes.size()) fail_size(path, header, bytes, bytes.size(), "");
+  if (item_size(header.type) > 1) return parse_idx(path, Bytes(bytes.begin(), bytes.end()));  // big-endian
+  return {header.type, std::move(header.shape),
+          ArrayBytes(file, header.header_size, bytes.size() - header.header_size)};
+}
 
 }  // namespace deepgen

@@ -219,18 +219,22 @@ std::vector<std::string> find_files(const KnownSet& set) {
 
 // Records of one label byte and 3072 pixel bytes.
 NamedArrays read_cifar(const std::string& path) {
-  constexpr std::int64_t record = 3073, limit = 60000 * record;
-  const std::vector<std::uint8_t> bytes = read_file_bytes(path, limit);
-  const std::int64_t size = static_cast<std::int64_t>(bytes.size());
-  if (size == 0 || size % record != 0)
-    fail_data(path, fmt::format("expected records of {} bytes, got {} bytes", record, size));
-  const std::int64_t rows = size / record;
-  Array x = make_array(DType::u8, {rows, record - 1}), y = make_array(DType::u8, {rows});
-  for (std::int64_t r = 0; r < rows; ++r) {
-    y.bytes[static_cast<std::size_t>(r)] = bytes[static_cast<std::size_t>(r * record)];
-    std::memcpy(x.bytes.data() + r * (record - 1), bytes.data() + r * record + 1, record - 1);
+  constexpr std::size_t record = 3073, pixels = record - 1, limit = 60000 * record;
+  Bytes bytes = read_file_bytes(path, limit);
+  if (bytes.empty() || bytes.size() % record != 0)
+    fail_data(path, fmt::format("expected records of {} bytes, got {} bytes", record, bytes.size()));
+  const std::size_t rows = bytes.size() / record;
+  Bytes labels(rows);
+  for (std::size_t r = 0; r < rows; ++r) {  // the pixels close up in their place
+    labels[r] = bytes[r * record];
+    std::memmove(bytes.data() + r * pixels, bytes.data() + r * record + 1, pixels);
   }
-  return {{"train", std::move(x)}, {"train_labels", std::move(y)}};
+  bytes.resize(rows * pixels);
+  const auto count = static_cast<std::int64_t>(rows);
+  NamedArrays arrays;  // not by a list in braces, of which everything would be copied
+  arrays["train"] = {DType::u8, {count, std::int64_t{pixels}}, std::move(bytes)};
+  arrays["train_labels"] = {DType::u8, {count}, std::move(labels)};
+  return arrays;
 }
 
 RawSet read_recipe(const Recipe& recipe, const DataOptions& options) {
@@ -245,10 +249,8 @@ RawSet read_recipe(const Recipe& recipe, const DataOptions& options) {
              .default_valid = recipe.default_valid};
   switch (recipe.layout) {
     case Layout::idx:
-      raw.arrays = {{"train", read_idx(paths[0])},
-                    {"train_labels", read_idx(paths[1])},
-                    {"test", read_idx(paths[2])},
-                    {"test_labels", read_idx(paths[3])}};
+      raw.arrays["train"] = read_idx(paths[0]), raw.arrays["train_labels"] = read_idx(paths[1]);
+      raw.arrays["test"] = read_idx(paths[2]), raw.arrays["test_labels"] = read_idx(paths[3]);
       break;
     case Layout::parts:
       raw.arrays = read_npz(paths[0]);

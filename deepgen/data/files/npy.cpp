@@ -48,6 +48,12 @@ Bytes widened(const std::string& path, const Bytes& from, std::size_t size) {
   return to;
 }
 
+void check_data_size(const std::string& path, const NpyHeader& header, std::size_t size) {
+  if (size != header.data_size)
+    fail_data(path, fmt::format("expected {} bytes of data for {} {}, got {}", header.data_size,
+                                dtype_name(header.type), shape_text(header.shape), size));
+}
+
 const char* descr(DType type) {
   switch (type) {
     case DType::u8:
@@ -73,9 +79,7 @@ const char* descr(DType type) {
 }  // namespace
 
 Array npy_array(const std::string& path, const NpyHeader& header, Bytes data) {
-  if (data.size() != header.data_size)
-    fail_data(path, fmt::format("expected {} bytes of data for {} {}, got {}", header.data_size,
-                                dtype_name(header.type), shape_text(header.shape), data.size()));
+  check_data_size(path, header, data.size());
   const auto item = static_cast<std::size_t>(header.widen ? header.widen : item_size(header.type));
   if (header.swapped) reverse_items(data, static_cast<std::int64_t>(item));
   if (header.fortran_order && header.shape.size() > 1) data = row_major(data, header.shape, item);
@@ -89,12 +93,22 @@ Array parse_npy(const std::string& path, Bytes bytes) {
   return npy_array(path, header, std::move(bytes));
 }
 
-Array read_npy(const std::string& path) { return parse_npy(path, read_raw_file(path)); }
+Array read_npy(const std::string& path) {
+  const std::shared_ptr<const MappedFile> file = MappedFile::open(path);
+  if (!file) return parse_npy(path, read_raw_file(path));
+  const NpyHeader header = parse_npy_header(path, file->bytes());
+  const ByteView data = file->bytes().subspan(header.header_size);
+  check_data_size(path, header, data.size());
+  // Items that need no work and lie where a processor expects them; others are read.
+  const bool plain = !header.swapped && header.widen == 0 && !(header.fortran_order && header.shape.size() > 1) &&
+                     header.header_size % static_cast<std::uint64_t>(item_size(header.type)) == 0;
+  if (!plain) return npy_array(path, header, Bytes(data.begin(), data.end()));
+  return {header.type, header.shape, ArrayBytes(file, header.header_size, data.size())};
+}
 
-Bytes encode_npy_header(const Array& array) {
-  std::string text =
-      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", descr(array.type),
-                  fmt::join(array.shape, ", "), array.shape.size() == 1 ? "," : "");
+Bytes encode_npy_header(DType type, const std::vector<std::int64_t>& shape) {
+  std::string text = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", descr(type),
+                                 fmt::join(shape, ", "), shape.size() == 1 ? "," : "");
   text.resize((10 + text.size() + 1 + 63) / 64 * 64 - 10, ' ');  // the data begin at a multiple of 64
   text.back() = '\n';
   if (text.size() > 0xffff) fail_data("npy", "expected a shape that fits a header of 64 KiB");
@@ -107,15 +121,38 @@ Bytes encode_npy_header(const Array& array) {
 
 ByteView little_endian_data(const Array& array, Bytes& storage) {
   if (host_is_little_endian()) return array.bytes;
-  storage = array.bytes;
+  storage.assign(array.bytes.begin(), array.bytes.end());
   reverse_items(storage, item_size(array.type));
   return storage;
 }
 
 void write_npy(const std::string& path, const Array& array) {
-  const Bytes header = encode_npy_header(array);
+  NpyWriter file(path, array.type, array.shape);
+  file.append(array);
+  file.close();
+}
+
+NpyWriter::NpyWriter(const std::string& path, DType type, const std::vector<std::int64_t>& shape)
+    : path_(path), type_(type), file_(path) {
+  const auto size = byte_size(type, shape);
+  if (!size) fail_data(path, fmt::format("expected sizes whose product fits, got {}", shape_text(shape)));
+  left_ = static_cast<std::uint64_t>(*size);
+  file_.append(encode_npy_header(type, shape));
+}
+
+void NpyWriter::append(const Array& piece) {
+  if (piece.type != type_ || piece.bytes.size() > left_)
+    throw Error(ErrorKind::bug, path_,
+                fmt::format("expected at most {} bytes of {}, got {} of {}", left_, dtype_name(type_),
+                            piece.bytes.size(), dtype_name(piece.type)));
   Bytes storage;
-  write_file(path, {header, little_endian_data(array, storage)});
+  file_.append(little_endian_data(piece, storage));
+  left_ -= piece.bytes.size();
+}
+
+void NpyWriter::close() {
+  if (left_ > 0) throw Error(ErrorKind::bug, path_, fmt::format("expected {} more bytes of the array", left_));
+  file_.close();
 }
 
 }  // namespace deepgen

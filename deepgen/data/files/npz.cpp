@@ -8,6 +8,7 @@
 #include <new>
 
 #include "deepgen/core/error.h"
+#include "deepgen/core/mapped_file.h"
 #include "deepgen/data/files/array_bytes.h"
 #include "deepgen/data/files/npy.h"
 
@@ -44,6 +45,16 @@ Zip open_zip(const std::string& path, ByteView bytes) {
                   ZIP_RDONLY);
 }
 
+// An archive on disk, of which pieces are read as they are needed; or, where it is no plain file, in memory: then
+// `kept` holds it.
+Zip open_zip_file(const std::string& path, Bytes& kept, std::uint64_t& size) {
+  const std::shared_ptr<const MappedFile> file = MappedFile::open(path);  // says what is wrong with the file
+  if (!file) kept = read_raw_file(path);
+  size = file ? file->bytes().size() : kept.size();
+  if (!file) return open_zip(path, kept);
+  return open_zip(path, ZipSource(zip_source_file_create(path.c_str(), 0, -1, nullptr)), ZIP_RDONLY);
+}
+
 // One .npy file of an archive, read from its beginning.
 class Member {
  public:
@@ -72,6 +83,7 @@ class Member {
   Array array() {
     const NpyHeader about = header();
     Bytes data;
+    reserve_ahead(data, about.data_size + 1);  // no more than the archive can hold: check()
     read_growing(path_, data, about.data_size,
                  [&](std::uint8_t* to, std::size_t room) { return read(to, room); });
     return npy_array(path_, about, std::move(data));
@@ -117,14 +129,13 @@ class Member {
   ZipFile file_;
 };
 
-// Calls visit(name, member) for each .npy member, or each wanted one.
+// Calls visit(name, member) for each .npy member, or each wanted one. `size`: bytes of the archive.
 template <class Visit>
-void each_member(const std::string& path, ByteView bytes, const std::vector<std::string>& wanted,
-                 Visit visit) {
-  const Zip archive = open_zip(path, bytes);
+void each_member(const std::string& path, const Zip& archive, std::uint64_t size,
+                 const std::vector<std::string>& wanted, Visit visit) {
   const zip_int64_t entries = zip_get_num_entries(archive.get(), 0);
   // Members that share their bytes would multiply them: together they stay below what the file can hold.
-  std::uint64_t budget = largest_inflated(bytes.size());
+  std::uint64_t budget = largest_inflated(size);
   std::vector<std::string> names;
   for (zip_uint64_t i = 0; i < static_cast<zip_uint64_t>(std::max<zip_int64_t>(entries, 0)); ++i) {
     zip_stat_t about;
@@ -167,28 +178,47 @@ void add_member(zip_t* archive, const std::string& name, ByteView header, ByteVi
 
 }  // namespace
 
-NamedArrays parse_npz(const std::string& path, ByteView bytes, const std::vector<std::string>& wanted) {
+namespace {
+
+NamedArrays arrays_of(const std::string& path, const Zip& archive, std::uint64_t size,
+                      const std::vector<std::string>& wanted) {
   NamedArrays arrays;
-  each_member(path, bytes, wanted, [&](const std::string& name, Member& member) {
+  each_member(path, archive, size, wanted, [&](const std::string& name, Member& member) {
     insert_once(path, arrays, name, member.array());
   });
   return arrays;
 }
 
-NamedArrays read_npz(const std::string& path, const std::vector<std::string>& wanted) {
-  return parse_npz(path, read_raw_file(path), wanted);
-}
-
-std::map<std::string, NpyHeader> list_npz(const std::string& path, ByteView bytes) {
+std::map<std::string, NpyHeader> headers_of(const std::string& path, const Zip& archive, std::uint64_t size) {
   std::map<std::string, NpyHeader> headers;
-  each_member(path, bytes, {}, [&](const std::string& name, Member& member) {
+  each_member(path, archive, size, {}, [&](const std::string& name, Member& member) {
     insert_once(path, headers, name, member.header());
   });
   return headers;
 }
 
+}  // namespace
+
+NamedArrays parse_npz(const std::string& path, ByteView bytes, const std::vector<std::string>& wanted) {
+  return arrays_of(path, open_zip(path, bytes), bytes.size(), wanted);
+}
+
+NamedArrays read_npz(const std::string& path, const std::vector<std::string>& wanted) {
+  Bytes kept;
+  std::uint64_t size = 0;
+  const Zip archive = open_zip_file(path, kept, size);
+  return arrays_of(path, archive, size, wanted);
+}
+
+std::map<std::string, NpyHeader> list_npz(const std::string& path, ByteView bytes) {
+  return headers_of(path, open_zip(path, bytes), bytes.size());
+}
+
 std::map<std::string, NpyHeader> list_npz(const std::string& path) {
-  return list_npz(path, read_raw_file(path));
+  Bytes kept;
+  std::uint64_t size = 0;
+  const Zip archive = open_zip_file(path, kept, size);
+  return headers_of(path, archive, size);
 }
 
 Bytes encode_npz(const NamedArrays& arrays) {
@@ -201,7 +231,7 @@ Bytes encode_npz(const NamedArrays& arrays) {
   std::map<std::string, std::pair<Bytes, Bytes>> storage;  // must live until the archive is closed
   for (const auto& [name, array] : arrays) {
     auto& [header, swapped] = storage[name];
-    header = encode_npy_header(array);
+    header = encode_npy_header(array.type, array.shape);
     add_member(archive.get(), name, header, little_endian_data(array, swapped));
   }
   if (zip_close(archive.get()) != 0)

@@ -47,10 +47,12 @@ NamedArrays read_any(const std::string& path) {
   for (const char* ending : {".csv", ".tsv", ".csv.gz", ".tsv.gz"})
     if (name.ends_with(ending)) return named(read_csv(path).values);
   if (name.ends_with(".png")) fail_data(path, "expected a folder of .png pictures, got one; name its folder");
-  Bytes bytes = read_raw_file(path);
+  const std::shared_ptr<const MappedFile> file = MappedFile::open(path);
+  Bytes read = file ? Bytes() : read_raw_file(path);
+  const ByteView bytes = file ? file->bytes() : ByteView(read);
   const bool looks_like_idx = bytes.size() >= 4 && bytes[0] == 0 && bytes[1] == 0;
   if (name.ends_with(".idx") || name.ends_with("-ubyte") || is_gzip(bytes) || looks_like_idx)
-    return named(parse_idx(path, std::move(bytes)));
+    return named(file ? read_idx(path) : parse_idx(path, std::move(read)));
   fail_data(path, fmt::format(
                       "expected .npz, .npy, .csv, .tsv, IDX (.idx, -ubyte, .gz) or a folder of .png, got {}",
                       shown(name)));

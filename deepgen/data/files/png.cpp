@@ -159,18 +159,20 @@ std::vector<fs::path> png_files(const std::string& folder) {
   });
 }
 
-// Appends a picture to [pictures, ...]; the first one sets the size.
-void append_picture(const std::string& path, Array& images) {
+// Appends a picture to [pictures, ...]; the first one sets the size, and room is made for so many.
+void append_picture(const std::string& path, std::size_t pictures, Array& images) {
   const Array picture = read_png(path);
   if (images.shape.empty()) {
     images.shape = picture.shape;
     images.shape.insert(images.shape.begin(), 0);
+    reserve_ahead(images.bytes.own(), std::uint64_t{pictures} * picture.bytes.size());
   }
   const std::vector<std::int64_t> expected(images.shape.begin() + 1, images.shape.end());
   if (picture.shape != expected)
     fail_data(path, fmt::format("expected a picture of {} like the first of the folder, got {}",
                                 shape_text(expected), shape_text(picture.shape)));
-  images.bytes.insert(images.bytes.end(), picture.bytes.begin(), picture.bytes.end());
+  Bytes& all = images.bytes.own();
+  all.insert(all.end(), picture.bytes.begin(), picture.bytes.end());
   ++images.shape[0];
 }
 
@@ -178,24 +180,25 @@ void append_picture(const std::string& path, Array& images) {
 
 PngFolder read_png_folder(const std::string& folder) {
   PngFolder result;
-  const std::vector<fs::path> top = png_files(folder);
-  for (const fs::path& path : top) append_picture(path.string(), result.images);
+  std::vector<fs::path> pictures = png_files(folder);
+  const std::size_t top = pictures.size();
   std::vector<std::int64_t> labels;
   for (const fs::path& sub : sorted_entries(folder, [](const fs::directory_entry& entry) {
          std::error_code unknown;
          return entry.is_directory(unknown);
        })) {
     const std::vector<fs::path> files = png_files(sub.string());
-    if (!files.empty() && !top.empty())
+    if (!files.empty() && top > 0)
       fail_data(folder,
                 fmt::format("expected pictures in the folder or in its sub-folders, got both ({} and {})",
-                            shown(top[0].filename().string()), shown(sub.filename().string())));
+                            shown(pictures[0].filename().string()), shown(sub.filename().string())));
     if (files.empty()) continue;
-    for (const fs::path& path : files) append_picture(path.string(), result.images);
+    pictures.insert(pictures.end(), files.begin(), files.end());
     labels.resize(labels.size() + files.size(), static_cast<std::int64_t>(result.classes.size()));
     result.classes.push_back(sub.filename().string());
   }
-  if (result.images.shape.empty()) fail_data(folder, "expected *.png pictures, got none");
+  if (pictures.empty()) fail_data(folder, "expected *.png pictures, got none");
+  for (const fs::path& path : pictures) append_picture(path.string(), pictures.size(), result.images);
   result.labels = make_array(DType::i64, {static_cast<std::int64_t>(labels.size())});
   if (!labels.empty()) std::memcpy(result.labels.bytes.data(), labels.data(), result.labels.bytes.size());
   return result;

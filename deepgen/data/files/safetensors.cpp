@@ -47,7 +47,9 @@ void check_offsets(const std::string& path, std::vector<TensorEntry>& entries, s
   if (at != size) fail_data(path, fmt::format("expected {} bytes of data, got {}", at, size));
 }
 
-Array tensor(const std::string& path, TensorEntry& entry, ByteView data) {
+// Of a mapped file: a piece of it, where its items lie as a processor expects them.
+Array tensor(const std::string& path, TensorEntry& entry, ByteView data,
+             const std::shared_ptr<const MappedFile>& file) {
   const DType type = tensor_type(path, entry);
   const auto size = byte_size(type, entry.shape);
   if (!size || static_cast<std::uint64_t>(*size) != entry.end - entry.begin)
@@ -55,8 +57,11 @@ Array tensor(const std::string& path, TensorEntry& entry, ByteView data) {
               fmt::format("expected the size of {} {} for tensor {}, got data_offsets [{}, {}]", entry.dtype,
                           shape_text(entry.shape), shown(entry.name), entry.begin, entry.end));
   const ByteView part = data.subspan(entry.begin, entry.end - entry.begin);
+  const std::size_t begin = file ? static_cast<std::size_t>(part.data() - file->bytes().data()) : 0;
+  if (file && host_is_little_endian() && begin % static_cast<std::size_t>(item_size(type)) == 0)
+    return {type, std::move(entry.shape), ArrayBytes(file, begin, part.size())};
   Array array{type, std::move(entry.shape), Bytes(part.begin(), part.end())};
-  if (!host_is_little_endian()) reverse_items(array.bytes, item_size(type));
+  if (!host_is_little_endian()) reverse_items(array.bytes.own(), item_size(type));
   return array;
 }
 
@@ -122,16 +127,15 @@ void with_parts(const SafeTensors& content, Use use) {
   for (const Named* named : order) {
     parts.emplace_back(named->second.bytes);
     if (host_is_little_endian()) continue;
-    swapped.push_back(named->second.bytes);
+    swapped.emplace_back(named->second.bytes.begin(), named->second.bytes.end());
     reverse_items(swapped.back(), item_size(named->second.type));
     parts.back() = swapped.back();
   }
   use(parts);
 }
 
-}  // namespace
-
-SafeTensors parse_safetensors(const std::string& path, ByteView bytes) {
+// `bytes` are those of `file`, unless it is null.
+SafeTensors parsed_safetensors(const std::string& path, ByteView bytes, const std::shared_ptr<const MappedFile>& file) {
   if (bytes.size() < 8) fail_data(path, fmt::format("expected a length of 8 bytes, got {}", bytes.size()));
   const std::uint64_t length = little_endian(bytes.data(), 8);
   const std::uint64_t most = std::min<std::uint64_t>(bytes.size() - 8, safetensors_longest_header);
@@ -145,11 +149,18 @@ SafeTensors parse_safetensors(const std::string& path, ByteView bytes) {
   std::vector<TensorEntry> entries =
       parse_safetensors_header(path, bytes.subspan(8, length), content.metadata);
   check_offsets(path, entries, data.size());
-  for (TensorEntry& entry : entries) content.tensors.emplace(entry.name, tensor(path, entry, data));
+  for (TensorEntry& entry : entries) content.tensors.emplace(entry.name, tensor(path, entry, data, file));
   return content;
 }
 
-SafeTensors read_safetensors(const std::string& path) { return parse_safetensors(path, read_raw_file(path)); }
+}  // namespace
+
+SafeTensors parse_safetensors(const std::string& path, ByteView bytes) { return parsed_safetensors(path, bytes, nullptr); }
+
+SafeTensors read_safetensors(const std::string& path) {
+  const std::shared_ptr<const MappedFile> file = MappedFile::open(path);
+  return file ? parsed_safetensors(path, file->bytes(), file) : parse_safetensors(path, read_raw_file(path));
+}
 
 Bytes encode_safetensors(const SafeTensors& content) {
   Bytes bytes;

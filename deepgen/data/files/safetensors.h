@@ -25,7 +25,7 @@ struct SafeTensors {
 };
 
 // No length in the file is trusted. Throw a data error naming `path` and the tensor; repeated keys are
-// errors.
+// errors. The tensors of a file are pieces of it, mapped (core/mapped_file.h).
 SafeTensors read_safetensors(const std::string& path);
 SafeTensors parse_safetensors(const std::string& path, ByteView bytes);
 

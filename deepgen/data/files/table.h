@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -116,6 +117,16 @@ std::string complete_table_csv(const TableSchema& schema, const CsvCells& file,
 // Numbers beside such a file: `values` in the columns of the model, empty cells for NaN and everywhere else.
 std::string spread_table_csv(const TableSchema& schema, const CsvCells& file,
                              const std::vector<std::int64_t>& columns, const Array& values);
+
+// The pieces of these files, for rows that come block after block: the first line (of table_value_names, or of the
+// names of the file), then the lines of the rows.
+std::string table_csv_header(const std::vector<std::string>& names);
+std::string table_csv_rows(const TableSchema& schema, const Array& values);
+std::string completed_csv_rows(const TableSchema& schema, const CsvCells& file,
+                               const std::vector<std::int64_t>& columns,
+                               std::span<const std::int64_t> rows, const Array& values);
+std::string spread_csv_rows(const TableSchema& schema, const CsvCells& file,
+                            const std::vector<std::int64_t>& columns, const Array& values);
 
 // "line 3, column 'age'", for messages.
 std::string table_place(const CsvCells& file, std::int64_t row, std::int64_t column);

@@ -13,7 +13,7 @@ namespace {
 
 using Kind = TableColumnKind;
 
-const std::vector<std::string>& kind_names() {  // in the order of TableColumnKind
+const std::vector<std::string>& table_kind_names() {  // in the order of TableColumnKind
   static const std::vector<std::string> names = {"binary", "categorical", "count",  "real",    "constant",
                                                  "ignore", "weight",      "labels", "sequence"};
   return names;
@@ -77,12 +77,12 @@ TableColumn column_from_json(const nlohmann::ordered_json& json, const std::stri
 
 }  // namespace
 
-const std::string& name_of(TableColumnKind kind) { return kind_names()[static_cast<std::size_t>(kind)]; }
+const std::string& name_of(TableColumnKind kind) { return table_kind_names()[static_cast<std::size_t>(kind)]; }
 
 std::optional<TableColumnKind> table_column_kind(const std::string& name) {
-  const auto found = std::find(kind_names().begin(), kind_names().end(), name);
-  if (found == kind_names().end()) return std::nullopt;
-  return static_cast<TableColumnKind>(found - kind_names().begin());
+  const auto found = std::find(table_kind_names().begin(), table_kind_names().end(), name);
+  if (found == table_kind_names().end()) return std::nullopt;
+  return static_cast<TableColumnKind>(found - table_kind_names().begin());
 }
 
 std::int64_t TableColumn::width() const {

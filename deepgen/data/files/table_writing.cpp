@@ -40,14 +40,9 @@ std::string real_text(const TableColumn& about, double value) {
   return zero && text.starts_with('-') ? text.substr(1) : text;
 }
 
-void append_header(std::string& out, const std::vector<std::string>& names) {
-  for (std::size_t i = 0; i < names.size(); ++i) out += (i > 0 ? "," : "") + quoted_name(names[i]);
-  out += '\n';
-}
-
-// Ends a line; a single empty cell would look like an empty line.
-void end_row(std::string& out, std::size_t columns) {
-  if (columns == 1 && out.ends_with('\n')) out += "\"\"";
+// Ends the line that began at this place; a single empty cell would look like an empty line.
+void end_row(std::string& out, std::size_t begin, std::size_t columns) {
+  if (columns == 1 && out.size() == begin) out += "\"\"";
   out += '\n';
 }
 
@@ -107,12 +102,18 @@ std::string table_cell(const TableColumn& about, double value) {
   return quoted_cell(about.values[static_cast<std::size_t>(std::clamp(value, 0.0, last))]);
 }
 
-std::string encode_table_csv(const TableSchema& schema, const Array& values) {
+std::string table_csv_header(const std::vector<std::string>& names) {
   std::string out;
-  append_header(out, table_value_names(schema));
+  for (std::size_t i = 0; i < names.size(); ++i) out += (i > 0 ? "," : "") + quoted_name(names[i]);
+  return out + '\n';
+}
+
+std::string table_csv_rows(const TableSchema& schema, const Array& values) {
+  std::string out;
   const double* value = values.as<double>();
   const auto columns = static_cast<std::size_t>(values.columns());
   for (std::int64_t row = 0; row < values.rows(); ++row) {
+    const std::size_t begin = out.size();
     bool first = true;
     for (const TableColumn& column : schema.columns) {
       if (!is_written(column)) continue;
@@ -120,19 +121,19 @@ std::string encode_table_csv(const TableSchema& schema, const Array& values) {
       out += table_cell(column, *value++);
       first = false;
     }
-    end_row(out, columns);
+    end_row(out, begin, columns);
   }
   return out;
 }
 
-std::string complete_table_csv(const TableSchema& schema, const CsvCells& file,
+std::string completed_csv_rows(const TableSchema& schema, const CsvCells& file,
                                const std::vector<std::int64_t>& columns,
-                               const std::vector<std::int64_t>& rows, const Array& values) {
+                               std::span<const std::int64_t> rows, const Array& values) {
   const std::vector<FileColumn> about = file_columns(schema, file, columns);
   std::string out;
-  append_header(out, file.names);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const double* line = values.as<double>() + static_cast<std::int64_t>(i) * values.columns();
+    const std::size_t begin = out.size();
     for (std::size_t j = 0; j < about.size(); ++j) {
       const std::string_view cell = file.cell(rows[i], static_cast<std::int64_t>(j));
       const TableColumn* column = about[j].about;
@@ -141,27 +142,42 @@ std::string complete_table_csv(const TableSchema& schema, const CsvCells& file,
       if (j > 0) out += ',';
       out += fixed || !std::isnan(value) ? table_cell(*column, value) : quoted_cell(cell);
     }
-    end_row(out, about.size());
+    end_row(out, begin, about.size());
   }
   return out;
 }
 
-std::string spread_table_csv(const TableSchema& schema, const CsvCells& file,
-                             const std::vector<std::int64_t>& columns, const Array& values) {
+std::string spread_csv_rows(const TableSchema& schema, const CsvCells& file,
+                            const std::vector<std::int64_t>& columns, const Array& values) {
   const std::vector<FileColumn> about = file_columns(schema, file, columns);
   std::string out;
-  append_header(out, file.names);
   for (std::int64_t row = 0; row < values.rows(); ++row) {
     const double* line = values.as<double>() + row * values.columns();
+    const std::size_t begin = out.size();
     for (std::size_t j = 0; j < about.size(); ++j) {
       const bool modelled = about[j].about && about[j].about->modelled();
       const double value = modelled ? line[about[j].value] : missing;
       if (j > 0) out += ',';
       if (!std::isnan(value)) out += fmt::format("{:.6g}", value);
     }
-    end_row(out, about.size());
+    end_row(out, begin, about.size());
   }
   return out;
+}
+
+std::string encode_table_csv(const TableSchema& schema, const Array& values) {
+  return table_csv_header(table_value_names(schema)) + table_csv_rows(schema, values);
+}
+
+std::string complete_table_csv(const TableSchema& schema, const CsvCells& file,
+                               const std::vector<std::int64_t>& columns,
+                               const std::vector<std::int64_t>& rows, const Array& values) {
+  return table_csv_header(file.names) + completed_csv_rows(schema, file, columns, rows, values);
+}
+
+std::string spread_table_csv(const TableSchema& schema, const CsvCells& file,
+                             const std::vector<std::int64_t>& columns, const Array& values) {
+  return table_csv_header(file.names) + spread_csv_rows(schema, file, columns, values);
 }
 
 }  // namespace deepgen

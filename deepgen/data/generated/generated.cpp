@@ -1,11 +1,14 @@
 #include "deepgen/data/generated/generated.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <sstream>
+#include <thread>
 #include <utility>
 
 #include "deepgen/core/error.h"
+#include "deepgen/core/machine.h"
 #include "deepgen/data/generated/settings.h"
 
 namespace deepgen {
@@ -148,6 +151,18 @@ GeneratedSet generate(const std::string& name, const std::map<std::string, std::
 namespace generated {
 namespace {
 
+// body(index) for every case, in threads of its own and not OpenMP's: the command makes sets too, and
+// OpenMP's library must not be in it before it has said how threads wait (cli/main.cpp).
+void share_out(std::int64_t cases, const std::function<void(std::int64_t)>& body) {
+  const std::int64_t team = std::max<std::int64_t>(1, std::min<std::int64_t>(worker_threads(), cases));
+  const auto share = [&](std::int64_t part) {
+    for (std::int64_t index = cases * part / team; index < cases * (part + 1) / team; ++index) body(index);
+  };
+  std::vector<std::jthread> others;
+  for (std::int64_t part = 1; part < team; ++part) others.emplace_back(share, part);
+  share(0);
+}
+
 void fill_split(const GeneratedSet& set, std::uint64_t split, std::int64_t cases, const Rng& root,
                 const DrawCase& draw, Array& values, Array& labels, Array& factors) {
   std::vector<std::int64_t> shape = {cases};
@@ -160,8 +175,7 @@ void fill_split(const GeneratedSet& set, std::uint64_t split, std::int64_t cases
   std::int64_t columns = 1;
   for (const std::int64_t size : set.case_shape) columns *= size;
 
-#pragma omp parallel for schedule(static)
-  for (std::int64_t index = 0; index < cases; ++index) {
+  share_out(cases, [&](std::int64_t index) {
     Rng rng = root.fork({split, static_cast<std::uint64_t>(index)});
     CaseOut out;
     if (real) {
@@ -172,7 +186,7 @@ void fill_split(const GeneratedSet& set, std::uint64_t split, std::int64_t cases
     out.label = labels.as<std::uint8_t>() + index;
     if (factor_count > 0) out.factors = factors.as<float>() + index * factor_count;
     draw(rng, out);
-  }
+  });
 }
 
 }  // namespace

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numbers>
 
+#include "deepgen/core/constants.h"
 #include "deepgen/data/generated/glyph_skeletons.h"
 #include "deepgen/data/generated/settings.h"
 
@@ -17,7 +17,6 @@ constexpr int side = 28;
 constexpr double height_pixels = 18;
 // The edge of a stroke fades over this many pixels.
 constexpr double edge_pixels = 1.3;
-constexpr double two_pi = 2 * std::numbers::pi;
 
 // Factors in the order of their columns.
 enum Factor {

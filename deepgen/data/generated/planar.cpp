@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
-#include <numbers>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "deepgen/core/constants.h"
 #include "deepgen/data/generated/settings.h"
 
 namespace deepgen::generated {
@@ -16,7 +16,6 @@ namespace {
 
 // Close enough that neighbours overlap at the initial noise: a curve of length 5 gets one each 0.02.
 constexpr int centres_per_curve = 256;
-constexpr double two_pi = 2 * std::numbers::pi;
 
 struct Centre {
   double x = 0, y = 0;

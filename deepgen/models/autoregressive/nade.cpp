@@ -41,7 +41,7 @@ Metrics Nade::gradients(const Rows& batch, const Turn&, Rng&) {
     return parameter.grad();
   };
   NadeWeights g{gradient(weights.w), gradient(weights.c), gradient(weights.v), gradient(weights.b)};
-  return {{"batch_log_prob", mean_over_cases(nade_gradients(batch.x, weights, g))}};
+  return {{"batch_log_prob", mean_over_cases(nade_gradients(batch.x, weights, g, buffers_))}};
 }
 
 // ---------------------------------------------------------------- sampling

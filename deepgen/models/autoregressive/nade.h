@@ -50,6 +50,7 @@ class Nade : public BinaryAutoregressive {
  private:
   NadeOptions options_;
   NoOptions learning_;
+  NadeBuffers buffers_;
 };
 
 }  // namespace deepgen

@@ -1,8 +1,8 @@
 #include "deepgen/models/autoregressive/rnade.h"
 
 #include <cmath>
-#include <numbers>
 
+#include "deepgen/core/constants.h"
 #include "deepgen/model/create.h"
 #include "deepgen/ops/binary_units.h"
 #include "deepgen/ops/layers.h"
@@ -20,7 +20,7 @@ Tensor mixture_log_density(const Tensor& log_weight, const Tensor& mean, const T
   const Tensor s = deviation.to(at::kDouble);
   const Tensor distance = (z.to(at::kDouble).unsqueeze(1) - mean) / s;
   const Tensor logs = log_weight.to(at::kDouble) - distance.square() / 2 - s.log();
-  return at::logsumexp(logs, 1) - std::log(2 * std::numbers::pi) / 2;
+  return at::logsumexp(logs, 1) - log_two_pi / 2;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Exact learning of the restricted Boltzmann machine: every state of a binary layer, the other summed out.
 #include "deepgen/models/boltzmann/rbm_training.h"
+#include "deepgen/ops/products64.h"
 #include "deepgen/parts/checks/enumeration.h"
 
 namespace deepgen {
@@ -16,17 +17,18 @@ void RbmStep::exact_phase() {
   const Tensor large_bias = (by_hidden ? theta : c).to(at::kDouble);
   const UnitLayer& large = by_hidden ? rbm_.visible_units_ : rbm_.hidden_units_;
   const Tensor gamma = by_hidden ? natural_.gamma : Tensor();
-  Tensor both = at::zeros_like(wide), small_mean = at::zeros_like(small_bias),
+  Tensor both = at::zeros(wide.sizes(), at::kDouble), small_mean = at::zeros_like(small_bias),
          large_mean = at::zeros_like(large_bias);
   for_each_block_of_states(wide.size(0), wide.size(1), [&](std::int64_t, const Tensor& states) {
-    Tensor input = states.mm(wide);
+    Tensor input = at::empty({states.size(0), wide.size(1)}, at::kDouble);
+    multiply64(input, states, wide);
     if (by_hidden) input = input * couple;
     const Tensor a = input + large_bias;
     const Tensor prob = (states.mv(small_bias) + large.log_partition(a, gamma) - log_z).exp();
     const Tensor weighted = states * prob.unsqueeze(1);
     Tensor mean = large.mean(a, gamma);
     if (by_hidden) mean = mean * couple;
-    both.addmm_(weighted.t(), mean);
+    multiply64(both, weighted.t(), mean, 1, 1);
     small_mean.add_(weighted.sum(0));
     large_mean.add_(mean.t().mv(prob));
   });

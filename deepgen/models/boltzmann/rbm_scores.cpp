@@ -1,10 +1,11 @@
 // Scores of the RBM: free energies, log Z, pseudo-likelihood.
 #include <cmath>
 #include <limits>
-#include <numbers>
 
 #include "deepgen/models/boltzmann/rbm.h"
+#include "deepgen/core/constants.h"
 #include "deepgen/ops/binary_units.h"
+#include "deepgen/ops/products64.h"
 #include "deepgen/parts/checks/enumeration.h"
 
 namespace deepgen {
@@ -47,7 +48,7 @@ double gaussian_log_partition(const NaturalParameters& p, const Tensor& w, const
   if (failed.item<int>() != 0) return std::numeric_limits<double>::infinity();
   const Tensor solved = at::cholesky_solve(linear.unsqueeze(1), factor).squeeze(1);
   const double log_det = 2 * factor.diagonal().log().sum().item<double>();
-  return (static_cast<double>(all) * std::log(2 * std::numbers::pi) - log_det) / 2 +
+  return (static_cast<double>(all) * log_two_pi - log_det) / 2 +
          linear.dot(solved).item<double>() / 2 - couple.log().sum().item<double>();
 }
 
@@ -68,7 +69,8 @@ std::optional<double> Rbm::exact_log_partition() const {
   const Tensor gamma = by_hidden ? p.gamma : Tensor();
   LogSumExp total;
   for_each_block_of_states(wide.size(0), wide.size(1), [&](std::int64_t, const Tensor& states) {
-    const Tensor a = at::addmm(large_bias, states, wide);
+    Tensor a = large_bias.repeat({states.size(0), 1});
+    multiply64(a, states, wide, 1, 1);
     const Tensor inner = large.all(UnitKind::binary) ? softplus_row_sum64(a) : large.log_partition(a, gamma);
     total.add(states.mv(small_bias) + inner);
   });

@@ -43,18 +43,19 @@ Tensor log_weights(const Tensor& mixing) {
 Tensor normalise_rows(const Tensor& log_joint, Tensor& log_prob) {
   const std::int64_t n = log_joint.size(0), k = log_joint.size(1);
   const double* joint = log_joint.data_ptr<double>();
-  Tensor shares = at::empty({n, k});
+  Tensor shares = at::empty({n, k}, at::kDouble);
   log_prob = at::empty({n}, at::kDouble);
-  float* out = shares.data_ptr<float>();
-  double* logs = log_prob.data_ptr<double>();
+  double *out = shares.data_ptr<double>(), *logs = log_prob.data_ptr<double>();
   parallel_ranges(n, 8.0 * static_cast<double>(k), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      const double largest = *std::max_element(joint + i * k, joint + (i + 1) * k);
+      const double *row = joint + i * k, largest = *std::max_element(row, row + k);
       double sum = 0;
-      for (std::int64_t c = 0; c < k; ++c) sum += std::exp(joint[i * k + c] - largest);
+      for (std::int64_t c = 0; c < k; ++c) {
+        const double part = std::exp(row[c] - largest);
+        out[i * k + c] = part, sum += part;
+      }
       logs[i] = largest + std::log(sum);
-      for (std::int64_t c = 0; c < k; ++c)
-        out[i * k + c] = static_cast<float>(std::exp(joint[i * k + c] - logs[i]));
+      for (std::int64_t c = 0; c < k; ++c) out[i * k + c] /= sum;
     }
   });
   return shares;
@@ -122,7 +123,7 @@ void Mixture::initialise(const Rows& sample, Rng& rng) {
 
 Tensor Mixture::log_joint(const Tensor& x) const {
   NoGradGuard no_graph;
-  return (components_->log_densities(x) + log_weights(mixing)).contiguous();
+  return components_->log_densities(x).add_(log_weights(mixing));
 }
 
 Tensor Mixture::responsibilities(const Rows&, const Tensor& log_joint, Tensor& log_prob) const {
@@ -134,16 +135,19 @@ Tensor Mixture::responsibilities(const Rows&, const Tensor& log_joint, Tensor& l
 Metrics Mixture::gather(const Rows& rows) {
   NoGradGuard no_graph;
   Tensor log_prob, r = responsibilities(rows, log_joint(rows.x), log_prob);
-  double* totals = totals_.data_ptr<double>();
-  const Tensor weights =
-      rows.weights.defined() ? rows.weights.to(at::kFloat).contiguous() : at::ones({rows.x.size(0)});
-  if (rows.weights.defined()) r.mul_(weights.unsqueeze(1));
+  const std::int64_t n = rows.x.size(0);
+  const auto* logs = log_prob.data_ptr<double>();
   double chunk = 0, weight = 0;
-  for (std::int64_t i = 0; i < weights.size(0); ++i) {
-    const double w = weights.data_ptr<float>()[i];
-    chunk += w * log_prob.data_ptr<double>()[i];
-    weight += w;
+  if (rows.weights.defined()) {
+    const Tensor weights = rows.weights.to(at::kDouble).contiguous();
+    r.mul_(weights.unsqueeze(1));
+    const auto* w = weights.data_ptr<double>();
+    for (std::int64_t i = 0; i < n; ++i) chunk += w[i] * logs[i], weight += w[i];
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) chunk += logs[i];
+    weight = static_cast<double>(n);
   }
+  double* totals = totals_.data_ptr<double>();
   totals[log_prob_sum] += chunk, totals[weight_sum] += weight;
   mass_.add_(column_totals(r));
   components_->gather(rows.x, r);
@@ -211,7 +215,7 @@ Tensor Mixture::log_prob(const Rows& rows) const {
 
 Tensor Mixture::shares(const Tensor& x) const {
   Tensor logs;
-  return normalise_rows(log_joint(x), logs);
+  return normalise_rows(log_joint(x), logs).to(at::kFloat);
 }
 
 }  // namespace deepgen

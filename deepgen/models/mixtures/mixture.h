@@ -58,7 +58,7 @@ class Mixture : public Model, public CanFit, public HasLogProb, public CanSample
   Tensor mixing;  // [K] logits of pi
 
  protected:
-  // The share of each row that falls to each component, [B, K] float32, from log_joint; log_prob [B] float64
+  // The share of each row that falls to each component, [B, K] float64, from log_joint; log_prob [B] float64
   // becomes what the objective counts.
   virtual Tensor responsibilities(const Rows& rows, const Tensor& log_joint, Tensor& log_prob) const;
   virtual const FitOptions& fit() const = 0;
@@ -78,7 +78,7 @@ class Mixture : public Model, public CanFit, public HasLogProb, public CanSample
       totals_;  // float64: log-probability and weight of the rows of this pass; last objective, gain, passes
 };
 
-// Row by row p(k | x) [B, K] float32 from log_joint [B, K] float64, and log p(x) [B] float64.
+// Row by row p(k | x) [B, K] and log p(x) [B] from log_joint [B, K]; all float64.
 Tensor normalise_rows(const Tensor& log_joint, Tensor& log_prob);
 
 }  // namespace deepgen

@@ -75,7 +75,7 @@ Tensor NaiveBayes::responsibilities(const Rows& rows, const Tensor& log_joint, T
   }
   const Tensor y = rows.y.clamp_min(0), one_hot = one_hot_labels(y, rows.size(), count(), name_);
   log_prob = at::where(known, log_joint.gather(1, y.unsqueeze(1)).squeeze(1), marginal).contiguous();
-  return at::where(known.unsqueeze(1), one_hot, posterior);
+  return at::where(known.unsqueeze(1), one_hot.to(at::kDouble), posterior);
 }
 
 // ---------------------------------------------------------------- scores

@@ -15,9 +15,13 @@ void Centring::add_products(const Coupling& coupling, Tensor& dw, const Tensor& 
   fit_buffer(y_shifted_, y.size(0), y.size(1), y.options());
   fit_buffer(h_shifted_, h.size(0), h.size(1), h.options());
   at::sub_out(y_shifted_, y, mu_);
-  if (row_scale_.defined()) y_shifted_.mul_(row_scale_);
   at::sub_out(h_shifted_, h, lambda_);
-  coupling.add_products(dw, y_shifted_, h_shifted_, share, keep);
+  if (row_scale_.defined()) {
+    y_shifted_.mul_(row_scale_);
+    coupling.add_products(dw, y_shifted_, h_shifted_, share, keep);
+  } else {
+    coupling.add_shifted_products(dw, y, mu_, h_shifted_, share, keep);
+  }
   carry_.upper = dc;
   coupling.add_carry(y_shifted_, h_shifted_, mu_, lambda_, share, carry_);
 }

@@ -41,6 +41,12 @@ class Coupling {
   // products = keep * products + share * sum_b D(y_b, h_b); products are of the form of the weights.
   virtual void add_products(Tensor& products, const Tensor& y, const Tensor& h, double share,
                             double keep) const = 0;
+  // The same of y - mu for fixed states mu [N]. Where y is mostly zeros, y - mu is not: a coupling may do better
+  // than this.
+  virtual void add_shifted_products(Tensor& products, const Tensor& y, const Tensor& mu, const Tensor& h,
+                                    double share, double keep) const {
+    add_products(products, y - mu, h, share, keep);
+  }
   // What fixed states mu [N], lambda [M] would send to the other side if P = share * sum_b D(y_b, h_b) were
   // the weights:
   //   carry.lower += P lambda,

@@ -19,6 +19,11 @@ void DenseCoupling::add_products(Tensor& products, const Tensor& y, const Tensor
   multiply(products, y.t(), h, share, keep);
 }
 
+void DenseCoupling::add_shifted_products(Tensor& products, const Tensor& y, const Tensor& mu, const Tensor& h,
+                                         double share, double keep) const {
+  multiply_shifted(products, y.t(), mu, h, share, keep);
+}
+
 void DenseCoupling::add_carry(const Tensor& y, const Tensor& h, const Tensor& mu, const Tensor& lambda,
                               double share, Carry& carry) const {
   Tensor along = carry.lower.unsqueeze(0), across = carry.upper.unsqueeze(0);

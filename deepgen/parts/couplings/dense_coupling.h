@@ -20,6 +20,8 @@ class DenseCoupling : public Coupling {
   void input_to_lower(Tensor& out, const Tensor& h, bool add = false) const override;
   void add_products(Tensor& products, const Tensor& y, const Tensor& h, double share,
                     double keep) const override;
+  void add_shifted_products(Tensor& products, const Tensor& y, const Tensor& mu, const Tensor& h,
+                            double share, double keep) const override;
   // Formed from the factors: y^T (h lambda) costs one pass over y, not one over a matrix.
   void add_carry(const Tensor& y, const Tensor& h, const Tensor& mu, const Tensor& lambda, double share,
                  Carry& carry) const override;

@@ -1,8 +1,8 @@
 #include "deepgen/parts/latents/gaussian_latent.h"
 
 #include <cmath>
-#include <numbers>
 
+#include "deepgen/core/constants.h"
 #include "deepgen/kernels/kernels.h"
 #include "deepgen/ops/products.h"
 #include "deepgen/parts/latents/triangular_matrices.h"
@@ -13,7 +13,6 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-const double log_two_pi = std::log(2 * std::numbers::pi);
 
 // Sums over units in float32 lanes: half a thousand units at most lose nothing that a draw would not.
 constexpr std::int64_t lanes = 16;

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
+#include "deepgen/core/constants.h"
 #include "deepgen/ops/layers.h"
 #include "deepgen/ops/unit_layers.h"
 #include "deepgen/parts/checks/categories.h"
@@ -11,7 +11,6 @@
 namespace deepgen {
 namespace {
 
-const double log_two_pi = std::log(2 * std::numbers::pi);
 constexpr double shrinkage = 0.5;     // of the first pseudo-inputs, towards the mean of the data
 constexpr double least_share = 0.02;  // they keep away from 0 and 1, where a sigmoid's slope ends
 // Of a mixture's Gaussians: log_density keeps its digits.

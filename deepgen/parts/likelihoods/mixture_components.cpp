@@ -69,8 +69,10 @@ Tensor column_totals(const Tensor& rows) {
   const std::int64_t n = rows.size(0), k = rows.size(1);
   const Tensor dense = rows.contiguous();
   Tensor totals = at::zeros({k}, at::kDouble);
+  const auto* values = dense.data_ptr<double>();
+  auto* sums = totals.data_ptr<double>();
   for (std::int64_t i = 0; i < n; ++i)
-    for (std::int64_t j = 0; j < k; ++j) totals.data_ptr<double>()[j] += dense.data_ptr<float>()[i * k + j];
+    for (std::int64_t j = 0; j < k; ++j) sums[j] += values[i * k + j];
   return totals;
 }
 
@@ -84,6 +86,20 @@ constexpr double least_probability = 1e-7;
 
 // At the start no bit is as good as known: a component should still be able to change its mind.
 constexpr double least_at_start = 1e-3;
+
+// out [N, K] = x y', x [N, D] and y [K, D] dense float32. Few components leave no columns to share out: then
+// blocks of rows are.
+void rows_times(const Tensor& x, const Tensor& y, Tensor& out) {
+  constexpr std::int64_t many = 384, block = block_rows / 2;
+  const std::int64_t n = x.size(0), d = x.size(1), k = y.size(0);
+  if (k >= many) return multiply(out, x, y.t());
+  const float *rows = x.data_ptr<float>(), *others = y.data_ptr<float>();
+  auto* products = out.data_ptr<float>();
+  share_work((n + block - 1) / block, n * k * d, [&](std::int64_t item) {
+    const std::int64_t first = item * block, count = std::min(block, n - first);
+    multiply_alone({rows + first * d, count, d, d}, {others, d, k, d, true}, products + first * k, k, false);
+  });
+}
 
 Tensor logit_of(const Tensor& p) { return (p.log() - (-p).log1p()).to(at::kFloat); }
 
@@ -107,29 +123,31 @@ void BernoulliComponents::start(const ColumnMoments&, const Tensor& centres) {
 
 Tensor BernoulliComponents::log_densities(const Tensor& x) const {
   NoGradGuard no_graph;
-  const Tensor gaps = x.isnan(), partition = at::softplus(logits.to(at::kDouble));
-  const bool complete = !gaps.any().item<bool>();
+  const Tensor rows = x.to(at::kFloat).contiguous();
+  const bool gaps = any_missing(rows);
   Tensor out = at::empty({x.size(0), logits.size(0)});
-  multiply(out, complete ? x.contiguous() : x.masked_fill(gaps, 0), logits.detach().t());
+  rows_times(gaps ? rows.nan_to_num(0) : rows, logits.detach(), out);
   Tensor result = out.to(at::kDouble);
-  if (complete) return result.sub_(softplus_row_sum64(logits.to(at::kDouble)));
-  multiply(out, gaps.logical_not().to(at::kFloat), partition.to(at::kFloat).t());
+  if (!gaps)
+    return result.sub_(*partition_.of({logits}, [&] { return softplus_row_sum64(logits.to(at::kDouble)); }));
+  rows_times(rows.isnan().logical_not().to(at::kFloat), at::softplus(logits.to(at::kDouble)).to(at::kFloat),
+             out);
   return result.sub_(out);
 }
 
 void BernoulliComponents::gather(const Tensor& x, const Tensor& r) {
   NoGradGuard no_graph;
-  const Tensor gaps = x.isnan();
-  const bool complete = !gaps.any().item<bool>();
-  Tensor part = at::empty(logits.sizes());
-  multiply(part, r.t(), complete ? x.contiguous() : x.masked_fill(gaps, 0));
-  ones_.add_(part);
-  if (complete) {
+  const Tensor rows = x.to(at::kFloat).contiguous(), shares = r.to(at::kFloat).t();
+  const bool gaps = any_missing(rows);
+  if (!product_.defined()) product_ = at::empty(logits.sizes());
+  multiply(product_, shares, gaps ? rows.nan_to_num(0) : rows);
+  ones_.add_(product_);
+  if (!gaps) {
     seen_.add_(column_totals(r).unsqueeze(1));
-  } else {
-    multiply(part, r.t(), gaps.logical_not().to(at::kFloat));
-    seen_.add_(part);
+    return;
   }
+  multiply(product_, shares, rows.isnan().logical_not().to(at::kFloat));
+  seen_.add_(product_);
 }
 
 void BernoulliComponents::maximise() {

@@ -3,7 +3,8 @@
 // Missing cells are NaN. Columns that are independent within a component leave them out of every sum: only
 // the component is hidden then, and the maximiser of the known cells is exact. Full covariances fill them in
 // by their expectation given the known cells (with the conditional covariance), which is EM with the cells
-// hidden too. Sums are float64 buffers, so that a pass that was stopped half way is in the checkpoint.
+// hidden too. Sums are float64 buffers, so that a pass that was stopped half way is in the checkpoint. All
+// results are the same for any number of threads.
 #pragma once
 
 #include <memory>
@@ -12,6 +13,7 @@
 
 #include "deepgen/core/rng.h"
 #include "deepgen/core/torch.h"
+#include "deepgen/parts/likelihoods/mixture_blocks.h"
 #include "deepgen/parts/units/unit_layer.h"
 
 namespace deepgen {
@@ -28,7 +30,7 @@ ColumnMoments column_moments(const Tensor& x);
 // by scale [D]. Cost: K N D.
 Tensor spread_rows(const Tensor& x, std::int64_t count, const Tensor& scale, Rng& rng);
 
-// Sums over rows in their order: [N, K] float32 -> [K] float64.
+// Sums over rows in their order: [N, K] float64 -> [K] float64.
 Tensor column_totals(const Tensor& rows);
 
 class MixtureComponents : public torch::nn::Module {
@@ -39,7 +41,7 @@ class MixtureComponents : public torch::nn::Module {
   virtual void start(const ColumnMoments& data, const Tensor& centres) = 0;
   // log p(known cells of x | component), [B, K] float64.
   virtual Tensor log_densities(const Tensor& x) const = 0;
-  // Adds rows x [B, D] to the sums, each to component k in the proportion r [B, K] float32.
+  // Adds rows x [B, D] to the sums, each to component k in the proportion r [B, K] float64.
   virtual void gather(const Tensor& x, const Tensor& r) = 0;
   // The parameters that maximise the gathered log-density plus log prior; the sums begin anew.
   virtual void maximise() = 0;
@@ -73,7 +75,9 @@ class BernoulliComponents : public MixtureComponents {
  private:
   double pseudo_count_;
   UnitLayer units_;
-  Tensor ones_, seen_;  // [K, D]
+  Tensor ones_, seen_;            // [K, D]
+  Tensor product_;                // [K, D] float32: of the last batch; kept for the next
+  Remembered<Tensor> partition_;  // [K] float64: sum of softplus(logits)
 };
 
 // What Gaussian components share. The prior counts pseudo_count rows with the variances of the whole data
@@ -81,6 +85,8 @@ class BernoulliComponents : public MixtureComponents {
 struct GaussianPrior {
   double pseudo_count = 0.1, floor = 0.01;
 };
+
+struct DiagonalFactors;
 
 // Independent Gaussian columns: mean, log_deviation [K, D].
 class DiagonalComponents : public MixtureComponents {
@@ -99,11 +105,15 @@ class DiagonalComponents : public MixtureComponents {
   Tensor mean, log_deviation;
 
  private:
+  std::shared_ptr<const DiagonalFactors> factors() const;
   GaussianPrior prior_;
   UnitLayer units_;
   Tensor spread_;                 // [D] variance of the data
   Tensor mass_, first_, second_;  // [K, D] sums of r, r (x - mean), r (x - mean)^2
+  Remembered<DiagonalFactors> factors_;
 };
+
+struct GapPattern;
 
 // Gaussians with covariance L L': mean [K, D], the part of L below its diagonal in factor [K, D, D], the
 // logarithm of its diagonal in log_diagonal [K, D].
@@ -123,7 +133,18 @@ class FullComponents : public MixtureComponents {
   Tensor mean, factor, log_diagonal;
 
  private:
-  void set_covariance(std::int64_t k, const Tensor& covariance);
+  struct One;
+  struct Sums {
+    double *first, *second;  // of one component
+  };
+  One one(std::int64_t c) const;
+  void whole_densities(std::int64_t c, const float* x, const std::int64_t* rows, std::int64_t count,
+                       double* out) const;
+  double add_whole(const One& me, const float* x, const std::vector<std::int64_t>& rows, const double* shares,
+                   double least, const Sums& sums) const;
+  double add_filled(const One& me, const float* x, const GapPattern& pattern, const double* shares,
+                    double least, const Sums& sums) const;
+  void set_covariance(std::int64_t c, double* covariance);
   GaussianPrior prior_;
   UnitLayer units_;
   Tensor spread_;

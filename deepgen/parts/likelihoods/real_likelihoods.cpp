@@ -3,6 +3,7 @@
 #include <numbers>
 
 #include "deepgen/ops/layers.h"
+#include "deepgen/core/constants.h"
 #include "deepgen/ops/unit_layers.h"
 #include "deepgen/parts/likelihoods/likelihood.h"
 #include "deepgen/parts/likelihoods/likelihood_checks.h"
@@ -10,7 +11,6 @@
 namespace deepgen {
 namespace {
 
-const double log_two_pi = std::log(2 * std::numbers::pi);
 
 // Cases [B, D] beside parameters [B * draws, D], as [B, 1, D] and [B, draws, D].
 Tensor by_case(const Tensor& parameters, const Tensor& x) {

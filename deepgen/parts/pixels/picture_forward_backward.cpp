@@ -8,7 +8,7 @@
 namespace deepgen {
 namespace {
 
-std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
+std::size_t length(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 // out [m, n] = (add ? out : 0) + a b, all dense.
 void product(const float* a, const float* b, std::int64_t m, std::int64_t k, std::int64_t n, float* out,
@@ -144,22 +144,22 @@ PictureForwardBackward::PictureForwardBackward(const PixelNet& net)
     b.columns = block->vertical.taps() * b.in;
     b.cross = block->horizontal.taps() * b.in;
     b.mix_columns = b.cross + 2 * p_;
-    b.mix.resize(size(pixels_ * b.mix_columns));
-    b.vertical_gates.resize(size(pixels_ * 2 * p_));
-    b.horizontal_gates.resize(size(pixels_ * 2 * p_));
-    b.u.resize(size(pixels_ * b.in));
-    b.v.resize(size(pixels_ * b.in));
+    b.mix.resize(length(pixels_ * b.mix_columns));
+    b.vertical_gates.resize(length(pixels_ * 2 * p_));
+    b.horizontal_gates.resize(length(pixels_ * 2 * p_));
+    b.u.resize(length(pixels_ * b.in));
+    b.v.resize(length(pixels_ * b.in));
     widest = std::max(widest, b.columns);
     widest_mix = std::max(widest_mix, b.mix_columns);
     blocks_.push_back(std::move(b));
   }
-  for (std::vector<float>* each : {&u_, &rectified_, &gated_, &du_, &dv_}) each->resize(size(pixels_ * p_));
-  for (std::vector<float>* each : {&a_, &c_}) each->resize(size(pixels_ * 2 * p_));
-  for (std::vector<float>* each : {&head_, &dhead_}) each->resize(size(pixels_ * sizes_.head));
-  for (std::vector<float>* each : {&gathered_, &dgathered_}) each->resize(size(pixels_ * widest));
-  dmix_.resize(size(pixels_ * widest_mix));
-  outputs_.resize(size(pixels_ * sizes_.outputs));
-  bias_.resize(size(2 * p_));
+  for (std::vector<float>* each : {&u_, &rectified_, &gated_, &du_, &dv_}) each->resize(length(pixels_ * p_));
+  for (std::vector<float>* each : {&a_, &c_}) each->resize(length(pixels_ * 2 * p_));
+  for (std::vector<float>* each : {&head_, &dhead_}) each->resize(length(pixels_ * sizes_.head));
+  for (std::vector<float>* each : {&gathered_, &dgathered_}) each->resize(length(pixels_ * widest));
+  dmix_.resize(length(pixels_ * widest_mix));
+  outputs_.resize(length(pixels_ * sizes_.outputs));
+  bias_.resize(length(2 * p_));
 }
 
 // ---------------------------------------------------------------- forward
@@ -238,8 +238,8 @@ void PictureForwardBackward::add_bias_sums(const float* g, std::int64_t half, co
   add_rows(g, pixels_, 2 * p_, bias_.data());
   float* own = sums.class_bias ? sums.class_bias + (4 * label_ + 2 * half) * p_ : nullptr;
   for (std::int64_t k = 0; k < 2 * p_; ++k) {
-    bias[k] += bias_[size(k)];
-    if (own) own[k] += bias_[size(k)];
+    bias[k] += bias_[length(k)];
+    if (own) own[k] += bias_[length(k)];
   }
 }
 

@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+"""One pass of deepgen beside one of scikit-learn: same rows, same precision, same number of threads.
+
+  python3 bench/against_scikit_learn.py [--program build/release/deepgen] [--threads 2] [--batch 100]
+
+Needs numpy and scikit-learn, and a quiet machine. Programs are timed in turns; what is printed is the best time of
+each and their ratio. A pass of deepgen is what `seconds` in metrics.jsonl grows by, reading of batches and metrics
+included; one of scikit-learn is the difference of two fits over the number of passes between them.
+
+A race between different sums would be none. So mixtures are compared to the digit: deepgen's parameters after some
+passes are given to scikit-learn (of bits: to a program of ten lines, as scikit-learn has no such model), whose next
+pass must find the same log-likelihood and the same new parameters. The exit code is 1 where they differ and 77 where
+there is nothing to compare with.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+
+parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+parser.add_argument("--program", default="build/release/deepgen")
+parser.add_argument("--threads", type=int, default=2)
+parser.add_argument("--batch", type=int, default=100, help="rows a step of deepgen: its default")
+parser.add_argument("--turns", type=int, default=3)
+options = parser.parse_args()
+
+program_environment = dict(os.environ)
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):  # read when numpy is loaded
+    os.environ[name] = str(options.threads)
+try:
+    import numpy as np
+    import sklearn
+    from sklearn.mixture import GaussianMixture
+    from sklearn.neural_network import BernoulliRBM
+except ImportError as missing:
+    print(f"against_scikit_learn: passed over, as {missing.name} is not installed (pip install scikit-learn)")
+    sys.exit(77)
+if not pathlib.Path(options.program).exists():
+    print(f"against_scikit_learn: passed over, as there is no {options.program} (./dev build)")
+    sys.exit(77)
+
+COMPONENTS = 10
+BEGINNING = 5  # passes before parameters are compared
+wrong = []
+
+
+# --- data --------------------------------------------------------------------------------------------------------
+
+
+def gaussian_rows(rows=50000, columns=63):
+    """Ten clusters that overlap, each with correlated columns."""
+    rng = np.random.default_rng(1)
+    which = rng.integers(COMPONENTS, size=rows)
+    x = np.empty((rows, columns))
+    for k in range(COMPONENTS):
+        mixing = 0.7 * np.eye(columns) + 0.7 * rng.normal(size=(columns, columns)) / np.sqrt(columns)
+        mine = which == k
+        x[mine] = 0.3 * rng.normal(size=columns) + rng.normal(size=(mine.sum(), columns)) @ mixing.T
+    return x.astype(np.float32)
+
+
+def bit_rows(rows=20000, columns=784):
+    """Some 15 % ones: noisy copies of forty patterns."""
+    rng = np.random.default_rng(2)
+    patterns = np.where(rng.random((40, columns)) < 0.15, 0.75, 0.04)
+    return (rng.random((rows, columns)) < patterns[rng.integers(40, size=rows)]).astype(np.uint8)
+
+
+# --- deepgen -----------------------------------------------------------------------------------------------------
+
+
+def train(place, model, data, epochs, settings):
+    """(metrics of each epoch, tensors of the checkpoint)"""
+    run = place / "run"
+    command = [options.program, "train", model, "--data", str(data), "--out", str(run), "--overwrite", "--quiet",
+               "--threads", str(options.threads), "--seed", "1",
+               "--set", f"training.epochs={epochs}", f"training.batch={options.batch}", "training.checkpoint_every=1000",
+               *settings]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=program_environment)
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [line for line in lines if "epoch" in line], read_tensors(run / "model.safetensors")
+
+
+def read_tensors(path):
+    content = path.read_bytes()
+    start = 8 + struct.unpack("<Q", content[:8])[0]
+    tensors = {}
+    for key, about in json.loads(content[8:start]).items():
+        kind = {"F32": np.float32, "F64": np.float64}.get(about.get("dtype"))
+        if kind is not None:
+            first, last = (start + offset for offset in about["data_offsets"])
+            tensors[key] = np.frombuffer(content[first:last], kind).reshape(about["shape"]).astype(np.float64)
+    return tensors
+
+
+def seconds_a_pass(metrics):
+    times = [line["seconds"] for line in metrics]
+    return min(after - before for before, after in zip(times, times[1:]))
+
+
+# --- the race ----------------------------------------------------------------------------------------------------
+
+
+def seconds_between(fit, few, many):
+    times = []
+    for passes in (few, many):
+        start = time.perf_counter()
+        fit(passes)
+        times.append(time.perf_counter() - start)
+    return (times[1] - times[0]) / (many - few)
+
+
+def race(title, ours, other, theirs, aim):
+    """`ours` and `theirs` give the seconds of a pass."""
+    best = [float("inf"), float("inf")]
+    for _ in range(options.turns):
+        best = [min(best[0], ours()), min(best[1], theirs())]
+    ratio = best[1] / best[0]
+    said = "reached" if ratio >= aim else "not reached"
+    print(f"{title}\n  deepgen {best[0]:.4f} s, {other} {best[1]:.4f} s: {ratio:.2f} times as fast  "
+          f"(aim at least {aim}: {said})", flush=True)
+
+
+def expect_equal(what, ours, theirs, tolerance):
+    difference = float(np.max(np.abs(np.asarray(ours) - np.asarray(theirs))))
+    print(f"  {what}: largest difference {difference:.1e}")
+    if not difference <= tolerance:
+        wrong.append(what)
+
+
+def weights_of(tensors):
+    mixing = np.exp(tensors["model.mixing"])
+    return mixing / mixing.sum()
+
+
+# --- mixtures of Gaussians ---------------------------------------------------------------------------------------
+
+
+def covariances_of(tensors, full):
+    if not full:
+        return np.exp(2 * tensors["model.components.log_deviation"])
+    diagonal = np.exp(tensors["model.components.log_diagonal"])
+    lower = np.tril(tensors["model.components.factor"], -1) + diagonal[:, :, None] * np.eye(diagonal.shape[1])
+    return lower @ lower.transpose(0, 2, 1)
+
+
+def gaussian(full, passes, begin=None):
+    given = {}
+    if begin is not None:
+        covariances = covariances_of(begin, full)
+        given = {"weights_init": weights_of(begin), "means_init": begin["model.components.mean"],
+                 "precisions_init": np.linalg.inv(covariances) if full else 1 / covariances}
+    return GaussianMixture(COMPONENTS, covariance_type="full" if full else "diag", max_iter=passes, tol=0,
+                           reg_covar=0, init_params="random_from_data", random_state=0, **given)
+
+
+def gaussian_race(place, full):
+    kind = "full" if full else "diagonal"
+    rows = gaussian_rows()
+    np.save(place / "rows.npy", rows)
+    wide = rows.astype(np.float64)
+    settings = [f"model.covariance={kind}", f"model.components={COMPONENTS}", "training.tolerance=0",
+                "training.pseudo_count=0", "training.smallest_deviation=0.0001"]
+
+    def run(epochs):
+        return train(place, "gaussian_mixture", place / "rows.npy", epochs, settings)
+
+    race(f"gaussian_mixture, {kind} covariances, {rows.shape[0]} x {rows.shape[1]}, {COMPONENTS} components",
+         lambda: seconds_a_pass(run(12)[0]), "scikit-learn on float64",
+         lambda: seconds_between(lambda passes: gaussian(full, passes).fit(wide), 2, 8), 1)
+    begin = run(BEGINNING)[1]
+    metrics, end = run(BEGINNING + 1)
+    theirs = gaussian(full, 1, begin).fit(wide)
+    expect_equal("mean log-likelihood", metrics[-1]["train_log_prob"], theirs.lower_bound_, 1e-6)
+    expect_equal("means after a pass", end["model.components.mean"], theirs.means_, 1e-5)
+    expect_equal("covariances after a pass", covariances_of(end, full), theirs.covariances_, 1e-5)
+
+
+# --- mixtures of bits --------------------------------------------------------------------------------------------
+
+
+def bit_pass(x, weights, logits):
+    """Log-likelihood, new weights and new probabilities; in the precision of its arguments."""
+    joint = x @ logits.T + (np.log(weights) - np.logaddexp(0, logits).sum(1))
+    largest = joint.max(1, keepdims=True)
+    shares = np.exp(joint - largest)
+    total = shares.sum(1, keepdims=True)
+    shares /= total
+    mass = shares.sum(0)
+    return float(np.mean(largest + np.log(total))), mass / len(x), shares.T @ x / mass[:, None]
+
+
+def bit_passes(x, passes):
+    rng = np.random.default_rng(3)
+    probabilities = 0.25 + 0.5 * x[rng.integers(len(x), size=COMPONENTS)]
+    weights = np.full(COMPONENTS, 1 / COMPONENTS, x.dtype)
+    for _ in range(passes):
+        logits = np.log(probabilities) - np.log1p(-probabilities)
+        _, weights, probabilities = bit_pass(x, weights, logits)
+        probabilities = np.clip(probabilities, 1e-6, 1 - 1e-6)
+
+
+def bits_race(place):
+    bits = bit_rows()
+    np.save(place / "bits.npy", bits)
+    narrow, wide = bits.astype(np.float32), bits.astype(np.float64)
+    settings = [f"model.components={COMPONENTS}", "training.tolerance=0", "training.pseudo_count=0"]
+
+    def run(epochs):
+        return train(place, "bernoulli_mixture", place / "bits.npy", epochs, settings)
+
+    race(f"bernoulli_mixture, {bits.shape[0]} x {bits.shape[1]}, {COMPONENTS} components",
+         lambda: seconds_a_pass(run(12)[0]), "numpy on float32",
+         lambda: seconds_between(lambda passes: bit_passes(narrow, passes), 2, 8), 1)
+    begin = run(BEGINNING)[1]
+    metrics, end = run(BEGINNING + 1)
+    value, weights, probabilities = bit_pass(wide, weights_of(begin), begin["model.components.logits"])
+    expect_equal("mean log-likelihood", metrics[-1]["train_log_prob"], value, 1e-3)  # sums of 784 float32 numbers
+    expect_equal("weights after a pass", weights_of(end), weights, 1e-5)
+    expect_equal("probabilities after a pass", 1 / (1 + np.exp(-end["model.components.logits"])), probabilities, 1e-5)
+
+
+# --- restricted Boltzmann machines -------------------------------------------------------------------------------
+
+
+def machine_race(place):
+    """Both learn by persistent chains with one Gibbs step, deepgen with centred units; no numbers to compare."""
+    bits = bit_rows()
+    np.save(place / "bits.npy", bits)
+    narrow = bits.astype(np.float32)
+
+    def fit(epochs):
+        BernoulliRBM(n_components=500, batch_size=100, learning_rate=0.05, n_iter=epochs, random_state=0).fit(narrow)
+
+    race(f"rbm, {bits.shape[0]} x {bits.shape[1]}, 500 hidden units, batch 100",
+         lambda: seconds_a_pass(train(place, "rbm", place / "bits.npy", 4, ["model.hidden=500", "training.batch=100"])[0]),
+         "scikit-learn on float32", lambda: seconds_between(fit, 1, 3), 3)
+
+
+def main():
+    warnings.simplefilter("ignore")  # that a fit was stopped before it converged
+    print(f"scikit-learn {sklearn.__version__}, numpy {np.__version__}, {options.threads} threads, "
+          f"batch {options.batch}, {options.turns} turns")
+    with tempfile.TemporaryDirectory() as folder:
+        place = pathlib.Path(folder)
+        gaussian_race(place, full=False)
+        gaussian_race(place, full=True)
+        bits_race(place)
+        machine_race(place)
+    if wrong:
+        sys.exit("against_scikit_learn: different numbers: " + ", ".join(wrong))
+
+
+if __name__ == "__main__":
+    main()
