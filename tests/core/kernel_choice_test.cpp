@@ -110,7 +110,8 @@ TEST(ParallelRanges, CoverEverythingOnceAtMultiplesOfTheGrain) {
       for (const std::int64_t grain : {1, 3, 64, 5000}) {
         std::int64_t next = 0;
         const Ranges ranges = ranges_of(count, 1e6, grain);
-        EXPECT_LE(ranges.size(), static_cast<std::size_t>(count_of_threads));
+        // Some for each thread, so that others can take the rest of one that is late.
+        EXPECT_LE(ranges.size(), static_cast<std::size_t>(count_of_threads == 1 ? 1 : 4 * count_of_threads));
         for (const auto& [begin, end] : ranges) {
           EXPECT_EQ(begin, next);
           EXPECT_LT(begin, end);

@@ -167,7 +167,7 @@ TEST(MappedFiles, SayWhenTheyWereCutOrWrittenTo) {
   make_old(path);
   file->check_unchanged();
   std::filesystem::resize_file(path, 5000);
-  expect_error(path, "10000 bytes), but it was changed since it was opened (5000 bytes)",
+  expect_error(path, "10000 bytes), but it was changed since (5000 bytes)",
                [&] { file->check_unchanged(); });
 }
 

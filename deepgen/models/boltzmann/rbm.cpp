@@ -84,12 +84,18 @@ namespace {
 // Means and variances of the known cells, each column with one pseudo-row: halves of the range for units in
 // [0, 1], one event for counts.
 void known_moments(const Tensor& x, const UnitLayer& layer, Tensor& mean, Tensor& variance) {
-  const Tensor known = x.isnan().logical_not();
-  const Tensor count = known.sum(0).to(at::kDouble);
-  const Tensor values = at::where(known, x, at::zeros_like(x)).to(at::kDouble);
-  const Tensor sums = values.sum(0), plain = sums / count.clamp_min(1);
-  const Tensor deviations = at::where(known, values - plain, at::zeros_like(values));
-  variance = deviations.square().sum(0) / count.clamp_min(1);
+  constexpr std::int64_t block = 1000;  // rows in float64 at a time
+  const Tensor zero = at::zeros({x.size(1)}, at::kDouble);
+  Tensor count = zero.clone(), sums = zero.clone(), squares = zero.clone();
+  for (const Tensor& rows : x.split(block)) {
+    const Tensor known = rows.isnan().logical_not();
+    count.add_(known.sum(0));
+    sums.add_(at::where(known, rows.to(at::kDouble), zero).sum(0));
+  }
+  const Tensor plain = sums / count.clamp_min(1);
+  for (const Tensor& rows : x.split(block))
+    squares.add_(at::where(rows.isnan(), zero, rows.to(at::kDouble) - plain).square().sum(0));
+  variance = squares / count.clamp_min(1);
   Tensor pseudo_sum = at::ones_like(sums), pseudo_count = at::full_like(sums, 2);
   for (const UnitGroup& group : layer.groups()) {
     if (group.kind == UnitKind::softmax)
