@@ -3,14 +3,14 @@
 
   python3 bench/against_scikit_learn.py [--program build/release/deepgen] [--threads 2] [--batch 100]
 
-Needs numpy and scikit-learn, and a quiet machine. Programs are timed in turns; what is printed is the best time of
-each and their ratio. A pass of deepgen is what `seconds` in metrics.jsonl grows by, reading of batches and metrics
-included; one of scikit-learn is the difference of two fits over the number of passes between them.
+Needs numpy and scikit-learn, and a quiet machine. Programs are timed in turns; what is printed is the best
+time of each and their ratio. A pass of deepgen is what `seconds` in metrics.jsonl grows by, reading of batches
+and metrics included; one of scikit-learn is the difference of two fits over the number of passes between them.
 
-A race between different sums would be none. So mixtures are compared to the digit: deepgen's parameters after some
-passes are given to scikit-learn (of bits: to a program of ten lines, as scikit-learn has no such model), whose next
-pass must find the same log-likelihood and the same new parameters. The exit code is 1 where they differ and 77 where
-there is nothing to compare with.
+A race between different sums would be none. So mixtures are compared to the digit: deepgen's parameters after
+some passes are given to scikit-learn (of bits: to a program of ten lines, as scikit-learn has no such model),
+whose next pass must find the same log-likelihood and the same new parameters. The exit code is 1 where they
+differ and 77 where there is nothing to compare with.
 """
 
 import argparse
@@ -51,7 +51,7 @@ BEGINNING = 5  # passes before parameters are compared
 wrong = []
 
 
-# --- data --------------------------------------------------------------------------------------------------------
+# --- data ---
 
 
 def gaussian_rows(rows=50000, columns=63):
@@ -73,16 +73,16 @@ def bit_rows(rows=20000, columns=784):
     return (rng.random((rows, columns)) < patterns[rng.integers(40, size=rows)]).astype(np.uint8)
 
 
-# --- deepgen -----------------------------------------------------------------------------------------------------
+# --- deepgen ---
 
 
 def train(place, model, data, epochs, settings):
     """(metrics of each epoch, tensors of the checkpoint)"""
     run = place / "run"
-    command = [options.program, "train", model, "--data", str(data), "--out", str(run), "--overwrite", "--quiet",
-               "--threads", str(options.threads), "--seed", "1",
-               "--set", f"training.epochs={epochs}", f"training.batch={options.batch}", "training.checkpoint_every=1000",
-               *settings]
+    command = [options.program, "train", model, "--data", str(data), "--out", str(run), "--overwrite",
+               "--quiet", "--threads", str(options.threads), "--seed", "1",
+               "--set", f"training.epochs={epochs}", f"training.batch={options.batch}",
+               "training.checkpoint_every=1000", *settings]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=program_environment)
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     return [line for line in lines if "epoch" in line], read_tensors(run / "model.safetensors")
@@ -96,7 +96,8 @@ def read_tensors(path):
         kind = {"F32": np.float32, "F64": np.float64}.get(about.get("dtype"))
         if kind is not None:
             first, last = (start + offset for offset in about["data_offsets"])
-            tensors[key] = np.frombuffer(content[first:last], kind).reshape(about["shape"]).astype(np.float64)
+            numbers = np.frombuffer(content[first:last], kind).reshape(about["shape"])
+            tensors[key] = numbers.astype(np.float64)
     return tensors
 
 
@@ -105,7 +106,7 @@ def seconds_a_pass(metrics):
     return min(after - before for before, after in zip(times, times[1:]))
 
 
-# --- the race ----------------------------------------------------------------------------------------------------
+# --- the race ---
 
 
 def seconds_between(fit, few, many):
@@ -140,7 +141,7 @@ def weights_of(tensors):
     return mixing / mixing.sum()
 
 
-# --- mixtures of Gaussians ---------------------------------------------------------------------------------------
+# --- mixtures of Gaussians ---
 
 
 def covariances_of(tensors, full):
@@ -183,7 +184,7 @@ def gaussian_race(place, full):
     expect_equal("covariances after a pass", covariances_of(end, full), theirs.covariances_, 1e-5)
 
 
-# --- mixtures of bits --------------------------------------------------------------------------------------------
+# --- mixtures of bits ---
 
 
 def bit_pass(x, weights, logits):
@@ -222,12 +223,13 @@ def bits_race(place):
     begin = run(BEGINNING)[1]
     metrics, end = run(BEGINNING + 1)
     value, weights, probabilities = bit_pass(wide, weights_of(begin), begin["model.components.logits"])
-    expect_equal("mean log-likelihood", metrics[-1]["train_log_prob"], value, 1e-3)  # sums of 784 float32 numbers
+    expect_equal("mean log-likelihood", metrics[-1]["train_log_prob"], value, 1e-3)  # float32 sums of 784 terms
     expect_equal("weights after a pass", weights_of(end), weights, 1e-5)
-    expect_equal("probabilities after a pass", 1 / (1 + np.exp(-end["model.components.logits"])), probabilities, 1e-5)
+    ours = 1 / (1 + np.exp(-end["model.components.logits"]))
+    expect_equal("probabilities after a pass", ours, probabilities, 1e-5)
 
 
-# --- restricted Boltzmann machines -------------------------------------------------------------------------------
+# --- restricted Boltzmann machines ---
 
 
 def machine_race(place):
@@ -236,12 +238,16 @@ def machine_race(place):
     np.save(place / "bits.npy", bits)
     narrow = bits.astype(np.float32)
 
-    def fit(epochs):
-        BernoulliRBM(n_components=500, batch_size=100, learning_rate=0.05, n_iter=epochs, random_state=0).fit(narrow)
+    def ours():
+        settings = ["model.hidden=500", "training.batch=100"]
+        return seconds_a_pass(train(place, "rbm", place / "bits.npy", 4, settings)[0])
 
-    race(f"rbm, {bits.shape[0]} x {bits.shape[1]}, 500 hidden units, batch 100",
-         lambda: seconds_a_pass(train(place, "rbm", place / "bits.npy", 4, ["model.hidden=500", "training.batch=100"])[0]),
-         "scikit-learn on float32", lambda: seconds_between(fit, 1, 3), 3)
+    def fit(epochs):
+        machine = BernoulliRBM(n_components=500, batch_size=100, learning_rate=0.05, n_iter=epochs, random_state=0)
+        machine.fit(narrow)
+
+    race(f"rbm, {bits.shape[0]} x {bits.shape[1]}, 500 hidden units, batch 100", ours, "scikit-learn on float32",
+         lambda: seconds_between(fit, 1, 3), 3)
 
 
 def main():
