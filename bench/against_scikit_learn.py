@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """One pass of deepgen beside one of scikit-learn: same rows, same precision, same number of threads.
 
-  python3 bench/against_scikit_learn.py [--program build/release/deepgen] [--threads 2] [--batch 100]
+  python3 bench/against_scikit_learn.py [diagonal] [full] [bits] [rbm] [--program build/release/deepgen]
 
 Needs numpy and scikit-learn, and a quiet machine. Programs are timed in turns; what is printed is the best
-time of each and their ratio. A pass of deepgen is what `seconds` in metrics.jsonl grows by, reading of batches
-and metrics included; one of scikit-learn is the difference of two fits over the number of passes between them.
+time of each and their ratio. A pass of deepgen is what `seconds` in metrics.jsonl grows by, with all that an
+epoch does; one of scikit-learn is the difference of two fits over the number of passes between them.
 
 A race between different sums would be none. So mixtures are compared to the digit: deepgen's parameters after
 some passes are given to scikit-learn (of bits: to a program of ten lines, as scikit-learn has no such model),
@@ -25,6 +25,7 @@ import time
 import warnings
 
 parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+parser.add_argument("races", nargs="*", metavar="RACE", help="diagonal, full, bits, rbm; none: all")
 parser.add_argument("--program", default="build/release/deepgen")
 parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--batch", type=int, default=100, help="rows a step of deepgen: its default")
@@ -131,7 +132,7 @@ def race(title, ours, other, theirs, aim):
 
 def expect_equal(what, ours, theirs, tolerance):
     difference = float(np.max(np.abs(np.asarray(ours) - np.asarray(theirs))))
-    print(f"  {what}: largest difference {difference:.1e}")
+    print(f"  {what}: largest difference {difference:.1e}", flush=True)
     if not difference <= tolerance:
         wrong.append(what)
 
@@ -152,14 +153,12 @@ def covariances_of(tensors, full):
     return lower @ lower.transpose(0, 2, 1)
 
 
-def gaussian(full, passes, begin=None):
-    given = {}
-    if begin is not None:
-        covariances = covariances_of(begin, full)
-        given = {"weights_init": weights_of(begin), "means_init": begin["model.components.mean"],
-                 "precisions_init": np.linalg.inv(covariances) if full else 1 / covariances}
+def gaussian(full, passes, begin):
+    covariances = covariances_of(begin, full)
     return GaussianMixture(COMPONENTS, covariance_type="full" if full else "diag", max_iter=passes, tol=0,
-                           reg_covar=0, init_params="random_from_data", random_state=0, **given)
+                           reg_covar=0, init_params="random_from_data", random_state=0,
+                           weights_init=weights_of(begin), means_init=begin["model.components.mean"],
+                           precisions_init=np.linalg.inv(covariances) if full else 1 / covariances)
 
 
 def gaussian_race(place, full):
@@ -173,10 +172,10 @@ def gaussian_race(place, full):
     def run(epochs):
         return train(place, "gaussian_mixture", place / "rows.npy", epochs, settings)
 
+    begin = run(BEGINNING)[1]
     race(f"gaussian_mixture, {kind} covariances, {rows.shape[0]} x {rows.shape[1]}, {COMPONENTS} components",
          lambda: seconds_a_pass(run(12)[0]), "scikit-learn on float64",
-         lambda: seconds_between(lambda passes: gaussian(full, passes).fit(wide), 2, 8), 1)
-    begin = run(BEGINNING)[1]
+         lambda: seconds_between(lambda passes: gaussian(full, passes, begin).fit(wide), 2, 8), 1)
     metrics, end = run(BEGINNING + 1)
     theirs = gaussian(full, 1, begin).fit(wide)
     expect_equal("mean log-likelihood", metrics[-1]["train_log_prob"], theirs.lower_bound_, 1e-6)
@@ -223,7 +222,8 @@ def bits_race(place):
     begin = run(BEGINNING)[1]
     metrics, end = run(BEGINNING + 1)
     value, weights, probabilities = bit_pass(wide, weights_of(begin), begin["model.components.logits"])
-    expect_equal("mean log-likelihood", metrics[-1]["train_log_prob"], value, 1e-3)  # float32 sums of 784 terms
+    likelihood_tolerance = 1e-3  # sums of 784 float32 numbers
+    expect_equal("mean log-likelihood", metrics[-1]["train_log_prob"], value, likelihood_tolerance)
     expect_equal("weights after a pass", weights_of(end), weights, 1e-5)
     ours = 1 / (1 + np.exp(-end["model.components.logits"]))
     expect_equal("probabilities after a pass", ours, probabilities, 1e-5)
@@ -233,7 +233,7 @@ def bits_race(place):
 
 
 def machine_race(place):
-    """Both learn by persistent chains with one Gibbs step, deepgen with centred units; no numbers to compare."""
+    """Persistent chains and one Gibbs step in both, deepgen with centred units: no numbers to compare."""
     bits = bit_rows()
     np.save(place / "bits.npy", bits)
     narrow = bits.astype(np.float32)
@@ -243,23 +243,32 @@ def machine_race(place):
         return seconds_a_pass(train(place, "rbm", place / "bits.npy", 4, settings)[0])
 
     def fit(epochs):
-        machine = BernoulliRBM(n_components=500, batch_size=100, learning_rate=0.05, n_iter=epochs, random_state=0)
-        machine.fit(narrow)
+        BernoulliRBM(500, learning_rate=0.05, batch_size=100, n_iter=epochs, random_state=0).fit(narrow)
 
-    race(f"rbm, {bits.shape[0]} x {bits.shape[1]}, 500 hidden units, batch 100", ours, "scikit-learn on float32",
-         lambda: seconds_between(fit, 1, 3), 3)
+    race(f"rbm, {bits.shape[0]} x {bits.shape[1]}, 500 hidden units, batch 100",
+         ours, "scikit-learn on float32", lambda: seconds_between(fit, 1, 3), 3)
+
+
+RACES = {
+    "diagonal": lambda place: gaussian_race(place, full=False),
+    "full": lambda place: gaussian_race(place, full=True),
+    "bits": bits_race,
+    "rbm": machine_race,
+}
 
 
 def main():
+    for name in options.races:
+        if name not in RACES:
+            parser.error(f"expected one of {', '.join(RACES)}, got {name}")
     warnings.simplefilter("ignore")  # that a fit was stopped before it converged
     print(f"scikit-learn {sklearn.__version__}, numpy {np.__version__}, {options.threads} threads, "
-          f"batch {options.batch}, {options.turns} turns")
+          f"batch {options.batch}, {options.turns} turns", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         place = pathlib.Path(folder)
-        gaussian_race(place, full=False)
-        gaussian_race(place, full=True)
-        bits_race(place)
-        machine_race(place)
+        for name, run in RACES.items():
+            if not options.races or name in options.races:
+                run(place)
     if wrong:
         sys.exit("against_scikit_learn: different numbers: " + ", ".join(wrong))
 

@@ -36,8 +36,8 @@ Bytes gunzip(const std::string& path, ByteView compressed, std::uint64_t limit =
 // At most the first `count` bytes of the content; what follows is not looked at.
 Bytes gunzip_prefix(const std::string& path, ByteView compressed, std::size_t count);
 
-// Room for so many bytes in one piece, where the system has it: what grows into it is never copied. The pages are
-// taken when bytes arrive, so a size that a file only claims costs nothing.
+// Room for so many bytes in one piece, where the system has it: what grows into it is never copied. The pages
+// are taken when bytes arrive, so a size that a file only claims costs nothing.
 void reserve_ahead(Bytes& bytes, std::uint64_t size);
 
 // Appends what `more(to, room)` delivers until it delivers 0, in steps that grow with what has arrived, so

@@ -82,8 +82,8 @@ FileWriter::~FileWriter() = default;
 
 void FileWriter::fail(int error) const {
   const bool direct = open_->target.empty();
-  fail_data(path_, fmt::format("expected to write{}, got '{}'{}", direct ? "" : " the file", std::strerror(error),
-                               direct ? "" : "; what was there before is unchanged"));
+  fail_data(path_, fmt::format("expected to write{}, got '{}'{}", direct ? "" : " the file",
+                               std::strerror(error), direct ? "" : "; what was there before is unchanged"));
 }
 
 void FileWriter::append(ByteView bytes) {

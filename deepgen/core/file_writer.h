@@ -8,9 +8,9 @@
 
 namespace deepgen {
 
-// Pieces go to a temporary name in the same folder; close() flushes and renames. Without it, and on any failure,
-// the old file stays whole and the temporary one goes. Devices and pipes are written directly. All throw a data
-// error that names `path`.
+// Pieces go to a temporary name in the same folder; close() flushes and renames. Without it, and on any
+// failure, the old file stays whole and the temporary one goes. Devices and pipes are written directly. All
+// throw a data error that names `path`.
 class FileWriter {
  public:
   explicit FileWriter(const std::string& path);

@@ -14,9 +14,9 @@
 namespace deepgen {
 
 std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path, std::uint64_t limit) {
-  const int number = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe must not wait for a writer
-  if (number < 0)
-    fail_data(path, fmt::format("expected a readable file, got '{}'", std::strerror(errno)));
+  const int number =
+      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe must not wait for a writer
+  if (number < 0) fail_data(path, fmt::format("expected a readable file, got '{}'", std::strerror(errno)));
   const std::shared_ptr<MappedFile> file(new MappedFile(path, number));  // closes it whatever comes
   struct stat about = {};
   if (::fstat(number, &about) != 0) return nullptr;
@@ -44,9 +44,11 @@ void MappedFile::check_unchanged() const {
   if (known && static_cast<std::size_t>(now.st_size) == size_ && now.st_mtim.tv_sec == changed_.tv_sec &&
       now.st_mtim.tv_nsec == changed_.tv_nsec)
     return;
-  fail_data(path_, fmt::format("expected the file as it was when it was opened ({} bytes), but it was changed since{}; "
-                               "start again, and write a new version under another name or rename it into place",
-                               size_, known ? fmt::format(" ({} bytes)", now.st_size) : std::string()));
+  fail_data(
+      path_,
+      fmt::format("expected the file as it was when it was opened ({} bytes), but it was changed since{}; "
+                  "start again, and write a new version under another name or rename it into place",
+                  size_, known ? fmt::format(" ({} bytes)", now.st_size) : std::string()));
 }
 
 }  // namespace deepgen

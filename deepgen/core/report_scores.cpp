@@ -69,8 +69,9 @@ std::string memory_lines(const Json& run) {
   for (const Json& one : evaluations_of(run)) {
     const double bytes = number_at(one, "peak_memory_bytes");
     if (!std::isfinite(bytes)) continue;
-    html += fmt::format("<p class=\"quiet\">Evaluating {} ({}): peak memory {}.</p>",
-                        escape_html(text_at(one, "data")), escape_html(text_at(one, "split")), bytes_text(bytes));
+    html +=
+        fmt::format("<p class=\"quiet\">Evaluating {} ({}): peak memory {}.</p>",
+                    escape_html(text_at(one, "data")), escape_html(text_at(one, "split")), bytes_text(bytes));
   }
   return html;
 }

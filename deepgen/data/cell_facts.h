@@ -19,7 +19,8 @@ struct CellFacts {
 // Of x [N, D], uint8 or float32.
 CellFacts cell_facts(const Tensor& x);
 
-// Row and column of the first cell that is infinite, or that is NaN, in the order of the rows; of uint8 none is.
+// Row and column of the first cell that is infinite, or that is NaN, in the order of the rows; of uint8 none
+// is.
 using CellPlace = std::pair<std::int64_t, std::int64_t>;
 std::optional<CellPlace> first_infinite_cell(const Tensor& x);
 std::optional<CellPlace> first_missing_cell(const Tensor& x);

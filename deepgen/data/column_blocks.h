@@ -7,8 +7,9 @@
 
 namespace deepgen {
 
-// function(first, count) for neighbouring columns. At least 64 of them, unless there are fewer in all: torch sums a
-// column of such a block in the order in which it sums it in the whole, so that results are equal bit for bit.
+// function(first, count) for neighbouring columns. At least 64 of them, unless there are fewer in all: torch
+// sums a column of such a block in the order in which it sums it in the whole, so that results are equal bit
+// for bit.
 template <class F>
 void over_column_blocks(std::int64_t columns, F function) {
   constexpr std::int64_t least = 64;

@@ -57,7 +57,8 @@ Tensor to_tensor(Array&& array) {
   const auto owner = std::make_shared<const ArrayBytes>(std::move(array.bytes));
   // Memory of its own, or a mapping that may be written to without the file being changed.
   void* data = const_cast<std::uint8_t*>(owner->data());
-  return at::from_blob(data, array.shape, [owner](void*) {}, torch_type(array.type));
+  return at::from_blob(
+      data, array.shape, [owner](void*) {}, torch_type(array.type));
 }
 
 namespace {
@@ -67,8 +68,8 @@ Tensor index_tensor(const std::vector<std::int64_t>& index) {  // borrows
                        at::kLong);
 }
 
-// Cells of some rows of a part as floats. `place`: what number the first of them has among the rows for which this
-// generator draws.
+// Cells of some rows of a part as floats. `place`: what number the first of them has among the rows for which
+// this generator draws.
 Tensor gathered_cells(const Split& split, const std::vector<std::int64_t>& index, const Rng& rng,
                       std::int64_t place) {
   if (split.mapped) split.mapped->check_unchanged();
@@ -137,7 +138,8 @@ std::vector<std::int64_t> numbers_from(std::int64_t first, std::int64_t count) {
   return index;
 }
 
-Rows gathered_cases(const Split& split, const std::vector<std::int64_t>& cases, const Rng& rng, bool in_place) {
+Rows gathered_cases(const Split& split, const std::vector<std::int64_t>& cases, const Rng& rng,
+                    bool in_place) {
   const CaseRows chosen = rows_of(split, cases);
   const std::int64_t place = in_place && !chosen.rows.empty() ? chosen.rows.front() : 0;
   Rows rows = gathered(split, chosen.rows, rng, place);
@@ -157,7 +159,8 @@ Rows Dataset::rows(const Split& split, std::int64_t first, std::int64_t count, c
 
 Rows Dataset::block(const Split& split, std::int64_t first, std::int64_t count, const Rng& rng) {
   const std::vector<std::int64_t> cases = numbers_from(first, count);
-  return split.starts.defined() ? gathered_cases(split, cases, rng, true) : gathered(split, cases, rng, first);
+  return split.starts.defined() ? gathered_cases(split, cases, rng, true)
+                                : gathered(split, cases, rng, first);
 }
 
 Split select_cases(const Split& split, const std::vector<std::int64_t>& cases) {

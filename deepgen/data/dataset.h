@@ -23,15 +23,15 @@ namespace deepgen {
 struct Split {
   std::string name;
   Tensor x, y;
-  Tensor starts;          // [cases] int64, ascending from 0: the row at which each sequence begins;
-                          // undefined: every row is a case of its own
-  Tensor weights;         // [N] float32, 0 or more, or undefined: every row counts once
-  bool binarise = false;  // draw each value anew as Bernoulli(byte / 255) whenever a batch is made
-  float scale = 1;        // bytes are multiplied by this
-  Tensor before;          // [N, columns of the file] before a learnt transform, or undefined:
+  Tensor starts;           // [cases] int64, ascending from 0: the row at which each sequence begins;
+                           // undefined: every row is a case of its own
+  Tensor weights;          // [N] float32, 0 or more, or undefined: every row counts once
+  bool binarise = false;   // draw each value anew as Bernoulli(byte / 255) whenever a batch is made
+  float scale = 1;         // bytes are multiplied by this
+  Tensor before;           // [N, columns of the file] before a learnt transform, or undefined:
   float before_scale = 1;  // bytes of it are multiplied by this
   std::vector<std::int64_t> table_rows;      // of a table: the row of the file of each row
-  std::shared_ptr<const MappedFile> mapped;  // the file that cells are looked up in, or null: all are in memory
+  std::shared_ptr<const MappedFile> mapped;  // the file that cells are looked up in; null: they are in memory
 
   std::int64_t rows() const { return x.defined() ? x.size(0) : 0; }
   std::int64_t cases() const { return starts.defined() ? starts.size(0) : rows(); }
@@ -82,8 +82,8 @@ class Dataset {
   static Rows rows(const Split& split, const std::vector<std::int64_t>& index, const Rng& rng);
   static Rows rows(const Split& split, std::int64_t first, std::int64_t count, const Rng& rng);
 
-  // The same cases as rows(split, 0, all of them, rng) has at `first` and after, where it draws too: for work that
-  // takes a part in blocks.
+  // The same cases as rows(split, 0, all of them, rng) has at `first` and after, where it draws too: for work
+  // that takes a part in blocks.
   static Rows block(const Split& split, std::int64_t first, std::int64_t count, const Rng& rng);
 
   // What to add to a model's log-density of rows x [B, D] (as `rows` gives them) to have the log-density in
@@ -104,8 +104,9 @@ void each_chunk(const Split& split, const std::vector<std::int64_t>& index, cons
   constexpr std::size_t chunk = 2000;
   const auto cases = static_cast<std::size_t>(split.cases()), rows = static_cast<std::size_t>(split.rows());
   // Sequences have rows of their own number: so many as make a chunk on average.
-  const std::size_t some =
-      split.starts.defined() ? std::max<std::size_t>(1, chunk * cases / std::max<std::size_t>(rows, 1)) : chunk;
+  const std::size_t some = split.starts.defined()
+                               ? std::max<std::size_t>(1, chunk * cases / std::max<std::size_t>(rows, 1))
+                               : chunk;
   for (std::size_t first = 0; first < index.size(); first += some) {
     const auto begin = index.begin() + static_cast<std::ptrdiff_t>(first);
     const auto end = index.begin() + static_cast<std::ptrdiff_t>(std::min(first + some, index.size()));
@@ -113,8 +114,8 @@ void each_chunk(const Split& split, const std::vector<std::int64_t>& index, cons
   }
 }
 
-// What the function gives for each row, [rows, ...], in the order of the index. At least one row; what comes out
-// carries no graph.
+// What the function gives for each row, [rows, ...], in the order of the index. At least one row; what comes
+// out carries no graph.
 template <class F>
 Tensor map_rows(const Split& split, const std::vector<std::int64_t>& index, const Rng& rng, F function) {
   if (split.starts.defined()) {
@@ -162,8 +163,8 @@ Dataset make_dataset(RawSet raw, const DataOptions& options, const Learnt* learn
 // The part of make_dataset for tables of mixed kinds.
 Dataset make_table_dataset(const RawSet& raw, const DataOptions& options, const TableSchema* learnt);
 
-// The same items as a tensor; u16 becomes int32. Of an array that is given away the tensor is its memory or its
-// mapped file.
+// The same items as a tensor; u16 becomes int32. Of an array that is given away the tensor is its memory or
+// its mapped file.
 Tensor to_tensor(const Array& array);
 Tensor to_tensor(Array&& array);
 

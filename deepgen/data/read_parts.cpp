@@ -20,8 +20,8 @@ void check_sizes(const Array& array, const std::string& what, const std::string&
     fail_data(what, fmt::format("expected at least one column in {}, got none", part));
 }
 
-// Cases as rows: bytes stay bytes and bits become bytes, everything else becomes float32. The array's memory, or its
-// mapped file, is the tensor's wherever nothing has to be converted.
+// Cases as rows: bytes stay bytes and bits become bytes, everything else becomes float32. The array's memory,
+// or its mapped file, is the tensor's wherever nothing has to be converted.
 void take_rows(Split& split, Array& array, bool bits) {
   const std::vector<std::int64_t> sizes = {array.rows(), array.columns()};
   const bool stays = array.type == DType::u8 || (array.type == DType::f32 && !bits);
@@ -44,7 +44,8 @@ void read_part(Split& split, const char* name, RawSet& raw, const DataOptions& o
 bool all_bits(const RawSet& raw, const BesideColumns& beside) {
   for (const char* name : {"train", "valid", "test"}) {
     const auto found = raw.arrays.find(name);
-    if (found != raw.arrays.end() && !holds_bits(found->second, {beside.labels, beside.sequence})) return false;
+    if (found != raw.arrays.end() && !holds_bits(found->second, {beside.labels, beside.sequence}))
+      return false;
   }
   return true;
 }
@@ -156,7 +157,8 @@ void keep_bits_as_bytes(Dataset& set) {
     if (!cells.bits || cells.missing || part->binarise || part->scale != 1) return;
   }
   for (Split* part : {&set.train, &set.valid, &set.test})
-    if (part->rows() > 0 && part->x.is_floating_point()) part->x = part->x.to(at::kByte), part->mapped.reset();
+    if (part->rows() > 0 && part->x.is_floating_point())
+      part->x = part->x.to(at::kByte), part->mapped.reset();
 }
 
 void read_parts(Dataset& set, RawSet& raw, const DataOptions& options) {

@@ -47,8 +47,8 @@ void draw_cells(const Split& split, Tensor& bits, const Rng& rng) {
   }
 }
 
-// One fixed binarisation of a part: threshold at half, or one Bernoulli draw. Bytes become bits in their place, and
-// real numbers bytes, unless some are missing.
+// One fixed binarisation of a part: threshold at half, or one Bernoulli draw. Bytes become bits in their
+// place, and real numbers bytes, unless some are missing.
 void binarise_once(Split& split, bool threshold, const Rng& rng) {
   if (!split.x.defined()) return;
   const bool bytes = split.x.scalar_type() == at::kByte;

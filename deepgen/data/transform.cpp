@@ -241,7 +241,8 @@ Tensor Transform::apply(std::int64_t rows, const RowSource& some, const std::str
 Tensor Transform::apply(const Tensor& x, const std::string& what, const Rng& rng) const {
   if (identity() && set_aside.empty()) return x.contiguous();
   return apply(
-      x.size(0), [&](std::int64_t first, std::int64_t count) { return x.narrow(0, first, count); }, what, rng);
+      x.size(0), [&](std::int64_t first, std::int64_t count) { return x.narrow(0, first, count); }, what,
+      rng);
 }
 
 void Transform::apply_in_place(Tensor& x, const std::string& what, const Rng& rng) const {

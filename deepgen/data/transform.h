@@ -52,8 +52,8 @@ class Transform {
   Tensor apply(std::int64_t rows, const RowSource& some, const std::string& what, const Rng& rng) const;
   // The same in the memory of x, for what keeps the columns: dequantise, standardise, whiten.
   void apply_in_place(Tensor& x, const std::string& what, const Rng& rng) const;
-  // So many rows are transformed at a time; rows may be inverted in pieces that begin at multiples of it, with the
-  // result of all at once bit for bit.
+  // So many rows are transformed at a time; rows may be inverted in pieces that begin at multiples of it,
+  // with the result of all at once bit for bit.
   static constexpr std::int64_t block_rows = 4096;
 
   Tensor invert(const Tensor& x) const;  // samples in the units and columns of the file

@@ -33,8 +33,8 @@ std::function<Tensor(const Tensor&)> full_gaussian(const Split& train, const Rng
   Tensor covariance = total(train, rng, [&](const Tensor& x) { return (x - mean).t().mm(x - mean); }) / n;
   covariance.diagonal().mul_(1 + 1e-6).add_(1e-12);  // each column by its own scale
   const Tensor factor = at::linalg_cholesky(covariance);
-  const double constant = factor.diagonal().log().sum().item<double>() +
-                          0.5 * static_cast<double>(mean.size(0)) * log_two_pi;
+  const double constant =
+      factor.diagonal().log().sum().item<double>() + 0.5 * static_cast<double>(mean.size(0)) * log_two_pi;
   return [mean, factor, constant](const Tensor& x) {
     const Tensor z = at::linalg_solve_triangular(factor, (x - mean).t().contiguous(), false);
     return -(z.square().sum(0) / 2 + constant);

@@ -17,10 +17,12 @@ namespace deepgen {
 namespace {
 
 constexpr std::int64_t distances_at_once = 4 << 20;  // distances held at a time: 16 MiB
-constexpr std::int64_t sample_groups = 10;       // left out one by one: the samples' own randomness
-constexpr std::int64_t group_rows = 2000;        // rows that tell it
+constexpr std::int64_t sample_groups = 10;           // left out one by one: the samples' own randomness
+constexpr std::int64_t group_rows = 2000;            // rows that tell it
 
-std::int64_t block_rows(std::int64_t centres) { return std::max<std::int64_t>(1, distances_at_once / centres); }
+std::int64_t block_rows(std::int64_t centres) {
+  return std::max<std::int64_t>(1, distances_at_once / centres);
+}
 
 Tensor squares_of(const Tensor& rows) { return row_dots(rows, rows); }
 

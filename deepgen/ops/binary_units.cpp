@@ -16,7 +16,8 @@ bool dense_on_host(const Tensor& input, const Tensor& bias = {}, const UnitOutpu
 }  // namespace
 
 void binary_layer(const Tensor& input, const Tensor& bias, double scale, Stream stream, UnitOutputs outputs) {
-  if (!dense_on_host(input, bias, outputs)) return composed::binary_layer(input, bias, scale, stream, outputs);
+  if (!dense_on_host(input, bias, outputs))
+    return composed::binary_layer(input, bias, scale, stream, outputs);
   BinaryLayer layer{.input = floats(input),
                     .bias = floats(bias),
                     .scale = static_cast<float>(scale),

@@ -151,8 +151,9 @@ Tensor convolution(const Tensor& x, const Tensor& w, const Tensor& b, const Kern
                                   {steps.padding, steps.padding}));
 }
 
+// The gradient of a kernel that is not dense is refused by LibTorch 2.6.
 Tensor transposed_convolution(const Tensor& x, const Tensor& w, const Tensor& b, const KernelSteps& steps) {
-  return channels_last(at::conv_transpose2d(channels_first(x), w.permute({3, 2, 0, 1}), b,
+  return channels_last(at::conv_transpose2d(channels_first(x), w.permute({3, 2, 0, 1}).contiguous(), b,
                                             {steps.stride, steps.stride}, {steps.padding, steps.padding},
                                             {steps.output_padding, steps.output_padding}));
 }

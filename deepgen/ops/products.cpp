@@ -49,13 +49,6 @@ constexpr std::int64_t part_columns = 192;      // narrower parts spend too much
 constexpr std::int64_t column_grain =
     16;  // a multiple of every kernel's tile, so that cuts never fall inside one
 
-}  // namespace
-
-namespace {
-
-// [n] float32 that lie side by side, or undefined.
-const float* vector_of(const Tensor& x) { return x.defined() ? x.data_ptr<float>() : nullptr; }
-
 ProductViews lists_view(const View& a, const View& b, Tensor& out, std::int64_t inner, double scale,
                         double keep) {
   return {.rows = out.size(0),
@@ -83,7 +76,7 @@ void multiply_shifted(Tensor& out, const Tensor& a, const Tensor& shift, const T
     if (worth_lists(product)) {
       Tensor across = at::empty({b.size(1)});
       column_sums(b, 1, false, across);
-      product.shift = vector_of(shift), product.across = vector_of(across);
+      product.shift = shift.data_ptr<float>(), product.across = across.data_ptr<float>();
       return multiply_lists(product);
     }
   }

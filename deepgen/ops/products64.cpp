@@ -10,7 +10,7 @@ namespace deepgen {
 namespace {
 
 // How BLAS sees a matrix: row by row, or as the transpose of one that is; data is null where it cannot.
-RawMatrix64 raw(const Tensor& x) {
+RawMatrix64 dense64(const Tensor& x) {
   const bool plain = x.device().is_cpu() && x.scalar_type() == at::kDouble && x.dim() == 2;
   if (!plain) return {nullptr, 0, 0, 0};
   const std::int64_t rows = x.size(0), columns = x.size(1), down = x.stride(0), right = x.stride(1);
@@ -21,47 +21,49 @@ RawMatrix64 raw(const Tensor& x) {
   return {nullptr, 0, 0, 0};
 }
 
-CBLAS_TRANSPOSE flag(const RawMatrix64& x) { return x.transposed ? CblasTrans : CblasNoTrans; }
+CBLAS_TRANSPOSE blas_flag(const RawMatrix64& x) { return x.transposed ? CblasTrans : CblasNoTrans; }
 
-RawMatrix64 columns_of(RawMatrix64 x, std::int64_t begin, std::int64_t end) {
+RawMatrix64 some_columns(RawMatrix64 x, std::int64_t begin, std::int64_t end) {
   x.data += begin * (x.transposed ? x.stride : 1);
   x.columns = end - begin;
   return x;
 }
 
-void general(const RawMatrix64& a, const RawMatrix64& b, double* out, std::int64_t out_stride, double scale,
-             double keep) {
-  cblas_dgemm(CblasRowMajor, flag(a), flag(b), static_cast<int>(a.rows), static_cast<int>(b.columns),
-              static_cast<int>(a.columns), scale, a.data, static_cast<int>(a.stride), b.data,
-              static_cast<int>(b.stride), keep, out, static_cast<int>(out_stride));
+void dgemm(const RawMatrix64& a, const RawMatrix64& b, double* out, std::int64_t out_stride, double scale,
+           double keep) {
+  cblas_dgemm(CblasRowMajor, blas_flag(a), blas_flag(b), static_cast<int>(a.rows),
+              static_cast<int>(b.columns), static_cast<int>(a.columns), scale, a.data,
+              static_cast<int>(a.stride), b.data, static_cast<int>(b.stride), keep, out,
+              static_cast<int>(out_stride));
 }
 
-constexpr std::int64_t part_columns64 = 96;  // narrower parts spend too much on packing `a` again for each
-constexpr std::int64_t column_grain64 = 16;  // a multiple of every kernel's tile: no cut falls inside one
+constexpr std::int64_t columns_a_part6464 =
+    96;                                        // narrower parts spend too much on packing `a` again for each
+constexpr std::int64_t column_grain6464 = 16;  // a multiple of every kernel's tile: no cut falls inside one
 
 }  // namespace
 
 void multiply64(Tensor& out, const Tensor& a, const Tensor& b, double scale, double keep) {
   interruption_point();
-  const RawMatrix64 left = raw(a), right = raw(b);
+  const RawMatrix64 left = dense64(a), right = dense64(b);
   if (!left.data || !right.data || !out.is_contiguous() || out.scalar_type() != at::kDouble)
     return composed::multiply64(out, a, b, scale, keep);
   const std::int64_t m = left.rows, k = left.columns, n = right.columns;
   auto* c = out.data_ptr<double>();
   if (m == 0 || n == 0) return;
-  if (m * n * k <= small_product64) return general(left, right, c, n, scale, keep);
+  if (m * n * k <= small_product64) return dgemm(left, right, c, n, scale, keep);
   // The cuts depend on the sizes alone: OpenBLAS has other kernels, with other roundings, for other shapes.
-  const std::int64_t parts = n < 2 * part_columns64 ? 1 : n / part_columns64 / 2 * 2;
-  const std::int64_t groups = (n + column_grain64 - 1) / column_grain64;
-  auto border = [&](std::int64_t part) { return std::min(n, column_grain64 * (groups * part / parts)); };
+  const std::int64_t parts = n < 2 * columns_a_part6464 ? 1 : n / columns_a_part6464 / 2 * 2;
+  const std::int64_t groups = (n + column_grain6464 - 1) / column_grain6464;
+  auto border = [&](std::int64_t part) { return std::min(n, column_grain6464 * (groups * part / parts)); };
   share_items(parts, [&](std::int64_t part, int) {
-    general(left, columns_of(right, border(part), border(part + 1)), c + border(part), n, scale, keep);
+    dgemm(left, some_columns(right, border(part), border(part + 1)), c + border(part), n, scale, keep);
   });
 }
 
 void multiply_alone64(const RawMatrix64& a, const RawMatrix64& b, double* out, std::int64_t out_stride,
                       bool add) {
-  general(a, b, out, out_stride, 1, add ? 1 : 0);
+  dgemm(a, b, out, out_stride, 1, add ? 1 : 0);
 }
 
 void solve_rows_alone64(const double* lower, std::int64_t columns, double* rows, std::int64_t count) {

@@ -102,7 +102,8 @@ void write_rows(const std::string& path, const Tensor& rows, const std::vector<s
 
 CasesFile::CasesFile(const OpenRun& run, const std::string& path, std::int64_t rows, const Grid& grid)
     : run_(run),
-      file_(path, rows, run.learnt.table.empty() ? column_names(run) : std::vector<std::string>{}, run.shape, grid),
+      file_(path, rows, run.learnt.table.empty() ? column_names(run) : std::vector<std::string>{}, run.shape,
+            grid),
       numbers_(path.ends_with(".npy")) {
   const TableSchema& table = run.learnt.table;
   if (table.empty() || !path.ends_with(".csv")) return;

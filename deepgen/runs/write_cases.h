@@ -24,9 +24,9 @@ void write_rows(const std::string& path, const Tensor& rows, const std::vector<s
 // numbers in .npy (of a category its index); all else as write_rows.
 void write_cases(const OpenRun& run, const std::string& path, const Tensor& rows, const Grid& grid = {});
 
-// The same two files from rows that arrive block after block, bit for bit: memory does not grow with the rows, but
-// for a picture, which is drawn of all of them. The file is there when it is closed; what stood there before is
-// unchanged until then.
+// The same two files from rows that arrive block after block, bit for bit: memory does not grow with the
+// rows, but for a picture, which is drawn of all of them. The file is there when it is closed; what stood
+// there before is unchanged until then.
 class RowsFile {
  public:
   RowsFile(const std::string& path, std::int64_t rows, const std::vector<std::string>& names = {},

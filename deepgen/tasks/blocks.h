@@ -10,8 +10,8 @@
 
 namespace deepgen {
 
-// Rows of one call that draws, and chains that run together. The sizes are part of the random stream: equal seeds
-// would give other draws.
+// Rows of one call that draws, and chains that run together. The sizes are part of the random stream: equal
+// seeds would give other draws.
 inline constexpr std::int64_t draw_block = 2000, chain_block = 10000;
 inline constexpr std::int64_t chain_slice = 50;  // transitions between two looks at the observer
 
@@ -51,9 +51,10 @@ void in_blocks(std::int64_t rows, Work& work, const RowSink& sink, F draw) {
   }
 }
 
-// Neighbouring cases that are worked on together: so many rows at most, but one case at least, for cases are not cut.
+// Neighbouring cases that are worked on together: so many rows at most, but one case at least, for cases are
+// not cut.
 struct CaseBlock {
-  std::int64_t first = 0, count = 0;    // cases
+  std::int64_t first = 0, count = 0;  // cases
   std::int64_t first_row = 0, rows = 0;
 };
 std::vector<CaseBlock> case_blocks(const Tensor& starts, std::int64_t rows, std::int64_t most);

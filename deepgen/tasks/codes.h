@@ -26,7 +26,8 @@ Tensor encode_rows(const Model& model, const Split& split, const Rng& rng, Obser
 Tensor reconstruct_rows(const Model& model, const Split& split, const Rng& rng, Observer& observer);
 
 // The same, some thousand rows at a time.
-void encode_rows(const Model& model, const Split& split, const Rng& rng, Observer& observer, const RowSink& sink);
+void encode_rows(const Model& model, const Split& split, const Rng& rng, Observer& observer,
+                 const RowSink& sink);
 void reconstruct_rows(const Model& model, const Split& split, const Rng& rng, Observer& observer,
                       const RowSink& sink);
 

@@ -31,7 +31,8 @@ void check_known_cells(const Model& model, const Tensor& x, const std::vector<Co
   constexpr std::int64_t cells = std::int64_t{1} << 20;  // at a time
   const std::int64_t some = std::max<std::int64_t>(1, cells / std::max<std::int64_t>(x.size(1), 1));
   for (std::int64_t first = 0; first < x.size(0); first += some)
-    model.check_data(fill_missing(x.narrow(0, first, std::min(some, x.size(0) - first)), groups), "complete", first);
+    model.check_data(fill_missing(x.narrow(0, first, std::min(some, x.size(0) - first)), groups), "complete",
+                     first);
 }
 
 Rows rows_of_block(const Rows& rows, const CaseBlock& block) {
@@ -107,11 +108,15 @@ Completer::Completer(const Model& model, std::int64_t steps, const std::vector<C
     fail_usage("complete", "this model cannot complete: it has no conditional draws and no chain to clamp");
 }
 
+// A chain forgets where it began; one that knows the marginals of the data has less to forget.
+Tensor Completer::chain_start(const Tensor& x, const Tensor& known) {
+  const Tensor start = marginals_ ? marginals_->chain_start(x.size(0), rng_) : fill_missing(x, groups_);
+  return at::where(known, x, start);
+}
+
 Tensor Completer::by_chain(const Tensor& x) {
   const Tensor known = x.isnan().logical_not();
-  // A chain forgets where it began; one that knows the marginals of the data has less to forget.
-  const Tensor start = marginals_ ? marginals_->chain_start(x.size(0), rng_) : fill_missing(x, groups_);
-  return run_chain(work_, at::where(known, x, start), steps_, [&](const Tensor& now, std::int64_t some) {
+  return run_chain(work_, chain_start(x, known), steps_, [&](const Tensor& now, std::int64_t some) {
     return chain_->clamped_steps(now, some, known, rng_);
   });
 }
@@ -141,7 +146,8 @@ Tensor complete_rows(const Model& model, const Rows& rows, std::int64_t steps, R
   if (!first_missing_cell(x)) return x;
   check_known_cells(model, x, groups);
   const std::vector<CaseBlock> blocks = case_blocks(rows.starts, x.size(0), completion_block);
-  Completer completer(model, steps, groups, rng, observer, x.size(0), static_cast<std::int64_t>(blocks.size()));
+  Completer completer(model, steps, groups, rng, observer, x.size(0),
+                      static_cast<std::int64_t>(blocks.size()));
   GatheredRows done(x.size(0));
   for (const CaseBlock& block : blocks) done.append(completer.complete(rows_of_block(rows, block)));
   return done.rows();

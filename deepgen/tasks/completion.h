@@ -13,16 +13,16 @@ namespace deepgen {
 // Whether missing cells can be filled in, directly or by a chain.
 bool can_complete(const Model& model);
 
-// Cells made NaN: `what` is bottom, top, left or right (half of each picture; of a table the later or earlier half of
-// its columns), or a share of all cells drawn at random, as in "0.2". Anything else is a usage error.
+// Cells made NaN: `what` is bottom, top, left or right (half of each picture; of a table the later or earlier
+// half of its columns), or a share of all cells drawn at random, as in "0.2". Anything else is a usage error.
 class Hiding {
  public:
   Hiding(const std::string& what, Rng& rng);
-  // x [B, D] of pictures of this shape, the first of which has this number among all rows: blocks of rows have the
-  // gaps of the whole.
+  // x [B, D] of pictures of this shape, the first of which has this number among all rows: blocks of rows
+  // have the gaps of the whole.
   Tensor cells(const Tensor& x, const std::vector<std::int64_t>& shape, std::int64_t first_row = 0) const;
-  // The same with whole groups of columns in place of single ones: of x [B, sum of sizes] either all columns of a
-  // group are made NaN in a row or none.
+  // The same with whole groups of columns in place of single ones: of x [B, sum of sizes] either all columns
+  // of a group are made NaN in a row or none.
   Tensor groups(const Tensor& x, const std::vector<std::int64_t>& sizes, std::int64_t first_row = 0) const;
 
  private:
@@ -47,8 +47,9 @@ Tensor fill_missing(const Tensor& x, const std::vector<ColumnGroup>& groups);
 Tensor complete_rows(const Model& model, const Rows& rows, std::int64_t steps, Rng& rng, Observer& observer,
                      const std::vector<ColumnGroup>& groups = {});
 
-// The same, block after block, for rows that have been checked (needed labels, known cells) and some of which have
-// gaps: blocks by case_blocks of completion_block rows, in their order, are completed as complete_rows does it.
+// The same, block after block, for rows that have been checked (needed labels, known cells) and some of which
+// have gaps: blocks by case_blocks of completion_block rows, in their order, are completed as complete_rows
+// does it.
 inline constexpr std::int64_t completion_block = chain_block;
 
 class Completer {
@@ -60,6 +61,7 @@ class Completer {
   Tensor complete(const Rows& block);
 
  private:
+  Tensor chain_start(const Tensor& x, const Tensor& known);
   Tensor by_chain(const Tensor& x);
   const CanComplete* direct_;
   const CanClamp* chain_;

@@ -6,8 +6,8 @@
 namespace deepgen {
 namespace {
 
-// Blocks of chains follow each other, and their later samples come below all the first ones: of several blocks these
-// have to wait.
+// Blocks of chains follow each other, and their later samples come below all the first ones: of several
+// blocks these have to wait.
 void sample_by_chains(const HasChain& chain, const SamplingPlan& plan, Rng& rng, Observer& observer,
                       const RowSink& sink) {
   const std::int64_t blocks = (plan.count + chain_block - 1) / chain_block;
@@ -57,7 +57,8 @@ Tensor sample_given_labels(const Model& model, const Tensor& y, Rng& rng, Observ
   return all.rows();
 }
 
-void sample_model(const Model& model, const SamplingPlan& plan, Rng& rng, Observer& observer, const RowSink& sink) {
+void sample_model(const Model& model, const SamplingPlan& plan, Rng& rng, Observer& observer,
+                  const RowSink& sink) {
   const std::int64_t all = plan.rows * plan.count, classes = sampled_classes(model);
   const auto* direct = as<CanSample>(model);
   if (classes > 0 && (plan.label >= 0 || !direct)) {
@@ -67,7 +68,8 @@ void sample_model(const Model& model, const SamplingPlan& plan, Rng& rng, Observ
   }
   if (direct) {
     Work work(observer, "sampling", all);
-    return in_blocks(all, work, sink, [&](std::int64_t, std::int64_t count) { return direct->sample(count, rng); });
+    return in_blocks(all, work, sink,
+                     [&](std::int64_t, std::int64_t count) { return direct->sample(count, rng); });
   }
   if (const auto* chain = as<HasChain>(model)) return sample_by_chains(*chain, plan, rng, observer, sink);
   const auto* conditional = as<IsConditional>(model);

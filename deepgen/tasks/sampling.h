@@ -28,9 +28,10 @@ bool can_sample(const Model& model);
 // labels row i is of class i modulo their number. A usage error where the model cannot be sampled.
 Tensor sample_model(const Model& model, const SamplingPlan& plan, Rng& rng, Observer& observer);
 
-// The same rows in the same order, some thousands at a time, so that memory does not grow with their number; but of
-// more than chain_block chains the samples after the first are held until the end.
-void sample_model(const Model& model, const SamplingPlan& plan, Rng& rng, Observer& observer, const RowSink& sink);
+// The same rows in the same order, some thousands at a time, so that memory does not grow with their number;
+// but of more than chain_block chains the samples after the first are held until the end.
+void sample_model(const Model& model, const SamplingPlan& plan, Rng& rng, Observer& observer,
+                  const RowSink& sink);
 
 // One draw for each label y [N] int64: [N, D]. For models with sampled_classes; a label that is not among
 // them is a data error.

@@ -1,5 +1,5 @@
-// Files that are mapped and not read, and files that are written piece by piece: the same bytes as in one piece, and
-// what is said when a file changes under its reader.
+// Files that are mapped and not read, and files that are written piece by piece: the same bytes as in one
+// piece, and what is said when a file changes under its reader.
 #include "deepgen/core/mapped_file.h"
 
 #include <fcntl.h>
@@ -22,7 +22,8 @@ namespace {
 
 using namespace fixtures;
 
-std::string dictionary(const std::string& descr, const std::string& shape, const std::string& fortran = "False") {
+std::string dictionary(const std::string& descr, const std::string& shape,
+                       const std::string& fortran = "False") {
   return "{'descr': '" + descr + "', 'fortran_order': " + fortran + ", 'shape': " + shape + ", }";
 }
 
@@ -45,7 +46,8 @@ void overwrite(const std::string& path, std::size_t at, const std::string& bytes
   file << bytes;
 }
 
-// The time of the last change moves by the ticks of the system: a change right after opening must be a later one.
+// The time of the last change moves by the ticks of the system: a change right after opening must be a later
+// one.
 void make_old(const std::string& path) {
   const timespec times[2] = {{1000000000, 0}, {1000000000, 0}};
   ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
@@ -74,14 +76,16 @@ TEST(MappedArrays, WhatHasToBeConvertedIsRead) {
   const Bytes data = counting(48);
   for (const Bytes& file :
        {aligned_npy(dictionary(">i4", "(6, 2)"), data), aligned_npy(dictionary("<u4", "(6, 2)"), data),
-        aligned_npy(dictionary("<i4", "(6, 2)", "True"), data), npy(dictionary("<f8", "(3, 2)") + " ", data)}) {
+        aligned_npy(dictionary("<i4", "(6, 2)", "True"), data),
+        npy(dictionary("<f8", "(3, 2)") + " ", data)}) {
     const Array read = read_npy(folder.write("a.npy", file));
     EXPECT_EQ(read.bytes.file(), nullptr);
     expect_equal(read, parse_npy("a", file));
   }
   // In one dimension there is one order.
-  EXPECT_NE(read_npy(folder.write("a.npy", aligned_npy(dictionary("<i4", "(12,)", "True"), data))).bytes.file(),
-            nullptr);
+  EXPECT_NE(
+      read_npy(folder.write("a.npy", aligned_npy(dictionary("<i4", "(12,)", "True"), data))).bytes.file(),
+      nullptr);
 }
 
 TEST(MappedArrays, IdxOfBytesAndNoOther) {
@@ -167,8 +171,7 @@ TEST(MappedFiles, SayWhenTheyWereCutOrWrittenTo) {
   make_old(path);
   file->check_unchanged();
   std::filesystem::resize_file(path, 5000);
-  expect_error(path, "10000 bytes), but it was changed since (5000 bytes)",
-               [&] { file->check_unchanged(); });
+  expect_error(path, "10000 bytes), but it was changed since (5000 bytes)", [&] { file->check_unchanged(); });
 }
 
 TEST(MappedFiles, AFileThatWasReplacedStaysWhatItWas) {
@@ -190,7 +193,8 @@ TEST(MappedFiles, WhatCannotBeMappedIsLeftToBeRead) {
   const std::string pipe = folder.path("pipe");
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
   EXPECT_EQ(MappedFile::open(pipe), nullptr) << "without waiting for who writes to it";
-  expect_error(folder.path("b"), "at most 3 bytes", [&] { MappedFile::open(folder.write("b", text("four")), 3); });
+  expect_error(folder.path("b"), "at most 3 bytes",
+               [&] { MappedFile::open(folder.write("b", text("four")), 3); });
 }
 
 // ---------------------------------------------------------------- files in pieces
@@ -241,7 +245,8 @@ TEST(FilesInPieces, OneColumnKeepsItsGaps) {
   EXPECT_EQ(table_csv_header(file.names) + spread_csv_rows(schema, file, {0}, gap) +
                 spread_csv_rows(schema, file, {0}, y),
             spread_table_csv(schema, file, {0}, both));
-  EXPECT_EQ(table_csv_header(file.names) + completed_csv_rows(schema, file, {0}, std::span(rows).subspan(0, 1), gap) +
+  EXPECT_EQ(table_csv_header(file.names) +
+                completed_csv_rows(schema, file, {0}, std::span(rows).subspan(0, 1), gap) +
                 completed_csv_rows(schema, file, {0}, std::span(rows).subspan(1, 1), y),
             complete_table_csv(schema, file, {0}, rows, both));
 }

@@ -45,15 +45,17 @@ TEST(Team, ThreadsAreNumberedSoThatNoTwoAtATimeHaveTheSame) {
 }
 
 TEST(Team, SleepingWorkersAreWoken) {
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
   for (int round = 0; round < 5; ++round) {
     std::atomic<int> workers = 0;
-    share_parts(2, 2, [&](std::int64_t, int thread) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    share_parts(2, 2, [&](std::int64_t, int thread) {  // the caller's part lasts until a worker is there
       workers += thread != 0;
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      while (workers == 0 && std::chrono::steady_clock::now() < end)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
     });
-    EXPECT_EQ(workers, 1) << "a worker that sleeps took no part of 20 ms";
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    EXPECT_EQ(workers, 1) << "a worker that sleeps was not woken";
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));  // past any time that the caller works alone
   }
 }
 

@@ -5,7 +5,6 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <utility>
 
 #include "deepgen/cli/commands/commands.h"
 #include "deepgen/cli/commands/console.h"
@@ -60,23 +59,18 @@ struct Task {
   const Arguments& arguments;
 };
 
-// Some of its rows: what they are in the file, with their gaps and with those of --hide, and all draws of them.
+// Some of its rows, with their gaps and those of --hide, and all draws of them.
 struct Block {
-  CaseBlock place;
-  Tensor before;  // [n, columns of the file]; of a table nothing
-  Tensor given;   // [n, D] for the model
+  std::int64_t first_row = 0;
+  Tensor given;  // [n, D] for the model
   DrawSums draws;
-};
 
-// A piece of a block: what comes after the draws needs more memory a row.
-Block narrow(const Block& block, std::int64_t first, std::int64_t count) {
-  Block some = block;
-  some.place = {.first = 0, .count = 0, .first_row = block.place.first_row + first, .rows = count};
-  if (some.before.defined()) some.before = block.before.narrow(0, first, count);
-  some.given = block.given.narrow(0, first, count);
-  some.draws = block.draws.narrow(first, count);
-  return some;
-}
+  std::int64_t rows() const { return given.size(0); }
+  // A piece of it: what comes after the draws needs more memory a row.
+  Block narrow(std::int64_t first, std::int64_t count) const {
+    return {first_row + first, given.narrow(0, first, count), draws.narrow(first, count)};
+  }
+};
 
 // Completed rows and, of the cells that were filled, how much the draws differ; NaN elsewhere.
 struct Completion {
@@ -95,12 +89,15 @@ std::vector<std::int64_t> group_sizes(const TableSchema& table) {
 // Completed tables go to their files as the kind of the file asks for.
 class CompletedTable {
  public:
-  explicit CompletedTable(const Task& task) : task_(task), table_(task.run.learnt.table), file_(task.data.file) {
+  explicit CompletedTable(const Task& task)
+      : task_(task), table_(task.run.learnt.table), file_(task.data.file) {
     const Arguments& arguments = task.arguments;
-    const auto open = [&](const std::string& path, std::unique_ptr<FileWriter>& text, std::unique_ptr<RowsFile>& rows) {
+    const auto open = [&](const std::string& path, std::unique_ptr<FileWriter>& text,
+                          std::unique_ptr<RowsFile>& rows) {
       if (path.empty()) return;
       if (!path.ends_with(".csv")) {
-        rows = std::make_unique<RowsFile>(path, task.split.rows(), std::vector<std::string>{}, task.run.shape);
+        rows =
+            std::make_unique<RowsFile>(path, task.split.rows(), std::vector<std::string>{}, task.run.shape);
         return;
       }
       text = std::make_unique<FileWriter>(path);
@@ -116,10 +113,10 @@ class CompletedTable {
     if (text_) {
       const std::span<const std::int64_t> rows(task_.split.table_rows);
       const Tensor filled = to_tensor(values).masked_fill(known, missing);
-      text_->append(completed_csv_rows(table_, *file_.cells, file_.columns,
-                                       rows.subspan(static_cast<std::size_t>(block.place.first_row),
-                                                    static_cast<std::size_t>(block.place.rows)),
-                                       to_array(filled)));
+      text_->append(completed_csv_rows(
+          table_, *file_.cells, file_.columns,
+          rows.subspan(static_cast<std::size_t>(block.first_row), static_cast<std::size_t>(block.rows())),
+          to_array(filled)));
     } else {
       rows_->append(task_.arguments.out.ends_with(".npy") ? to_tensor(values) : mean.to(at::kFloat));
     }
@@ -182,6 +179,16 @@ Completion complete_numbers(const Task& task, const Block& block) {
   return {filled, without_known(transform, spread, block.given.isnan().logical_not())};
 }
 
+// Cells of a block as they are in the file.
+Tensor file_cells(const Task& task, const Block& block) {
+  const Split& split = task.split;
+  if (split.before.defined())
+    return split.before.narrow(0, block.first_row, block.rows()).to(at::kFloat) * split.before_scale;
+  Split rows = split;
+  rows.starts = Tensor();
+  return task.run.learnt.transform.put_back(Dataset::block(rows, block.first_row, block.rows(), Rng(0)).x);
+}
+
 class CompletedArray {
  public:
   explicit CompletedArray(const Task& task)
@@ -198,10 +205,11 @@ class CompletedArray {
 
   void append(const Block& block) {
     Completion done = complete_numbers(task_, block);
+    const Tensor before = file_cells(task_, block);
     // Known cells as they are in the file, not as they come back from the transform.
-    done.rows = at::where(done.spread.isnan(), block.before, done.rows);
+    done.rows = at::where(done.spread.isnan(), before, done.rows);
     if (compare_) {
-      truth_.append(block.before), left_.append(task_.run.learnt.transform.invert(block.given));
+      truth_.append(before), left_.append(task_.run.learnt.transform.invert(block.given));
       done_.append(done.rows);
     } else {
       rows_.append(done.rows);
@@ -230,30 +238,20 @@ class CompletedArray {
 
 // --- block after block -------------------------------------------------------------------------------------
 
-// Cells as they are in the file.
-Tensor file_cells(const Task& task, const CaseBlock& place, const Tensor& x) {
-  const Split& split = task.split;
-  if (!split.before.defined()) return task.run.learnt.transform.put_back(x);
-  return split.before.narrow(0, place.first_row, place.rows).to(at::kFloat) * split.before_scale;
-}
-
 // Single draws of models that draw directly do not depend on how rows are cut; chains and repeated draws do.
 std::int64_t rows_of_a_block(const Task& task) {
   const bool direct = as<CanComplete>(*task.run.model) && !task.split.starts.defined();
   return direct && task.arguments.draws == 1 ? draw_block : completion_block;
 }
 
-// The rows of a block: those to complete, and the same with nothing drawn yet.
-std::pair<Rows, Block> block_at(const Task& task, const CaseBlock& place, const std::optional<Hiding>& hiding) {
+// The rows to complete.
+Rows given_rows(const Task& task, const CaseBlock& place, const std::optional<Hiding>& hiding) {
   const TableSchema& table = task.run.learnt.table;
   Rows rows = Dataset::block(task.split, place.first, place.count, Rng(0));
-  Block block{.place = place, .before = {}, .given = {}, .draws = {}};
-  if (table.empty()) block.before = file_cells(task, place, rows.x);
   if (hiding)
     rows.x = table.empty() ? hiding->cells(rows.x, task.run.shape, place.first_row)
                            : hiding->groups(rows.x, group_sizes(table), place.first_row);
-  block.given = rows.x;
-  return {rows, block};
+  return rows;
 }
 
 std::int64_t missing_cells(const Task& task, const Tensor& given) {
@@ -271,20 +269,22 @@ std::int64_t complete_split(const Task& task, Completed& completed, Observer& ob
   Rng rng(arguments.seed);
   std::optional<Hiding> hiding;
   if (!arguments.hide.empty()) hiding.emplace(arguments.hide, rng);
-  const std::vector<CaseBlock> places = case_blocks(task.split.starts, task.split.rows(), rows_of_a_block(task));
+  const std::vector<CaseBlock> places =
+      case_blocks(task.split.starts, task.split.rows(), rows_of_a_block(task));
   Completer completer(*task.run.model, arguments.steps, task.data.groups, rng, observer, task.split.rows(),
                       static_cast<std::int64_t>(places.size()), arguments.draws);
   const bool several = places.size() > 1 && (hiding || first_missing_cell(task.split.x));
   std::int64_t gaps = 0;
   for (const CaseBlock& place : places) {
-    auto [rows, block] = block_at(task, place, hiding);
+    const Rows rows = given_rows(task, place, hiding);
+    Block block{place.first_row, rows.x, {}};
     const bool any = several || first_missing_cell(rows.x);  // with no gap anywhere nothing is drawn
     for (std::int64_t k = 0; k < arguments.draws; ++k) {
       const Tensor drawn = any ? completer.complete(rows) : rows.x;
       block.draws.add(in_file_units ? transform.invert(drawn) : drawn);
     }
     for (std::int64_t first = 0; first < place.rows; first += piece)
-      completed.append(narrow(block, first, std::min(piece, place.rows - first)));
+      completed.append(block.narrow(first, std::min(piece, place.rows - first)));
     gaps += missing_cells(task, rows.x);
   }
   completed.close();

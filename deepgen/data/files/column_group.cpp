@@ -32,7 +32,8 @@ std::vector<ColumnGroup> groups_from_json(const nlohmann::ordered_json& json, st
   try {
     if (!json.is_array()) fail_data(what, "the groups of columns are malformed");
     for (const auto& each : json) {
-      const auto kind = std::find(group_kind_names().begin(), group_kind_names().end(), each.at(0).get<std::string>());
+      const auto kind =
+          std::find(group_kind_names().begin(), group_kind_names().end(), each.at(0).get<std::string>());
       if (kind == group_kind_names().end()) fail_data(what, "the groups of columns are of an unknown kind");
       if (!each.at(1).is_number_integer() || !each.at(2).is_number_integer())
         fail_data(what, "the groups of columns are malformed");

@@ -39,7 +39,8 @@ std::string encode_csv(const std::vector<std::string>& names, const Array& value
 // The same file from rows that arrive block after block: byte for byte what write_csv writes of them all.
 class CsvWriter {
  public:
-  CsvWriter(const std::string& path, std::vector<std::string> names) : names_(std::move(names)), file_(path) {}
+  CsvWriter(const std::string& path, std::vector<std::string> names)
+      : names_(std::move(names)), file_(path) {}
   void append(const Array& rows);  // all of one type
   void close() { file_.close(); }
 

@@ -100,7 +100,8 @@ Array read_npy(const std::string& path) {
   const ByteView data = file->bytes().subspan(header.header_size);
   check_data_size(path, header, data.size());
   // Items that need no work and lie where a processor expects them; others are read.
-  const bool plain = !header.swapped && header.widen == 0 && !(header.fortran_order && header.shape.size() > 1) &&
+  const bool plain = !header.swapped && header.widen == 0 &&
+                     !(header.fortran_order && header.shape.size() > 1) &&
                      header.header_size % static_cast<std::uint64_t>(item_size(header.type)) == 0;
   if (!plain) return npy_array(path, header, Bytes(data.begin(), data.end()));
   return {header.type, header.shape, ArrayBytes(file, header.header_size, data.size())};
@@ -151,7 +152,8 @@ void NpyWriter::append(const Array& piece) {
 }
 
 void NpyWriter::close() {
-  if (left_ > 0) throw Error(ErrorKind::bug, path_, fmt::format("expected {} more bytes of the array", left_));
+  if (left_ > 0)
+    throw Error(ErrorKind::bug, path_, fmt::format("expected {} more bytes of the array", left_));
   file_.close();
 }
 

@@ -45,8 +45,8 @@ Zip open_zip(const std::string& path, ByteView bytes) {
                   ZIP_RDONLY);
 }
 
-// An archive on disk, of which pieces are read as they are needed; or, where it is no plain file, in memory: then
-// `kept` holds it.
+// An archive on disk, of which pieces are read as they are needed; or, where it is no plain file, in memory:
+// then `kept` holds it.
 Zip open_zip_file(const std::string& path, Bytes& kept, std::uint64_t& size) {
   const std::shared_ptr<const MappedFile> file = MappedFile::open(path);  // says what is wrong with the file
   if (!file) kept = read_raw_file(path);

@@ -135,7 +135,8 @@ void with_parts(const SafeTensors& content, Use use) {
 }
 
 // `bytes` are those of `file`, unless it is null.
-SafeTensors parsed_safetensors(const std::string& path, ByteView bytes, const std::shared_ptr<const MappedFile>& file) {
+SafeTensors parsed_safetensors(const std::string& path, ByteView bytes,
+                               const std::shared_ptr<const MappedFile>& file) {
   if (bytes.size() < 8) fail_data(path, fmt::format("expected a length of 8 bytes, got {}", bytes.size()));
   const std::uint64_t length = little_endian(bytes.data(), 8);
   const std::uint64_t most = std::min<std::uint64_t>(bytes.size() - 8, safetensors_longest_header);
@@ -155,7 +156,9 @@ SafeTensors parsed_safetensors(const std::string& path, ByteView bytes, const st
 
 }  // namespace
 
-SafeTensors parse_safetensors(const std::string& path, ByteView bytes) { return parsed_safetensors(path, bytes, nullptr); }
+SafeTensors parse_safetensors(const std::string& path, ByteView bytes) {
+  return parsed_safetensors(path, bytes, nullptr);
+}
 
 SafeTensors read_safetensors(const std::string& path) {
   const std::shared_ptr<const MappedFile> file = MappedFile::open(path);

@@ -118,13 +118,13 @@ std::string complete_table_csv(const TableSchema& schema, const CsvCells& file,
 std::string spread_table_csv(const TableSchema& schema, const CsvCells& file,
                              const std::vector<std::int64_t>& columns, const Array& values);
 
-// The pieces of these files, for rows that come block after block: the first line (of table_value_names, or of the
-// names of the file), then the lines of the rows.
+// The pieces of these files, for rows that come block after block: the first line (of table_value_names, or
+// of the names of the file), then the lines of the rows.
 std::string table_csv_header(const std::vector<std::string>& names);
 std::string table_csv_rows(const TableSchema& schema, const Array& values);
 std::string completed_csv_rows(const TableSchema& schema, const CsvCells& file,
-                               const std::vector<std::int64_t>& columns,
-                               std::span<const std::int64_t> rows, const Array& values);
+                               const std::vector<std::int64_t>& columns, std::span<const std::int64_t> rows,
+                               const Array& values);
 std::string spread_csv_rows(const TableSchema& schema, const CsvCells& file,
                             const std::vector<std::int64_t>& columns, const Array& values);
 

@@ -77,7 +77,9 @@ TableColumn column_from_json(const nlohmann::ordered_json& json, const std::stri
 
 }  // namespace
 
-const std::string& name_of(TableColumnKind kind) { return table_kind_names()[static_cast<std::size_t>(kind)]; }
+const std::string& name_of(TableColumnKind kind) {
+  return table_kind_names()[static_cast<std::size_t>(kind)];
+}
 
 std::optional<TableColumnKind> table_column_kind(const std::string& name) {
   const auto found = std::find(table_kind_names().begin(), table_kind_names().end(), name);

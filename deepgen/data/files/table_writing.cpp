@@ -127,8 +127,8 @@ std::string table_csv_rows(const TableSchema& schema, const Array& values) {
 }
 
 std::string completed_csv_rows(const TableSchema& schema, const CsvCells& file,
-                               const std::vector<std::int64_t>& columns,
-                               std::span<const std::int64_t> rows, const Array& values) {
+                               const std::vector<std::int64_t>& columns, std::span<const std::int64_t> rows,
+                               const Array& values) {
   const std::vector<FileColumn> about = file_columns(schema, file, columns);
   std::string out;
   for (std::size_t i = 0; i < rows.size(); ++i) {

@@ -2,8 +2,8 @@
 #include <cmath>
 #include <limits>
 
-#include "deepgen/models/boltzmann/rbm.h"
 #include "deepgen/core/constants.h"
+#include "deepgen/models/boltzmann/rbm.h"
 #include "deepgen/ops/binary_units.h"
 #include "deepgen/ops/products64.h"
 #include "deepgen/parts/checks/enumeration.h"
@@ -48,8 +48,8 @@ double gaussian_log_partition(const NaturalParameters& p, const Tensor& w, const
   if (failed.item<int>() != 0) return std::numeric_limits<double>::infinity();
   const Tensor solved = at::cholesky_solve(linear.unsqueeze(1), factor).squeeze(1);
   const double log_det = 2 * factor.diagonal().log().sum().item<double>();
-  return (static_cast<double>(all) * log_two_pi - log_det) / 2 +
-         linear.dot(solved).item<double>() / 2 - couple.log().sum().item<double>();
+  return (static_cast<double>(all) * log_two_pi - log_det) / 2 + linear.dot(solved).item<double>() / 2 -
+         couple.log().sum().item<double>();
 }
 
 }  // namespace

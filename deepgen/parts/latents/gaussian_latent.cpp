@@ -13,7 +13,6 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-
 // Sums over units in float32 lanes: half a thousand units at most lose nothing that a draw would not.
 constexpr std::int64_t lanes = 16;
 

@@ -6,7 +6,6 @@
 // add to the sums of a pass is the square of a block, rows multiplied by the roots of their shares. Rows with
 // gaps go one by one (mixture_gaps.h).
 #include <cmath>
-#include <numbers>
 #include <optional>
 
 #include "deepgen/ops/products64.h"
@@ -18,18 +17,11 @@
 namespace deepgen {
 namespace {
 
-const double half_log_two_pi = std::log(2 * std::numbers::pi) / 2;
-
-// What is left of a sum of responsibilities counts as nothing below this.
-constexpr double no_mass = 1e-12;
-
 // Rows whose share is below this part of what a component has of a batch are left out of its sums: beside the
 // others they are less than what float64 rounds away.
 constexpr double least_part = 1e-30;
 
 constexpr std::int64_t slab_rows = 4 * block_rows;  // for which a thread reads a factor
-
-Tensor wide(const Tensor& x) { return x.detach().to(at::kDouble).contiguous(); }
 
 std::int64_t length(const std::vector<std::int64_t>& list) { return static_cast<std::int64_t>(list.size()); }
 
@@ -190,7 +182,7 @@ double FullComponents::add_filled(const One& me, const float* x, const GapPatter
 
 void FullComponents::gather(const Tensor& x, const Tensor& r) {
   const std::int64_t n = x.size(0), d = x.size(1), k = mean.size(0);
-  const Tensor rows = x.to(at::kFloat).contiguous(), parts = wide(r);
+  const Tensor rows = x.to(at::kFloat).contiguous(), parts = in_float64(r);
   const float* cells = rows.data_ptr<float>();
   const RowsByGaps found = rows_by_gaps(rows);
   const auto* all_shares = parts.data_ptr<double>();
@@ -280,8 +272,8 @@ double FullComponents::log_prior() const {
 
 Tensor FullComponents::draw(const Tensor& x, const Tensor& which, Rng& rng) const {
   const std::int64_t d = x.size(1);
-  const Tensor rows = x.to(at::kFloat).contiguous(), noise = wide(normal(x.size(0), d, rng.next()));
-  Tensor out = wide(rows);
+  const Tensor rows = x.to(at::kFloat).contiguous(), noise = in_float64(normal(x.size(0), d, rng.next()));
+  Tensor out = in_float64(rows);
   const RowsByGaps found = rows_by_gaps(rows);
   std::vector<double> z(static_cast<std::size_t>(d));
   for (std::int64_t c = 0; c < mean.size(0); ++c) {

@@ -2,13 +2,13 @@
 //
 // With cells and means taken from a common centre, the densities of a block of rows are one product
 //
-//   -log p(x | k) = sum_j x_j^2 / (2 s_kj^2) - x_j m_kj / s_kj^2 + known_j (m_kj^2 / (2 s_kj^2) + ln s_kj + ...)
+//   -log p(x | k) = sum_j x_j^2 a_kj - 2 x_j m_kj a_kj + m_kj^2 a_kj + ln s_kj + ln(2 pi) / 2
+//   a_kj = 1 / (2 s_kj^2)
 //
 // and the sums of a pass are its transpose. Terms cancel: of a row some 1e-16 sum_j ((|x_j| + |m_kj|) / s_kj)^2
 // nats are lost, which float64 can bear where float32 could not. Where a block would lose more than a limit
 // (a deviation of a ten-thousandth of the data's, far outliers) its steps x - m are summed one by one.
 #include <cmath>
-#include <numbers>
 
 #include "deepgen/ops/products64.h"
 #include "deepgen/ops/unit_layers.h"
@@ -31,14 +31,10 @@ struct DiagonalFactors {
 
 namespace {
 
-constexpr double half_log_two_pi = 0.91893853320467274178;
-constexpr double rounding = 1.2e-16;      // of a float64 operation
-constexpr double most_nats_lost = 1e-7;   // of the log-density of a row
-constexpr double most_share_lost = 1e-8;  // of a variance: float32 parameters round to 6e-8
-constexpr double no_mass = 1e-12;         // what is left of a sum of responsibilities counts as nothing below
-constexpr std::int64_t part_columns = 32;  // of the sums of one thread
-
-Tensor wide(const Tensor& x) { return x.detach().to(at::kDouble).contiguous(); }
+constexpr double rounding = 1.2e-16;           // of a float64 operation
+constexpr double most_nats_lost = 1e-7;        // of the log-density of a row
+constexpr double most_share_lost = 1e-8;       // of a variance: float32 parameters round to 6e-8
+constexpr std::int64_t columns_a_thread = 32;  // of the sums of one thread
 
 double total(const Tensor& x) {  // in order, whatever the number of threads
   double sum = 0;
@@ -262,7 +258,8 @@ void DiagonalComponents::start(const ColumnMoments& moments, const Tensor& centr
 // ---------------------------------------------------------------- densities and sums
 
 std::shared_ptr<const DiagonalFactors> DiagonalComponents::factors() const {
-  return factors_.of({mean, log_deviation}, [this] { return factors_of(wide(mean), wide(log_deviation)); });
+  return factors_.of({mean, log_deviation},
+                     [this] { return factors_of(in_float64(mean), in_float64(log_deviation)); });
 }
 
 Tensor DiagonalComponents::log_densities(const Tensor& x) const {
@@ -281,12 +278,12 @@ Tensor DiagonalComponents::log_densities(const Tensor& x) const {
 
 void DiagonalComponents::gather(const Tensor& x, const Tensor& r) {
   const std::int64_t n = x.size(0), d = x.size(1), k = mean.size(0);
-  const Tensor rows = x.to(at::kFloat).contiguous(), shares = wide(r);
+  const Tensor rows = x.to(at::kFloat).contiguous(), shares = in_float64(r);
   const auto ready = factors();
   const float* cells = rows.data_ptr<float>();
   const auto* parts = shares.data_ptr<double>();
   const DiagonalSums sums{mass_.data_ptr<double>(), first_.data_ptr<double>(), second_.data_ptr<double>()};
-  const std::int64_t cuts = (d + part_columns - 1) / part_columns;
+  const std::int64_t cuts = (d + columns_a_thread - 1) / columns_a_thread;
   share_work(cuts, 3 * n * k * d, [&](std::int64_t cut) {
     const std::int64_t first = d * cut / cuts, last = d * (cut + 1) / cuts;
     add_columns(*ready, cells, parts, n, first, last - first, sums);
@@ -303,15 +300,15 @@ void DiagonalComponents::maximise() {
   const Tensor squares = at::where(some, second_ - mass_ * step.square(), at::zeros_like(mass_));
   Tensor variance = (squares + c * spread_) / (mass_ + c);
   variance = at::maximum(variance, (prior_.floor * prior_.floor * spread_).expand_as(variance));
-  mean.copy_(wide(mean) + step);
+  mean.copy_(in_float64(mean) + step);
   // A component without rows and without a prior stays as it is.
-  log_deviation.copy_(at::where(mass_ + c > no_mass, variance.log() / 2, wide(log_deviation)));
+  log_deviation.copy_(at::where(mass_ + c > no_mass, variance.log() / 2, in_float64(log_deviation)));
   mass_.zero_(), first_.zero_(), second_.zero_();
 }
 
 double DiagonalComponents::log_prior() const {
   if (prior_.pseudo_count == 0) return 0;
-  const Tensor deviation = wide(log_deviation);
+  const Tensor deviation = in_float64(log_deviation);
   return -prior_.pseudo_count * total((deviation + spread_ * (deviation * -2).exp() / 2).contiguous());
 }
 

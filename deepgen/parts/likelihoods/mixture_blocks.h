@@ -14,6 +14,12 @@
 namespace deepgen {
 
 constexpr std::int64_t block_rows = 128;
+constexpr double half_log_two_pi = 0.91893853320467274178;
+
+// What is left of a sum of responsibilities counts as nothing below this.
+constexpr double no_mass = 1e-12;
+
+inline Tensor in_float64(const Tensor& x) { return x.detach().to(at::kDouble).contiguous(); }
 
 // Numbers that the calling thread keeps from call to call, at least `size` of them, whatever they are. A call
 // may use several, each under a slot of its own, from 0 to 5.

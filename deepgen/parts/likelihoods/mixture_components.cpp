@@ -6,6 +6,7 @@
 #include "deepgen/kernels/kernels.h"
 #include "deepgen/ops/binary_units.h"
 #include "deepgen/ops/products.h"
+#include "deepgen/ops/sparse_products.h"
 #include "deepgen/parts/checks/categories.h"
 #include "deepgen/parts/units/unit_functions.h"
 
@@ -87,12 +88,25 @@ constexpr double least_probability = 1e-7;
 // At the start no bit is as good as known: a component should still be able to change its mind.
 constexpr double least_at_start = 1e-3;
 
+// Measured: of fewer components lists of the ones (sparse_products.h) cost as much as dense products.
+constexpr std::int64_t components_for_lists = 64;
+
+// Whether products of K columns with the bits x [N, D] or, `across`, with their transpose go by lists.
+bool by_lists(const Tensor& x, std::int64_t k, bool across) {
+  if (k < components_for_lists) return false;
+  const std::int64_t n = x.size(0), d = x.size(1);
+  ProductViews product{};
+  product.rows = across ? d : n, product.inner = across ? n : d, product.columns = k;
+  product.a = x.data_ptr<float>(), product.a_stride = d, product.a_transposed = across;
+  return worth_lists(product);
+}
+
 // out [N, K] = x y', x [N, D] and y [K, D] dense float32. Few components leave no columns to share out: then
 // blocks of rows are.
 void rows_times(const Tensor& x, const Tensor& y, Tensor& out) {
   constexpr std::int64_t many = 384, block = block_rows / 2;
   const std::int64_t n = x.size(0), d = x.size(1), k = y.size(0);
-  if (k >= many) return multiply(out, x, y.t());
+  if (k >= many || by_lists(x, k, false)) return multiply(out, x, y.t());
   const float *rows = x.data_ptr<float>(), *others = y.data_ptr<float>();
   auto* products = out.data_ptr<float>();
   share_work((n + block - 1) / block, n * k * d, [&](std::int64_t item) {
@@ -100,6 +114,22 @@ void rows_times(const Tensor& x, const Tensor& y, Tensor& out) {
     multiply_alone({rows + first * d, count, d, d}, {others, d, k, d, true}, products + first * k, k, false);
   });
 }
+
+// r' x [K, D], r [N, K] and x [N, D] dense float32, in the memory of `kept`.
+Tensor shares_times(const Tensor& r, const Tensor& x, Tensor& kept) {
+  const std::int64_t d = x.size(1), k = r.size(1);
+  if (!kept.defined()) kept = at::empty({d * k});
+  const bool across = by_lists(x, k, true);
+  Tensor out = across ? kept.view({d, k}) : kept.view({k, d});
+  if (!across) {
+    multiply(out, r.t(), x);
+    return out;
+  }
+  multiply(out, x.t(), r);
+  return out.t();
+}
+
+Tensor known_cells(const Tensor& x) { return x.isnan().logical_not().to(at::kFloat); }
 
 Tensor logit_of(const Tensor& p) { return (p.log() - (-p).log1p()).to(at::kFloat); }
 
@@ -121,33 +151,33 @@ void BernoulliComponents::start(const ColumnMoments&, const Tensor& centres) {
   logits.copy_(logit_of(centres.to(at::kDouble).clamp(least_at_start, 1 - least_at_start)));
 }
 
+// A missing cell makes none of all products with it, which is seen sooner in them than in the cells.
 Tensor BernoulliComponents::log_densities(const Tensor& x) const {
   NoGradGuard no_graph;
-  const Tensor rows = x.to(at::kFloat).contiguous();
-  const bool gaps = any_missing(rows);
-  Tensor out = at::empty({x.size(0), logits.size(0)});
-  rows_times(gaps ? rows.nan_to_num(0) : rows, logits.detach(), out);
+  const Tensor rows = x.to(at::kFloat).contiguous(), own = logits.detach();
+  Tensor out = at::empty({rows.size(0), own.size(0)});
+  rows_times(rows, own, out);
+  if (!any_missing(out)) {
+    const auto partition = partition_.of({own}, [&] { return softplus_row_sum64(own.to(at::kDouble)); });
+    return out.to(at::kDouble).sub_(*partition);
+  }
+  rows_times(rows.nan_to_num(0), own, out);
   Tensor result = out.to(at::kDouble);
-  if (!gaps)
-    return result.sub_(*partition_.of({logits}, [&] { return softplus_row_sum64(logits.to(at::kDouble)); }));
-  rows_times(rows.isnan().logical_not().to(at::kFloat), at::softplus(logits.to(at::kDouble)).to(at::kFloat),
-             out);
+  rows_times(known_cells(rows), at::softplus(own.to(at::kDouble)).to(at::kFloat), out);
   return result.sub_(out);
 }
 
 void BernoulliComponents::gather(const Tensor& x, const Tensor& r) {
   NoGradGuard no_graph;
-  const Tensor rows = x.to(at::kFloat).contiguous(), shares = r.to(at::kFloat).t();
-  const bool gaps = any_missing(rows);
-  if (!product_.defined()) product_ = at::empty(logits.sizes());
-  multiply(product_, shares, gaps ? rows.nan_to_num(0) : rows);
-  ones_.add_(product_);
-  if (!gaps) {
+  const Tensor rows = x.to(at::kFloat).contiguous(), shares = r.to(at::kFloat).contiguous();
+  const Tensor ones = shares_times(shares, rows, product_);
+  if (!at::isnan(ones.sum()).item<bool>()) {
+    ones_.add_(ones);
     seen_.add_(column_totals(r).unsqueeze(1));
     return;
   }
-  multiply(product_, shares, rows.isnan().logical_not().to(at::kFloat));
-  seen_.add_(product_);
+  ones_.add_(shares_times(shares, rows.nan_to_num(0), product_));
+  seen_.add_(shares_times(shares, known_cells(rows), product_));
 }
 
 void BernoulliComponents::maximise() {

@@ -76,7 +76,7 @@ class BernoulliComponents : public MixtureComponents {
   double pseudo_count_;
   UnitLayer units_;
   Tensor ones_, seen_;            // [K, D]
-  Tensor product_;                // [K, D] float32: of the last batch; kept for the next
+  Tensor product_;                // of the last batch, kept for the next
   Remembered<Tensor> partition_;  // [K] float64: sum of softplus(logits)
 };
 

@@ -2,15 +2,12 @@
 
 #include <cmath>
 #include <map>
-#include <numbers>
 
 #include "deepgen/core/error.h"
 #include "deepgen/parts/likelihoods/mixture_blocks.h"
 
 namespace deepgen {
 namespace {
-
-const double half_log_two_pi = std::log(2 * std::numbers::pi) / 2;
 
 double dot(const double* a, const double* b, std::int64_t n) {
   double sum = 0;

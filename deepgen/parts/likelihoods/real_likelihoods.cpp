@@ -2,15 +2,14 @@
 #include <cmath>
 #include <numbers>
 
-#include "deepgen/ops/layers.h"
 #include "deepgen/core/constants.h"
+#include "deepgen/ops/layers.h"
 #include "deepgen/ops/unit_layers.h"
 #include "deepgen/parts/likelihoods/likelihood.h"
 #include "deepgen/parts/likelihoods/likelihood_checks.h"
 
 namespace deepgen {
 namespace {
-
 
 // Cases [B, D] beside parameters [B * draws, D], as [B, 1, D] and [B, draws, D].
 Tensor by_case(const Tensor& parameters, const Tensor& x) {
