@@ -54,7 +54,7 @@ TEST(Team, SleepingWorkersAreWoken) {
       while (workers == 0 && std::chrono::steady_clock::now() < end)
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
     });
-    EXPECT_EQ(workers, 1) << "a worker that sleeps was not woken";
+    EXPECT_GE(workers, 1) << "a worker that sleeps was not woken";
     std::this_thread::sleep_for(std::chrono::milliseconds(200));  // past any time that the caller works alone
   }
 }

@@ -33,8 +33,8 @@ std::shared_ptr<Mixture> mixture(const std::string& kind, std::int64_t count, st
 
 Tensor rows_for(const std::string& kind, Rng& rng) {
   if (kind == "bernoulli") {
-    Tensor x = bits_tensor(rows, columns, rng, 0.2);
-    x.narrow(0, 0, rows / 2).copy_(bits_tensor(rows / 2, columns, rng, 0.7));
+    Tensor x = bits_tensor(rows, columns, rng, 0.1);
+    x.narrow(0, 0, rows / 2).copy_(bits_tensor(rows / 2, columns, rng, 0.5));
     return x;
   }
   Tensor x = normal_tensor({rows, columns}, 1, rng);
@@ -92,8 +92,8 @@ void expect_relative(const Tensor& ours, const Tensor& wanted, double absolute, 
 }
 
 // A model after a few passes, so that its components differ.
-std::shared_ptr<Mixture> fitted(const std::string& kind, const Tensor& x) {
-  const auto model = mixture(kind, components, x.size(1));
+std::shared_ptr<Mixture> fitted(const std::string& kind, const Tensor& x, std::int64_t count = components) {
+  const auto model = mixture(kind, count, x.size(1));
   Rng rng(3);
   model->initialise({x, {}}, rng);
   for (int pass = 0; pass < 2; ++pass) {
@@ -199,16 +199,48 @@ TEST(MixtureProducts, VariancesOfNarrowComponentsFarApartKeepTheirDigits) {
   }
 }
 
+// ---------------------------------------------------------------- bits
+
+// Few components go by dense products, more of them by lists of the ones where these are few, in the densities
+// and in the sums.
+TEST(MixtureProducts, OfBitsAreThoseOfPlainDoublePrecision) {
+  for (const std::int64_t count : {4, 70, 400})
+    for (const double share : {0.12, 0.7})
+      for (const bool gaps : {false, true}) {
+        Rng rng(31);
+        const Tensor bits = bits_tensor(rows, columns, rng, share),
+                     x = gaps ? with_some_gaps(bits, rng) : bits;
+        const auto model = mixture("bernoulli", count, columns);
+        NoGradGuard no_graph;
+        model->named_parameters()["components.logits"].copy_(normal_tensor({count, columns}, 1, rng));
+        const std::string what = std::to_string(count) + " of " + std::to_string(share);
+        const Tensor wide = x.to(at::kDouble), known = wide.isfinite().to(at::kDouble),
+                     ones = wide.nan_to_num(0);
+        const Tensor logits = parameter(*model, "logits");
+        const Tensor wanted = ones.mm(logits.t()) - known.mm(at::softplus(logits).t());
+        expect_relative(densities(*model, x), wanted, 1e-4, 0, what);
+        const Tensor shares = model->log_joint(x).softmax(1);
+        model->gather({x, {}});
+        model->finish_pass();
+        const Tensor p = (shares.t().mm(ones) / shares.t().mm(known)).clamp(1e-7, 1 - 1e-7);
+        const Tensor ours = model->filters().to(at::kDouble), used = shares.sum(0).unsqueeze(1) > 1e-9;
+        EXPECT_GT(used.sum().item<double>(), 3) << what;
+        expect_relative(ours, at::where(used, p, ours), 1e-5, 0, what);  // others may stay as they are
+      }
+}
+
 // ---------------------------------------------------------------- laws
 
 TEST(MixtureProducts, ThreadsChangeNothing) {
-  for (const std::string kind : {"bernoulli", "diagonal", "full"})
+  const std::vector<std::pair<std::string, std::int64_t>> kinds = {
+      {"bernoulli", components}, {"bernoulli", 70}, {"diagonal", components}, {"full", components}};
+  for (const auto& [kind, many] : kinds)
     for (const bool gaps : {false, true}) {
-      auto results = [&](int count) {
+      auto results = [&, kind = kind, many = many](int count) {
         const Threads threads(count);
         Rng rng(23);
         const Tensor x = rows_for(kind, rng), seen = gaps ? with_some_gaps(x, rng) : x;
-        const auto model = fitted(kind, seen);
+        const auto model = fitted(kind, seen, many);
         std::vector<Tensor> all = {model->log_joint(seen)};
         for (const Tensor& each : model->parameters()) all.push_back(each);
         model->gather({seen, {}});

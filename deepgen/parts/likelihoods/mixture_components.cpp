@@ -47,6 +47,7 @@ Tensor spread_rows(const Tensor& x, std::int64_t count, const Tensor& scale, Rng
     parallel_ranges(n, 0.5 * static_cast<double>(d), 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
         double sum = 0;
+#pragma omp simd reduction(+ : sum)
         for (std::int64_t j = 0; j < d; ++j) {
           const double step = values[i * d + j] - from[j];
           sum += step * step;
@@ -173,7 +174,7 @@ void BernoulliComponents::gather(const Tensor& x, const Tensor& r) {
   const Tensor ones = shares_times(shares, rows, product_);
   if (!at::isnan(ones.sum()).item<bool>()) {
     ones_.add_(ones);
-    seen_.add_(column_totals(r).unsqueeze(1));
+    seen_.add_(column_totals(shares.to(at::kDouble)).unsqueeze(1));  // rounded as in the products
     return;
   }
   ones_.add_(shares_times(shares, rows.nan_to_num(0), product_));
@@ -184,7 +185,7 @@ void BernoulliComponents::maximise() {
   NoGradGuard no_graph;
   const Tensor seen = seen_ + 2 * pseudo_count_;
   const Tensor p = ((ones_ + pseudo_count_) / seen).clamp(least_probability, 1 - least_probability);
-  logits.copy_(at::where(seen > 0, logit_of(p), logits));  // a component without rows stays as it is
+  logits.copy_(at::where(seen > no_mass, logit_of(p), logits));  // a component without rows stays as it is
   ones_.zero_(), seen_.zero_();
 }
 
