@@ -9,6 +9,7 @@
 #include "deepgen/kernels/kernels.h"
 #include "deepgen/kernels/team.h"
 #include "deepgen/ops/binary_units.h"
+#include "deepgen/ops/column_parts.h"
 #include "deepgen/ops/sparse_products.h"
 
 namespace deepgen {
@@ -46,8 +47,6 @@ void keep_blas_to_its_thread() {
 
 constexpr std::int64_t small_product = 262144;  // multiplications below which OpenBLAS itself uses one thread
 constexpr std::int64_t part_columns = 192;      // narrower parts spend too much on packing `a` again for each
-constexpr std::int64_t column_grain =
-    16;  // a multiple of every kernel's tile, so that cuts never fall inside one
 
 ProductViews lists_view(const View& a, const View& b, Tensor& out, std::int64_t inner, double scale,
                         double keep) {
@@ -99,12 +98,10 @@ void multiply(Tensor& out, const Tensor& a, const Tensor& b, double scale, doubl
                 static_cast<int>(vb.stride), static_cast<float>(keep), c + begin, static_cast<int>(n));
   };
   if (m * n * k <= small_product) return columns(0, n);
-  // The cuts depend on the sizes alone: OpenBLAS has other kernels, with other roundings, for other shapes.
-  const std::int64_t parts = n < 2 * part_columns ? 1 : n / part_columns / 2 * 2;
-  const std::int64_t groups = (n + column_grain - 1) / column_grain;
-  auto border = [&](std::int64_t part) { return std::min(n, column_grain * (groups * part / parts)); };
+  const ColumnParts parts = ColumnParts::of(n, part_columns);
   keep_blas_to_its_thread();
-  share_parts(parts, threads(), [&](std::int64_t part, int) { columns(border(part), border(part + 1)); });
+  share_parts(parts.count, threads(),
+              [&](std::int64_t part, int) { columns(parts.border(part), parts.border(part + 1)); });
 }
 
 void multiply_alone(const RawMatrix& a, const RawMatrix& b, float* out, std::int64_t out_stride, bool add) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "deepgen/core/interruption.h"
+#include "deepgen/ops/column_parts.h"
 
 namespace deepgen {
 namespace {
@@ -37,9 +38,7 @@ void dgemm(const RawMatrix64& a, const RawMatrix64& b, double* out, std::int64_t
               static_cast<int>(out_stride));
 }
 
-constexpr std::int64_t columns_a_part6464 =
-    96;                                        // narrower parts spend too much on packing `a` again for each
-constexpr std::int64_t column_grain6464 = 16;  // a multiple of every kernel's tile: no cut falls inside one
+constexpr std::int64_t narrowest64 = 96;  // narrower parts spend too much on packing `a` again for each
 
 }  // namespace
 
@@ -52,12 +51,10 @@ void multiply64(Tensor& out, const Tensor& a, const Tensor& b, double scale, dou
   auto* c = out.data_ptr<double>();
   if (m == 0 || n == 0) return;
   if (m * n * k <= small_product64) return dgemm(left, right, c, n, scale, keep);
-  // The cuts depend on the sizes alone: OpenBLAS has other kernels, with other roundings, for other shapes.
-  const std::int64_t parts = n < 2 * columns_a_part6464 ? 1 : n / columns_a_part6464 / 2 * 2;
-  const std::int64_t groups = (n + column_grain6464 - 1) / column_grain6464;
-  auto border = [&](std::int64_t part) { return std::min(n, column_grain6464 * (groups * part / parts)); };
-  share_items(parts, [&](std::int64_t part, int) {
-    dgemm(left, some_columns(right, border(part), border(part + 1)), c + border(part), n, scale, keep);
+  const ColumnParts parts = ColumnParts::of(n, narrowest64);
+  share_items(parts.count, [&](std::int64_t part, int) {
+    dgemm(left, some_columns(right, parts.border(part), parts.border(part + 1)), c + parts.border(part), n,
+          scale, keep);
   });
 }
 
