@@ -5,7 +5,8 @@ file(GLOB DEEPGEN_CORE_SOURCES CONFIGURE_DEPENDS
 list(FILTER DEEPGEN_CORE_SOURCES EXCLUDE REGEX "cli/main.cpp$")
 file(GLOB DEEPGEN_TORCH_SOURCES CONFIGURE_DEPENDS
   deepgen/ops/*.cpp deepgen/data/*.cpp deepgen/parts/*/*.cpp deepgen/model/*.cpp deepgen/models/*.cpp
-  deepgen/models/*/*.cpp deepgen/train/*.cpp deepgen/tasks/*.cpp deepgen/evaluate/*.cpp deepgen/runs/*.cpp
+  deepgen/models/*/*.cpp deepgen/train/*.cpp deepgen/tasks/*.cpp deepgen/evaluate/*.cpp deepgen/evaluate/*/*.cpp
+  deepgen/runs/*.cpp
   deepgen/cli/commands/*.cpp)
 # Torch-free although their folders are not: the command's front needs them.
 set(DEEPGEN_LIGHT_SOURCES deepgen/models/catalogue.cpp deepgen/train/settings.cpp deepgen/evaluate/schedule.cpp

@@ -30,6 +30,7 @@ struct Arguments {
   std::string hide;                   // complete: cells to forget first (bottom, top, left, right or a share)
   std::int64_t draws = 1;             // complete: of each missing cell
   std::string spread;                 // complete: file of how much they differ
+  std::string real, test, target;     // quality: SPECs of real rows, and the column to predict
   std::string ais = "standard";       // schedule of annealed importance sampling
   std::int64_t chains = 100;          // of annealed importance sampling
   std::int64_t samples = 100;         // of latent variables, a row (bounds)
@@ -38,7 +39,7 @@ struct Arguments {
   bool sample_tests = false;          // evaluate: also what samples alone can say
   std::int64_t feature_rows = 10000;  // training rows of these classifiers at most
   std::int64_t columns = 0;           // pictures in a row of a grid
-  double budget_seconds = 0;          // reproduce; 0: no limit
+  double budget_seconds = 0;          // train, reproduce, search; 0: no limit
   std::string results;                // reproduce: folder of recorded results
   std::vector<std::string> tries;     // search --try, as written
   std::int64_t trials = 0;            // search; 0: as many as the budget allows

@@ -96,7 +96,10 @@ void check_arguments(const Arguments& a) {
   if (a.verb == "reproduce" && a.subject.empty() && !a.markdown) fail_no_recipe("");
   check_ending(a);
   check_spread(a);
-  if (!a.data.empty()) check_data_spec(a.data);
+  if (a.verb == "quality" && !a.out.empty() && !a.out.ends_with(".html"))
+    fail_usage("--out", fmt::format("expected a file that ends in .html, got '{}'", a.out));
+  for (const std::string& spec : {a.data, a.real, a.test})
+    if (!spec.empty()) check_data_spec(spec);
 }
 
 // A model's own name means the model with its defaults, also where a recipe is called the same; the recipe is

@@ -37,7 +37,7 @@ CommandLine::CommandLine(Arguments& arguments) : a_(arguments), app_(overview, "
   app_.require_subcommand(0, 1);
   app_.get_formatter()->column_width(34);
   training(), reproducing(), searching();
-  sampling(), scoring(), evaluating(), completing(), coding();
+  sampling(), scoring(), evaluating(), completing(), coding(), judging();
   models(), data();
 }
 
@@ -91,9 +91,13 @@ void CommandLine::annealing_options(CLI::App* sub) {
 
 void CommandLine::training() {
   CLI::App* sub = verb("train", "learn a model from data");
-  sub->add_option("MODEL", a_.subject, "a model (`deepgen models`) or a recipe (recipes/*.toml)")->required();
+  sub->add_option("MODEL", a_.subject,
+                  "a model (`deepgen models`), a recipe (recipes/*.toml), or auto: the best of a few models of "
+                  "a table")
+      ->required();
   sub->add_option("--data", a_.data, "SPEC of the data; a recipe brings its own");
   out_option(sub, "folder of the run: checkpoint, metrics, pictures, report.html");
+  sub->add_option("--budget", budget, "stop training after this time (90s, 20m, 1.5h); auto: all of it, 5m");
   sub->add_option("--set", a_.settings,
                   "model.<option>=value or training.<option>=value; `deepgen models NAME` lists them")
       ->allow_extra_args(true);
@@ -233,6 +237,30 @@ void CommandLine::coding() {
       classify,
       "FILE.csv or .npy, one line a row: the probability of each class (p_0, p_1, ... or p_<name>), the "
       "most probable class (class) and, where the data have labels, the label (label)");
+}
+
+void CommandLine::judging() {
+  CLI::App* sub = verb("quality", "how like real rows synthetic ones are, and whether they are copies");
+  sub->add_option("RUN|FILE", a_.subject, "a run, which is sampled, or a SPEC of synthetic rows")->required();
+  sub->add_option("--real", a_.real, "SPEC of the rows that were learnt from")->required();
+  sub->add_option("--test", a_.test, "SPEC of rows held out from them; without it those of --real FILE:test=0.2");
+  sub->add_option("--target", a_.target,
+                  "column that classifiers learn to predict from synthetic and from real rows; the last category "
+                  "when not given");
+  sub->add_option("-n", a_.limit, "so many synthetic rows: sampled, as many as were learnt from when not given; of "
+                                  "a file at most so many")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{10000000}));
+  sub->add_option("--steps", a_.steps, "Gibbs steps before a sample (models with chains)")
+      ->default_val(1000)
+      ->check(CLI::Range(0, 10000000));
+  sub->add_option("--out", a_.out,
+                  "FILE.html: histograms and pair trends; when not given quality.html, of a run in its folder");
+  sub->add_flag("--json", a_.json, "print one JSON object on stdout");
+  sub->footer(
+      "Column shapes, pair trends, detection by classifiers, usefulness for prediction, distance to the closest\n"
+      "record and copies (docs/quality.md), beside held-out rows and independent columns.\n\n"
+      "  deepgen quality runs/census --real census.csv:test=0.1\n"
+      "  deepgen quality synthetic.csv --real train.csv --test test.csv --target income --json\n");
 }
 
 // ---------------------------------------------------------------- what there is

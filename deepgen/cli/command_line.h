@@ -31,6 +31,7 @@ class CommandLine {
   void evaluating();
   void completing();
   void coding();
+  void judging();
   void models();
   void data();
 

@@ -41,6 +41,8 @@ std::string column_text(const TableColumn& column) {
   constexpr std::size_t few = 4;
   const std::size_t count = column.values.size();
   if (column.kind == TableColumnKind::count) return fmt::format("{:g} to {:g}", column.low, column.high);
+  if (column.kind == TableColumnKind::real && column.format.is_date())
+    return fmt::format("{} to {}", column.format.write(column.low, 0), column.format.write(column.high, 0));
   if (column.kind == TableColumnKind::real)
     return fmt::format("{:g} to {:g}, mean {:.4g}, deviation {:.4g}", column.low, column.high, column.mean,
                        column.deviation);
@@ -65,15 +67,18 @@ std::string about_column(const RawSet& set, const TableSchema& schema, const Row
     return text + "; of the training rows " +
            label_text(count_labels(
                table_labels(column, set.name, *set.table, static_cast<std::int64_t>(i), parts.train)));
-  const bool some = column.missing > 0 && column.missing < 1;
-  return some ? text + fmt::format("; {:.1f} % missing", 100 * column.missing) : text;
+  if (column.missing > 0 && column.missing < 1) text += fmt::format("; {:.1f} % missing", 100 * column.missing);
+  const std::string why = column.reason == "stated" ? std::string() : plain_text(column.reason);
+  if (!why.empty()) text += (text.empty() ? "" : "; ") + why;
+  const std::string change = plain_text(remedy_text(column));
+  return why.empty() || change.empty() ? text : text + fmt::format(" (else state {})", change);
 }
 
 void describe_columns(const RawSet& set, const TableSchema& schema, const RowParts& parts) {
   std::size_t longest = 4;
   for (const TableColumn& column : schema.columns) longest = std::max(longest, column.name.size());
   for (std::size_t i = 0; i < schema.columns.size(); ++i) {
-    const std::string name = plain_text(schema.columns[i].name), kind = name_of(schema.columns[i].kind);
+    const std::string name = plain_text(schema.columns[i].name), kind = kind_text(schema.columns[i]);
     const std::string about = about_column(set, schema, parts, i);
     if (about.empty())
       fmt::print("  {:<{}}  {}\n", name, longest, kind);

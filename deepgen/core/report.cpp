@@ -163,7 +163,7 @@ std::string options_section(const Json& run, const std::map<std::string, std::st
 std::string report_html(const nlohmann::ordered_json& record,
                         const std::vector<nlohmann::ordered_json>& curve,
                         const std::vector<ReportPicture>& pictures,
-                        const std::map<std::string, std::string>& help) {
+                        const std::map<std::string, std::string>& help, const std::string& more) {
   const nlohmann::ordered_json run = record.is_object() ? record : nlohmann::ordered_json::object();
   const std::string model = report::text_at(run, "model");
   std::string html = "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"/>";
@@ -178,7 +178,7 @@ std::string report_html(const nlohmann::ordered_json& record,
   html += report::heading(run) + report::warnings_section(run, report::without_events(curve));
   html += report::findings_section(run);
   html += report::scores_section(run) + report::curves_section(run, curve);
-  html += report::pictures_section(pictures) + report::options_section(run, help);
+  html += report::pictures_section(pictures) + more + report::options_section(run, help);
   html +=
       "<footer><p>Log-probabilities are in nats and summed over a case, unless a unit says otherwise. "
       "Numbers under different binarizations of one data set are not comparable.</p></footer>\n";

@@ -35,10 +35,10 @@ struct ReportPicture {
 //   pseudo-...)
 // and every other entry becomes a fact of the heading under its own name; *seconds and *_bytes get units.
 // `curve` holds the lines of metrics.jsonl, where records with an `event` become marks in the charts; `help`
-// maps "model.hidden" to its help text.
+// maps "model.hidden" to its help text. `more` is shown as it is, before the options: sections of a page.
 std::string report_html(const nlohmann::ordered_json& run, const std::vector<nlohmann::ordered_json>& curve,
                         const std::vector<ReportPicture>& pictures,
-                        const std::map<std::string, std::string>& help = {});
+                        const std::map<std::string, std::string>& help = {}, const std::string& more = "");
 
 // The lines of a metrics.jsonl; a last line cut short by a crash is left out, other bad lines are data
 // errors.

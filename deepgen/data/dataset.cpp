@@ -68,11 +68,53 @@ Tensor index_tensor(const std::vector<std::int64_t>& index) {  // borrows
                        at::kLong);
 }
 
+// Rows of float64 x [N, D] as float32.
+Tensor rounded_rows(const Tensor& x, const std::vector<std::int64_t>& index) {
+  const Tensor dense = x.contiguous();
+  const std::int64_t columns = dense.size(1);
+  const auto count = static_cast<std::int64_t>(index.size());
+  Tensor out = at::empty({count, columns});
+  const double* from = dense.data_ptr<double>();
+  float* to = out.data_ptr<float>();
+  parallel_ranges(count, 0.5 * static_cast<double>(columns), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const double* row = from + index[static_cast<std::size_t>(i)] * columns;
+      for (std::int64_t j = 0; j < columns; ++j) to[i * columns + j] = static_cast<float>(row[j]);
+    }
+  });
+  return out;
+}
+
+// One column for each category, and the bits: [rows of the index, columns] float32.
+Tensor columns_of_codes(const Tensor& codes, const std::vector<std::int64_t>& sizes,
+                        const std::vector<std::int64_t>& index) {
+  const std::int64_t width = std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});
+  const auto count = static_cast<std::int64_t>(index.size()), variables = static_cast<std::int64_t>(sizes.size());
+  Tensor out = at::zeros({count, width});
+  const Tensor dense = codes.contiguous();
+  parallel_ranges(count, 0.3 * static_cast<double>(width), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      const std::int16_t* code = dense.data_ptr<std::int16_t>() + index[static_cast<std::size_t>(r)] * variables;
+      float* to = out.data_ptr<float>() + r * width;
+      for (std::size_t v = 0; v < sizes.size(); to += sizes[v++]) {
+        if (code[v] < 0)
+          std::fill(to, to + sizes[v], std::numeric_limits<float>::quiet_NaN());
+        else if (sizes[v] == 1)
+          to[0] = static_cast<float>(code[v]);
+        else
+          to[code[v]] = 1;
+      }
+    }
+  });
+  return out;
+}
+
 // Cells of some rows of a part as floats. `place`: what number the first of them has among the rows for which
 // this generator draws.
 Tensor gathered_cells(const Split& split, const std::vector<std::int64_t>& index, const Rng& rng,
                       std::int64_t place) {
   if (split.mapped) split.mapped->check_unchanged();
+  if (split.codes.defined()) return columns_of_codes(split.codes, split.code_sizes, index);
   if (split.x.scalar_type() == at::kByte) {
     Rng own = rng;
     const Tensor bytes = split.x.contiguous();
@@ -92,7 +134,8 @@ Tensor gathered_cells(const Split& split, const std::vector<std::int64_t>& index
     });
     return out;
   }
-  Tensor out = split.x.index_select(0, index_tensor(index));
+  Tensor out = split.x.scalar_type() == at::kDouble ? rounded_rows(split.x, index)
+                                                    : split.x.index_select(0, index_tensor(index));
   if (!split.binarise) return out;
   Rng own = rng;
   const Tensor u = uniform(out.size(0), out.size(1), own.next(), at::kCPU, place);
@@ -104,6 +147,7 @@ Rows gathered(const Split& split, const std::vector<std::int64_t>& index, const 
   Rows rows(gathered_cells(split, index, rng, place));
   if (split.y.defined()) rows.y = split.y.index_select(0, index_tensor(index));
   if (split.weights.defined()) rows.weights = split.weights.index_select(0, index_tensor(index));
+  if (split.densities.defined()) rows.densities = split.densities.index_select(0, index_tensor(index));
   return rows;
 }
 
@@ -166,8 +210,7 @@ Rows Dataset::block(const Split& split, std::int64_t first, std::int64_t count, 
 Split select_cases(const Split& split, const std::vector<std::int64_t>& cases) {
   const CaseRows chosen = split.starts.defined() ? rows_of(split, cases) : CaseRows{cases, {}};
   Split some = split;
-  for (Tensor* each : {&some.x, &some.y, &some.weights, &some.before})
-    if (each->defined()) *each = each->index_select(0, index_tensor(chosen.rows));
+  some.each_row_tensor([&](Tensor& each) { each = each.index_select(0, index_tensor(chosen.rows)); });
   some.mapped.reset();  // these are copies
   if (split.starts.defined()) some.starts = at::tensor(chosen.starts, at::kLong);
   if (split.table_rows.empty()) return some;
@@ -210,12 +253,30 @@ Learnt Learnt::from_json(const nlohmann::ordered_json& description, const std::s
   return learnt;
 }
 
-Tensor Dataset::log_jacobian(const Tensor& x) const {
+std::optional<CellPlace> Split::first_gap() const {
+  if (x.defined()) return first_missing_cell(x);
+  if (!codes.defined()) return std::nullopt;
+  const Tensor gaps = (codes < 0).nonzero();
+  if (gaps.size(0) == 0) return std::nullopt;
+  const auto variable = gaps[0][1].item<std::int64_t>();
+  return CellPlace{gaps[0][0].item<std::int64_t>(),
+                   std::accumulate(code_sizes.begin(), code_sizes.begin() + variable, std::int64_t{0})};
+}
+
+Tensor Dataset::log_jacobian(const Rows& rows, const Tensor& told) const {
+  const Tensor x = told.defined() ? rows.x.masked_fill(told.logical_not(), std::nanf("")) : rows.x;
   Tensor result = transform.log_jacobian(x);
-  std::int64_t first = 0;
+  std::int64_t first = 0, number = 0;
   for (const TableColumn& column : table.columns) {
-    if (column.kind == TableColumnKind::real)
-      result -= x.select(1, first).isnan().logical_not().to(at::kDouble) * std::log(column.deviation);
+    if (!column.bins.empty() && !rows.densities.defined())
+      fail_data(name, "rows of numbers in bins lack their densities; take them from the data set");
+    if (!column.bins.empty() || column.kind == TableColumnKind::real) {
+      const Tensor known = x.select(1, first).isnan().logical_not().to(at::kDouble);
+      if (column.bins.empty())
+        result -= known * std::log(column.deviation);
+      else
+        result += known * rows.densities.select(1, number++).to(at::kDouble);
+    }
     first += column.width();
   }
   return result;
@@ -225,15 +286,20 @@ void refuse_infinite(const Split& split, const std::string& what) {
   if (!split.x.defined() || !split.x.is_floating_point()) return;
   const auto bad = first_infinite_cell(split.x);
   if (!bad) return;
-  fail_data(what, fmt::format("expected finite values, got an infinite one at row {}, column {} of {}",
-                              bad->first, bad->second, split.name));
+  const double cell = split.x[bad->first][bad->second].item<double>();
+  const std::string place = fmt::format("row {}, column {} of {}", bad->first, bad->second, split.name);
+  if (std::isfinite(cell))
+    fail_data(what, fmt::format("expected values that float32 can hold (up to 3.4e38), got {} at {}; give the "
+                                "column another unit",
+                                cell, place));
+  fail_data(what, fmt::format("expected finite values, got an infinite one at {}", place));
 }
 
-Dataset load_dataset(const std::string& text, const Learnt* learnt) {
+Dataset load_dataset(const std::string& text, const Learnt* learnt, const TableReading& reading) {
   const DataSpec spec = parse_data_spec(text);
   const DataOptions options = check_spec(spec);
   if (!learnt || learnt->transform.identity()) refuse_unsaid_binarisation(spec, options);
-  Dataset set = make_dataset(read_set(spec, learnt ? &learnt->table : nullptr), options, learnt);
+  Dataset set = make_dataset(read_set(spec, learnt ? &learnt->table : nullptr), options, learnt, reading);
   set.spec = text;
   return set;
 }
@@ -280,12 +346,12 @@ void choose_values(Dataset& set, const RawSet& raw, const DataOptions& options, 
 
 }  // namespace
 
-Dataset make_dataset(RawSet raw, const DataOptions& asked, const Learnt* learnt) {
+Dataset make_dataset(RawSet raw, const DataOptions& asked, const Learnt* learnt, const TableReading& reading) {
   if (learnt && learnt->table.empty() != (raw.table == nullptr))
     fail_data(raw.name, raw.table
                             ? "is a table of mixed columns; the run was not trained on one"
                             : "expected a CSV file, as the run was trained on a table of mixed columns");
-  if (raw.table) return make_table_dataset(raw, asked, learnt ? &learnt->table : nullptr);
+  if (raw.table) return make_table_dataset(raw, asked, learnt ? &learnt->table : nullptr, reading);
   const DataOptions options = as_learnt(asked, learnt, raw.name);
   Dataset set;
   set.spec = set.name = raw.name;
@@ -301,6 +367,7 @@ Dataset make_dataset(RawSet raw, const DataOptions& asked, const Learnt* learnt)
   if (!learnt) set_columns_aside(set);
   const Rng rng(static_cast<std::uint64_t>(options.seed) ^ 0xB1A5ULL);
   choose_values(set, raw, options, rng);
+  if (!learnt) refuse_lost_digits(set, options);
   if (learnt) apply_learnt(set, learnt->transform, rng);
   if (options.transforms() && (!learnt || learnt->transform.identity())) transform_set(set, options, rng);
   return set;

@@ -11,18 +11,26 @@
 #include "deepgen/core/mapped_file.h"
 #include "deepgen/core/rng.h"
 #include "deepgen/core/torch.h"
+#include "deepgen/data/cell_facts.h"
 #include "deepgen/data/files/data_shape.h"
 #include "deepgen/data/files/known_sets.h"
+#include "deepgen/data/files/table_reading.h"
 #include "deepgen/data/rows.h"
 #include "deepgen/data/transform.h"
 
 namespace deepgen {
 
-// One part of a set. x [N, D] is uint8 (binary 0/1, or grey 0..255) or float32; y [N] int64, -1 where the
-// label is unknown, or undefined where none is known.
+// One part of a set. x [N, D] is uint8 (binary 0/1, or grey 0..255), float32 or, where the file has them, float64
+// (batches are float32); y [N] int64, -1 where the label is unknown, or undefined where none is known.
+//
+// Of a table of categories and bits alone x is undefined and there are codes [N, variables] int16, -1 where a
+// cell is missing (CodeLayout): a number a cell in place of one for each category.
 struct Split {
   std::string name;
   Tensor x, y;
+  Tensor codes;
+  std::vector<std::int64_t> code_sizes;  // columns of each variable
+  Tensor densities;  // [N, numbers in bins] float32: log-density given the bin, nats; undefined: none in bins
   Tensor starts;           // [cases] int64, ascending from 0: the row at which each sequence begins;
                            // undefined: every row is a case of its own
   Tensor weights;          // [N] float32, 0 or more, or undefined: every row counts once
@@ -33,8 +41,19 @@ struct Split {
   std::vector<std::int64_t> table_rows;      // of a table: the row of the file of each row
   std::shared_ptr<const MappedFile> mapped;  // the file that cells are looked up in; null: they are in memory
 
-  std::int64_t rows() const { return x.defined() ? x.size(0) : 0; }
+  std::int64_t rows() const { return x.defined() ? x.size(0) : codes.defined() ? codes.size(0) : 0; }
   std::int64_t cases() const { return starts.defined() ? starts.size(0) : rows(); }
+  std::int64_t columns() const {
+    return x.defined() ? x.size(1) : std::accumulate(code_sizes.begin(), code_sizes.end(), std::int64_t{0});
+  }
+  // Row and column of the first missing cell, if any.
+  std::optional<CellPlace> first_gap() const;
+  // function(tensor) of every tensor that has a row for each row of the part.
+  template <class F>
+  void each_row_tensor(F function) {
+    for (Tensor* each : {&x, &y, &codes, &densities, &weights, &before})
+      if (each->defined()) function(*each);
+  }
 };
 
 // How the data of a trained model were read: later files are read in the same way.
@@ -70,7 +89,7 @@ class Dataset {
   Split train, valid, test;
   std::vector<std::string> notes;  // what a user should be told of the data: a sentence each
 
-  std::int64_t columns() const { return train.x.size(1); }
+  std::int64_t columns() const { return train.columns(); }
   // By name; a file with one matrix has the same rows under every name. Throws when the part is empty.
   const Split& split(const std::string& name) const;
 
@@ -86,9 +105,10 @@ class Dataset {
   // that takes a part in blocks.
   static Rows block(const Split& split, std::int64_t first, std::int64_t count, const Rng& rng);
 
-  // What to add to a model's log-density of rows x [B, D] (as `rows` gives them) to have the log-density in
-  // the units of the file, over the known cells: [B] float64, nats; 0 for binary data, categories and counts.
-  Tensor log_jacobian(const Tensor& x) const;
+  // What to add to a model's log-density of rows (as `rows` gives them) to have the log-density in the units
+  // of the file, over the known cells: [B] float64, nats; 0 for binary data, categories and counts. `told`
+  // [D] bool: only of these columns.
+  Tensor log_jacobian(const Rows& rows, const Tensor& told = {}) const;
 
   // What a checkpoint remembers: enough to refuse a resume on other data and to invert the transforms in
   // samples.
@@ -154,14 +174,16 @@ Tensor map_rows(const Split& split, const Rng& rng, F function) {
 // Reads, splits, binarises and transforms. Missing cells (NaN) pass, infinite ones are refused with row and
 // column, and so are parts without any known cell. A column without any value in the training rows is set
 // aside (Transform::set_aside); of pictures such a pixel is refused. `learnt`: of a trained model, in place
-// of what would be learnt from this file.
-Dataset load_dataset(const std::string& spec, const Learnt* learnt = nullptr);
+// of what would be learnt from this file. `reading`: how the model wants a table, where the SPEC does not say.
+Dataset load_dataset(const std::string& spec, const Learnt* learnt = nullptr, const TableReading& reading = {});
 
 // The same on a set that is already in memory (tests, programs).
-Dataset make_dataset(RawSet raw, const DataOptions& options, const Learnt* learnt = nullptr);
+Dataset make_dataset(RawSet raw, const DataOptions& options, const Learnt* learnt = nullptr,
+                     const TableReading& reading = {});
 
 // The part of make_dataset for tables of mixed kinds.
-Dataset make_table_dataset(const RawSet& raw, const DataOptions& options, const TableSchema* learnt);
+Dataset make_table_dataset(const RawSet& raw, const DataOptions& options, const TableSchema* learnt,
+                           const TableReading& reading);
 
 // The same items as a tensor; u16 becomes int32. Of an array that is given away the tensor is its memory or
 // its mapped file.

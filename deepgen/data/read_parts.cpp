@@ -20,14 +20,34 @@ void check_sizes(const Array& array, const std::string& what, const std::string&
     fail_data(what, fmt::format("expected at least one column in {}, got none", part));
 }
 
-// Cases as rows: bytes stay bytes and bits become bytes, everything else becomes float32. The array's memory,
+template <class T>
+bool fit_float32(const Array& array) {
+  const T* items = array.as<T>();
+  return std::all_of(items, items + array.items(), [](T item) {
+    return static_cast<double>(static_cast<float>(item)) == static_cast<double>(item);
+  });
+}
+
+// The type of the cells where nothing is lost: whole numbers become float32, or float64 when that rounds one.
+at::ScalarType cell_type(const Array& array, bool bits) {
+  if (array.type == DType::u8 || bits) return at::kByte;
+  if (array.type == DType::f64) return at::kDouble;
+  if (array.type == DType::i32) return fit_float32<std::int32_t>(array) ? at::kFloat : at::kDouble;
+  if (array.type == DType::i64) return fit_float32<std::int64_t>(array) ? at::kFloat : at::kDouble;
+  return at::kFloat;
+}
+
+// Cases as rows: bytes stay bytes, float64 stays so until a batch is made, bits become bytes. The array's memory,
 // or its mapped file, is the tensor's wherever nothing has to be converted.
 void take_rows(Split& split, Array& array, bool bits) {
   const std::vector<std::int64_t> sizes = {array.rows(), array.columns()};
-  const bool stays = array.type == DType::u8 || (array.type == DType::f32 && !bits);
-  if (stays) split.mapped = array.bytes.file();
+  const at::ScalarType type = cell_type(array, bits);
+  const std::shared_ptr<const MappedFile> file = array.bytes.file();
   split.x = to_tensor(std::move(array)).reshape(sizes);
-  if (!stays) split.x = split.x.to(bits ? at::kByte : at::kFloat);
+  if (split.x.scalar_type() == type)
+    split.mapped = file;
+  else
+    split.x = split.x.to(type);
 }
 
 void read_part(Split& split, const char* name, RawSet& raw, const DataOptions& options, bool bits) {
@@ -146,7 +166,8 @@ void count_classes(Dataset& set, Split& part) {
 }
 
 void refuse_nothing_known(const Split& part, const std::string& what) {
-  if (part.rows() == 0 || cell_facts(part.x).known) return;
+  if (part.rows() == 0) return;
+  if (part.codes.defined() ? (part.codes >= 0).any().item<bool>() : cell_facts(part.x).known) return;
   fail_data(what, fmt::format("expected known cells in {}, got nothing but missing ones", part.name));
 }
 

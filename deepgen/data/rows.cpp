@@ -6,6 +6,7 @@ Rows Rows::narrow(std::int64_t first, std::int64_t count) const {
   Rows some(x.narrow(0, first, count));
   if (y.defined()) some.y = y.narrow(0, first, count);
   if (weights.defined()) some.weights = weights.narrow(0, first, count);
+  if (densities.defined()) some.densities = densities.narrow(0, first, count);
   return some;
 }
 
@@ -13,6 +14,7 @@ Rows Rows::select(const Tensor& index) const {
   Rows some(x.index_select(0, index));
   if (y.defined()) some.y = y.index_select(0, index);
   if (weights.defined()) some.weights = weights.index_select(0, index);
+  if (densities.defined()) some.densities = densities.index_select(0, index);
   return some;
 }
 

@@ -19,6 +19,8 @@ struct Rows {
   Tensor y;        // [B] int64 labels 0 .. classes - 1; -1: unknown
   Tensor weights;  // [B] float32, 0 or more: every row counts once where undefined. For CanFit::gather alone:
                    // the batches of gradients are drawn by weight
+  Tensor densities;  // [B, numbers in bins] float32: log-density of each given its bin (Dataset::log_jacobian);
+                     // nothing that a model looks at
   Tensor starts;   // [cases] int64, ascending from 0: the row at which each sequence begins; undefined: every
                    // row is a case of its own
 

@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "deepgen/core/error.h"
@@ -51,6 +53,7 @@ void draw_cells(const Split& split, Tensor& bits, const Rng& rng) {
 // place, and real numbers bytes, unless some are missing.
 void binarise_once(Split& split, bool threshold, const Rng& rng) {
   if (!split.x.defined()) return;
+  if (split.x.scalar_type() == at::kDouble) split.x = split.x.to(at::kFloat), split.mapped.reset();
   const bool bytes = split.x.scalar_type() == at::kByte;
   Tensor cells = split.mapped || !split.x.is_contiguous() ? split.x.clone() : split.x;
   split.x = cells, split.mapped.reset();
@@ -71,6 +74,18 @@ std::string listed_columns(const Dataset& set, const std::vector<std::int64_t>& 
                                              : shown(set.column_names[static_cast<std::size_t>(columns[i])]));
   const std::string more = columns.size() > few ? fmt::format(" and {} more", columns.size() - few) : "";
   return fmt::format("column{} {}{}", columns.size() > 1 ? "s" : "", fmt::join(names, ", "), more);
+}
+
+// Whether rounding to float32 moves the cells by more than a thousandth of their deviation (root mean square).
+// Differences that float64 itself rounds are none.
+bool is_blurred(const Tensor& column) {
+  constexpr double most = 1e-3, noise = 4 * std::numeric_limits<double>::epsilon();
+  const Tensor known = column.masked_select(column.isnan().logical_not());
+  if (known.numel() == 0) return false;
+  const double deviation = known.std(false).item<double>();
+  if (deviation <= noise * std::abs(known.mean().item<double>())) return false;
+  const double moved = (known - known.to(at::kFloat)).square().mean().sqrt().item<double>();
+  return moved > most * deviation;
 }
 
 void refuse_empty_pixels(const Dataset& set, const std::vector<std::int64_t>& columns) {
@@ -108,6 +123,20 @@ void set_columns_aside(Dataset& set) {
                   listed_columns(set, aside.set_aside)));
 }
 
+void refuse_lost_digits(const Dataset& set, const DataOptions& options) {
+  const Tensor& x = set.train.x;
+  if (x.scalar_type() != at::kDouble || set.values != ValueKind::real || options.transforms()) return;
+  std::vector<std::int64_t> blurred;
+  for (std::int64_t j = 0; j < x.size(1); ++j)
+    if (is_blurred(x.select(1, j))) blurred.push_back(j);
+  if (blurred.empty()) return;
+  fail_data(
+      set.name,
+      fmt::format("expected differences that float32 can tell apart, got numbers too far from 0 for them "
+                  "in {}; state standardise=true, which takes the mean away first",
+                  listed_columns(set, blurred)));
+}
+
 void binarise_set(Dataset& set, const Rng& rng) {
   const bool threshold = set.binarize == "threshold";
   if (set.values == ValueKind::real)
@@ -122,10 +151,16 @@ void binarise_set(Dataset& set, const Rng& rng) {
   set.values = ValueKind::binary;
 }
 
-// A part's rows as they come, for a transform to take block by block: bytes become floats as they are needed.
+// A part's rows as they come, for a transform to take block by block: bytes become floats as they are needed,
+// and float64 is not rounded.
 Transform::RowSource rows_in_blocks(const Split& part, const Rng& rng) {
   Split rows = part;
   rows.starts = Tensor();
+  if (rows.x.scalar_type() == at::kDouble && !rows.binarise)
+    return [rows](std::int64_t first, std::int64_t count) {
+      if (rows.mapped) rows.mapped->check_unchanged();
+      return rows.x.narrow(0, first, count);
+    };
   return [rows, rng](std::int64_t first, std::int64_t count) {
     return Dataset::block(rows, first, count, rng).x;
   };
@@ -140,12 +175,19 @@ void transform_set(Dataset& set, const DataOptions& options, const Rng& rng) {
   first.dequantised = options.dequantise;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     Split& part = *parts[i];
+    if (first.identity() && part.x.scalar_type() == at::kDouble) continue;  // the next one takes it as it is
     part.x = first.apply(part.rows(), rows_in_blocks(part, rng), set.name, rng.fork({9, i}));
     part.scale = 1, part.mapped.reset();
   }
   const auto apply = [&](const Transform& one) {
-    for (std::size_t i = 0; i < parts.size(); ++i)
-      one.apply_in_place(parts[i]->x, set.name, rng.fork({9, i}));
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      Split& part = *parts[i];
+      if (part.x.scalar_type() == at::kDouble)
+        part.x = one.apply(part.rows(), rows_in_blocks(part, rng), set.name, rng.fork({9, i}));
+      else
+        one.apply_in_place(part.x, set.name, rng.fork({9, i}));
+      part.mapped.reset();
+    }
   };
   // Each is fitted to what the ones before it have made.
   Transform second, last;

@@ -12,6 +12,10 @@ ValueKind infer_values(const Tensor& x);
 // data error, and so is a set without any known cell.
 void set_columns_aside(Dataset& set);
 
+// Real columns that no transform takes reach the model as float32: throws a data error where that blurs the
+// differences of a column's training rows.
+void refuse_lost_digits(const Dataset& set, const DataOptions& options);
+
 // Bits from grey values, as set.binarize says.
 void binarise_set(Dataset& set, const Rng& rng);
 

@@ -60,8 +60,9 @@ std::int64_t column_with(Kind role, const StatedKinds& stated, const TableSchema
 // One table while it becomes a data set.
 class TableMaker {
  public:
-  TableMaker(const RawSet& raw, const DataOptions& options, const TableSchema* learnt)
-      : name_(raw.name), cells_(raw.table), learnt_(learnt != nullptr) {
+  TableMaker(const RawSet& raw, const DataOptions& options, const TableSchema* learnt,
+             const TableReading& reading)
+      : name_(raw.name), cells_(raw.table), learnt_(learnt != nullptr), strict_(options.strict) {
     refuse_other_options(options, name_);
     stated_ = stated_kinds(options, name_, cells_->names);
     set_.spec = set_.name = name_;
@@ -70,7 +71,7 @@ class TableMaker {
     if (learnt) use_schema(*learnt), check_stated(set_.table, columns_, stated_, name_);
     const Starts starts = find_sequences(options);
     parts_ = split_rows(cells_->rows(), options, name_, starts);
-    if (!learnt) use_schema(infer_table(name_, *cells_, parts_.train, stated_));
+    if (!learnt) learn_schema(options, reading);
     find_labels();
     weights_ = column_with(Kind::weight, stated_, set_.table, columns_);
     if (weights_ >= 0 && !starts.empty())
@@ -88,8 +89,9 @@ class TableMaker {
     fill(set_.train, "train", parts_.train, parts_.train_starts);
     fill(set_.valid, "valid", parts_.valid, parts_.valid_starts);
     fill(set_.test, "test", parts_.test, parts_.test_starts);
-    keep_bits_as_bytes(set_);
-    if (!learnt_) note_constants();
+    if (!set_.train.codes.defined()) keep_bits_as_bytes(set_);
+    if (!learnt_)
+      for (std::string& note : table_notes(set_.table)) set_.notes.push_back(std::move(note));
     return std::move(set_);
   }
 
@@ -97,6 +99,16 @@ class TableMaker {
   void use_schema(const TableSchema& schema) {
     set_.table = schema;
     columns_ = match_columns(set_.table, name_, *cells_);
+  }
+
+  // Numbers in bins and marks of missing cells: as stated, else as suits the model.
+  void learn_schema(const DataOptions& options, const TableReading& reading) {
+    TableSchema schema = infer_table(name_, *cells_, parts_.train, stated_);
+    if (options.numbers.empty() ? reading.bins : options.numbers == "bins")
+      learn_table_bins(schema, *cells_, parts_.train);
+    if (options.gaps.empty() ? reading.marks : options.gaps == "learn")
+      for (TableColumn& column : schema.columns) column.marks_missing = column.modelled() && column.missing > 0;
+    use_schema(schema);
   }
 
   // A run reads its files as it read its training file: as sequences or row by row.
@@ -125,11 +137,30 @@ class TableMaker {
     set_.classes = static_cast<std::int64_t>(label_column_.values.size());
   }
 
+  // What says whether a cell is missing is known in training rows: elsewhere the cells alone are scored.
+  void encode(Split& split, const std::vector<std::int64_t>& rows) {
+    const bool marks = !learnt_ && &split == &set_.train;
+    split.code_sizes = set_.table.code_layout().sizes;
+    const auto size = std::max_element(split.code_sizes.begin(), split.code_sizes.end());
+    UnreadCells unread, again;  // counted once
+    UnreadCells* const counted = strict_ ? nullptr : &unread;
+    if (size != split.code_sizes.end() && *size > 1)
+      split.codes = to_tensor(table_codes(set_.table, name_, *cells_, columns_, rows, marks, counted));
+    else
+      split.x = to_tensor(encode_table(set_.table, name_, *cells_, columns_, rows, marks, counted));
+    if (set_.table.numbers_in_bins() > 0)
+      split.densities = to_tensor(
+          table_log_densities(set_.table, name_, *cells_, columns_, rows, strict_ ? nullptr : &again));
+    if (!learnt_ && &split == &set_.train) return;
+    for (std::string& note : unread.notes(set_.table, *cells_, learnt_ ? "this file" : split.name))
+      set_.notes.push_back(std::move(note));
+  }
+
   void fill(Split& split, const char* name, const std::vector<std::int64_t>& rows, const Starts& starts) {
     split.name = name;
     if (rows.empty()) return;
     split.table_rows = rows;
-    split.x = to_tensor(encode_table(set_.table, name_, *cells_, columns_, rows));
+    encode(split, rows);
     if (!learnt_) refuse_nothing_known(split, name_);
     if (!starts.empty()) split.starts = at::tensor(starts, at::kLong);
     if (weights_ >= 0) split.weights = to_tensor(table_weights(name_, *cells_, weights_, rows));
@@ -138,22 +169,9 @@ class TableMaker {
     count_classes(set_, split);
   }
 
-  void note_constants() {
-    for (const TableColumn& column : set_.table.columns)
-      if (column.kind == Kind::constant)
-        set_.notes.push_back(
-            column.values.empty()
-                ? fmt::format("column {} without any value in the training rows: set aside, and written as "
-                              "missing cells",
-                              shown(column.name))
-                : fmt::format("column {} with the one value {} in the training rows: set aside, and written "
-                              "back as it is",
-                              shown(column.name), shown(column.values[0])));
-  }
-
   const std::string name_;
   const std::shared_ptr<const CsvCells> cells_;
-  const bool learnt_;
+  const bool learnt_, strict_;
   RowParts parts_;
   StatedKinds stated_;
   std::vector<std::int64_t> columns_;
@@ -164,8 +182,9 @@ class TableMaker {
 
 }  // namespace
 
-Dataset make_table_dataset(const RawSet& raw, const DataOptions& options, const TableSchema* learnt) {
-  return TableMaker(raw, options, learnt).make();
+Dataset make_table_dataset(const RawSet& raw, const DataOptions& options, const TableSchema* learnt,
+                           const TableReading& reading) {
+  return TableMaker(raw, options, learnt, reading).make();
 }
 
 }  // namespace deepgen

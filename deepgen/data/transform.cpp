@@ -19,7 +19,9 @@ constexpr std::int64_t most_whitened = 1024;  // columns: the checkpoint holds t
 constexpr double ridge_share = 1e-5;        // of the mean eigenvalue: directions without variance stay finite
 constexpr std::int64_t most_onehot = 1001;  // values of a column
 
-Tensor row_of(const std::vector<double>& values) { return at::tensor(values, at::kDouble).to(at::kFloat); }
+Tensor row_of(const std::vector<double>& values, at::ScalarType type) {
+  return at::tensor(values, at::kDouble).to(type);
+}
 
 std::vector<double> list_of(const Tensor& x) {
   const Tensor dense = x.contiguous();
@@ -78,6 +80,16 @@ std::pair<Tensor, Tensor> moments_of(const Tensor& x) {
   return {mean, covariance / static_cast<double>(x.size(0))};
 }
 
+// For each column of x, whose cells begin at `cell`, whether one of them is known.
+template <class T>
+std::vector<char> known_columns(const T* cell, const Tensor& x) {
+  std::vector<char> known(static_cast<std::size_t>(x.size(1)), 0);
+  for (std::int64_t row = 0; row < x.size(0); ++row)
+    for (char& one : known)
+      if (!std::isnan(*cell++)) one = 1;
+  return known;
+}
+
 void refuse_missing(const Tensor& x, const std::string& what, std::int64_t first_row) {
   const auto gap = first_missing_cell(x);
   if (!gap) return;
@@ -95,22 +107,25 @@ std::int64_t Transform::columns() const {
   return std::accumulate(group_sizes.begin(), group_sizes.end(), std::int64_t{0});
 }
 
+bool Transform::needs_float64() const {
+  constexpr double rounding = 6e-8, seen = 1e-4;  // of float32, relative; of a deviation
+  for (std::size_t j = 0; j < mean.size(); ++j)
+    if (std::abs(mean[j]) * rounding > seen * deviation[j]) return true;
+  return false;
+}
+
 void Transform::fit_set_aside(const Tensor& x) {
   if (!x.is_floating_point()) return;
   const Tensor dense = x.contiguous();
-  const float* cell = dense.data_ptr<float>();
-  const auto columns = static_cast<std::size_t>(x.size(1));
-  std::vector<char> known(columns, 0);
-  for (std::int64_t row = 0; row < x.size(0); ++row)
-    for (std::size_t j = 0; j < columns; ++j, ++cell)
-      if (!std::isnan(*cell)) known[j] = 1;
-  for (std::size_t j = 0; j < columns; ++j)
+  const std::vector<char> known = x.scalar_type() == at::kDouble ? known_columns(dense.data_ptr<double>(), x)
+                                                                 : known_columns(dense.data_ptr<float>(), x);
+  for (std::size_t j = 0; j < known.size(); ++j)
     if (!known[j]) set_aside.push_back(static_cast<std::int64_t>(j));
 }
 
 void Transform::fit_onehot(const Tensor& x, const std::string& what) {
   for (std::int64_t j = 0; j < x.size(1); ++j) {
-    const Tensor column = known_values(x.select(1, j).to(at::kFloat));
+    const Tensor column = known_values(x.select(1, j).to(at::kDouble));
     if (column.numel() == 0) fail_data(what, fmt::format("expected a known cell in column {}", j));
     if (!column.eq(column.round()).all().item<bool>())
       fail_data(what, fmt::format("expected whole numbers for onehot in column {}", j));
@@ -127,8 +142,11 @@ void Transform::fit_standardise(const Tensor& x) {
   for (std::int64_t j = 0; j < x.size(1); ++j) {
     const Tensor column = known_values(x.select(1, j)).to(at::kDouble);
     const bool known = column.numel() > 0;
-    const double sd = known ? column.std(false).item<double>() : 0;
+    double sd = known ? column.std(false).item<double>() : 0;
     mean.push_back(known ? column.mean().item<double>() : 0);
+    // What float64 itself rounds is no difference: of 0.1, 0.1, 0.1 the mean is not quite 0.1.
+    if (sd <= 4 * std::numeric_limits<double>::epsilon() * std::abs(mean.back())) sd = 0;
+    if (known && sd == 0) mean.back() = column[0].item<double>();
     deviation.push_back(static_cast<float>(sd) > 0 ? sd : 1);  // a constant column stays constant
   }
 }
@@ -208,7 +226,10 @@ Tensor Transform::block_of(const Tensor& x, const std::string& what, Stream nois
   if (!group_sizes.empty()) result = onehot(result, what, first_row);
   if (dequantised)
     result = (result * 255 + uniform(result.size(0), result.size(1), noise, at::kCPU, first_row)) / 256;
-  if (!mean.empty()) result = (result - row_of(mean)) / row_of(deviation);
+  // float64 cells are rounded when they are near 0, each step as it is when it is learnt.
+  if (dequantised) result = result.to(at::kFloat);
+  const at::ScalarType type = result.scalar_type();
+  if (!mean.empty()) result = ((result - row_of(mean, type)) / row_of(deviation, type)).to(at::kFloat);
   if (!whitened()) return result;
   if (result.size(1) != centre_.size(0))
     fail_data(what, fmt::format("expected {} columns to whiten, got {}", centre_.size(0), result.size(1)));
@@ -225,7 +246,8 @@ void Transform::apply_to(Tensor& result, std::int64_t rows, const RowSource& som
   do {
     const std::int64_t count = std::min(block_rows, rows - first);
     const Tensor block = block_of(some(first, count), what, noise, first);
-    if (!result.defined()) result = at::empty({rows, block.size(1)}, block.options());
+    if (!result.defined())
+      result = at::empty({rows, block.size(1)}, identity() ? block.options() : at::TensorOptions(at::kFloat));
     result.narrow(0, first, count).copy_(block);
     first += count;
   } while (first < rows);
@@ -267,7 +289,10 @@ Tensor Transform::invert(const Tensor& x) const {
   Tensor result = x;
   if (whitened())
     result = in_chunks(result, [&](const Tensor& rows) { return at::mm(rows, colouring_) + centre_; });
-  if (!mean.empty()) result = result * row_of(deviation) + row_of(mean);
+  if (!mean.empty()) {
+    const at::ScalarType type = needs_float64() ? at::kDouble : at::kFloat;
+    result = result.to(type) * row_of(deviation, type) + row_of(mean, type);
+  }
   if (dequantised) result = (result * 256).floor().clamp(0, 255) / 255;
   if (!group_sizes.empty()) {
     std::vector<Tensor> columns;

@@ -37,7 +37,8 @@ class Transform {
   // How many columns come out, where that is known; else -1.
   std::int64_t columns() const;
 
-  // Learns the transform's numbers from training rows x [N, D]; missing cells do not count.
+  // Learns the transform's numbers from training rows x [N, D], uint8, float32 or float64; missing cells do
+  // not count.
   void fit_set_aside(const Tensor& x);
   void fit_onehot(const Tensor& x, const std::string& what);
   void fit_standardise(const Tensor& x);
@@ -45,7 +46,8 @@ class Transform {
   // N D^2 + 10 D^3 operations on one thread, so that the number of threads changes no bit.
   void fit_whiten(const Tensor& x, const std::string& what);
 
-  // Throws a data error for values that training did not have, and for a value in a column set aside.
+  // float32, whatever x is; columns set aside alone keep its type. float64 is rounded after each step, not
+  // before. Throws a data error for values that training did not have, and for a value in a column set aside.
   Tensor apply(const Tensor& x, const std::string& what, const Rng& rng) const;
   // The same of rows that are made when they are needed: some(first, count) gives count of all `rows`.
   using RowSource = std::function<Tensor(std::int64_t first, std::int64_t count)>;
@@ -56,7 +58,9 @@ class Transform {
   // with the result of all at once bit for bit.
   static constexpr std::int64_t block_rows = 4096;
 
-  Tensor invert(const Tensor& x) const;  // samples in the units and columns of the file
+  // Samples in the units and columns of the file: float32, or float64 where standardised columns stand so far
+  // from 0 that float32 would blur them.
+  Tensor invert(const Tensor& x) const;
   // x [N, D], one column for each that is not set aside, with the others among them: all `filling`.
   Tensor put_back(const Tensor& x, double filling = std::numeric_limits<double>::quiet_NaN()) const;
 
@@ -68,6 +72,7 @@ class Transform {
   static Transform from_json(const nlohmann::ordered_json& json);
 
  private:
+  bool needs_float64() const;
   Tensor modelled_columns(const Tensor& x, const std::string& what, std::int64_t first_row) const;
   Tensor onehot(const Tensor& x, const std::string& what, std::int64_t first_row) const;
   Tensor block_of(const Tensor& x, const std::string& what, Stream noise, std::int64_t first_row) const;

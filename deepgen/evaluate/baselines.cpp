@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "deepgen/core/constants.h"
+#include "deepgen/evaluate/chow_liu.h"
 
 namespace deepgen {
 namespace {
@@ -50,12 +51,29 @@ std::optional<Score> baseline_score(const Dataset& data, const Split& split, con
   if (data.one_matrix || (!binary && !real)) return std::nullopt;
   auto log_prob = binary ? base_rate(data.train, rng) : full_gaussian(data.train, rng);
   const Tensor values = map_rows(split, rng, [&](const Rows& rows) -> Tensor {
-    return log_prob(rows.x.to(at::kDouble)) + data.log_jacobian(rows.x);
+    return log_prob(rows.x.to(at::kDouble)) + data.log_jacobian(rows);
   });
   if (!values.isfinite().all().item<bool>()) return std::nullopt;  // gaps
   return case_score("baseline_log_prob", split.name, ScoreKind::exact, values, split.starts,
                     binary ? "for comparison: independent bits at their training frequencies"
                            : "for comparison: one Gaussian with full covariance");
+}
+
+std::vector<Score> table_baselines(const Dataset& fitted, const Dataset& scored, const Split& split,
+                                   const Rng& rng) {
+  torch::NoGradGuard no_graph;
+  const auto variables = discrete_variables(fitted.groups);
+  if (!variables || variables->empty() || fitted.train.rows() == 0) return {};
+  const ChowLiuTree tree(*variables, fitted.train, rng.fork({1}));
+  const Tensor values = map_rows(split, rng.fork({2}), [&](const Rows& rows) -> Tensor {
+    const Tensor units = scored.log_jacobian(rows);
+    return at::stack({tree.independent_log_prob(rows.x) + units, tree.log_prob(rows.x) + units}, 1);
+  });
+  const auto score = [&](const char* metric, std::int64_t column, const char* how) {
+    return case_score(metric, split.name, ScoreKind::exact, values.select(1, column), split.starts, how);
+  };
+  return {score("baseline_independent", 0, "for comparison: the columns one by one, numbers in bins"),
+          score("baseline_chow_liu", 1, "for comparison: a Chow-Liu tree of pairs of columns")};
 }
 
 }  // namespace deepgen

@@ -29,7 +29,7 @@ RowValues bound_values(const Model& model, const Dataset& data, const Split& spl
                       model.check_data(rows.x, split.name,
                                        first_row(split, index[static_cast<std::size_t>(first)]));
                       Rng own = rng.fork({2, static_cast<std::uint64_t>(first)});
-                      return bound.log_prob_bound(rows, samples, own) + told_jacobian(model, data, rows.x);
+                      return bound.log_prob_bound(rows, samples, own) + told_jacobian(model, data, rows);
                     });
 }
 
@@ -45,7 +45,7 @@ std::vector<Score> extra_scores_of(const Model& model, const Dataset& data, cons
                                      Rng draws = rng.fork({2, static_cast<std::uint64_t>(first)});
                                      about = extra->extra_scores(rows, samples, draws);
                                      std::vector<Tensor> values;
-                                     const Tensor jacobian = told_jacobian(model, data, rows.x);
+                                     const Tensor jacobian = told_jacobian(model, data, rows);
                                      for (const ExtraScore& each : about)
                                        values.push_back(each.rows + jacobian);
                                      return at::stack(values, 1);
@@ -174,7 +174,7 @@ std::vector<Score> ensemble_scores(const Model& model, const Dataset& data, cons
                                      }
                                      return at::logsumexp(at::stack(members), 0) -
                                             std::log(static_cast<double>(plan.orders)) +
-                                            told_jacobian(model, data, rows.x);
+                                            told_jacobian(model, data, rows);
                                    });
   return case_scores("log_prob_ensemble", split.name, ScoreKind::exact, all.values, all.starts,
                      fmt::format("mean of the probabilities under {} orders", plan.orders));

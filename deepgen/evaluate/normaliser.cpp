@@ -70,7 +70,7 @@ Normaliser normaliser_of(const Model& model, const AnnealingPlan& plan, const Te
 
 bool estimates_gaps(const Model& model, const Split& split, const Rng& rng) {
   const auto* energy = as<HasFreeEnergy>(model);
-  if (!energy || as<HasLogProb>(model) || !split.x.is_floating_point()) return false;
+  if (!energy || as<HasLogProb>(model) || !split.first_gap()) return false;
   bool any = false;
   map_rows(split, rng, [&](const Rows& rows) {
     any = any || estimates_gaps(*energy, rows);
@@ -87,8 +87,7 @@ Normaliser split_normaliser(const Model& model, const Split& split, const Anneal
   const Tensor start = Dataset::rows(all, index, rng.fork({1})).x;
   Normaliser result = normaliser_of(model, plan, start, own, observer);
   if (as<HasLogProb>(model)) {
-    if (split.x.is_floating_point() && split.x.isnan().any().item<bool>())
-      result.how += "; missing cells summed out";
+    if (split.first_gap()) result.how += "; missing cells summed out";
     return result;
   }
   result.fills_gaps = estimates_gaps(model, split, rng);

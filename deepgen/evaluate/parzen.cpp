@@ -95,10 +95,10 @@ struct Cases {
 };
 Cases cases_of(const Dataset& data, const Split& split, const std::vector<std::int64_t>& index,
                const Rng& rng) {
-  const Tensor x = Dataset::rows(split, index, rng).x;
-  if (!x.isfinite().all().item<bool>())
+  const Rows rows = Dataset::rows(split, index, rng);
+  if (!rows.x.isfinite().all().item<bool>())
     fail_data(data.spec, "a Parzen window needs complete rows, got missing cells");
-  return {x, data.log_jacobian(x)};
+  return {rows.x, data.log_jacobian(rows)};
 }
 
 // What every window of one evaluation shares.

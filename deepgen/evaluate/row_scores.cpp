@@ -32,10 +32,10 @@ void need_labels(const Model& model, const Split& split) {
   if (classes > 0) check_labels(split.y, split.rows(), classes, split.name);
 }
 
-Tensor told_jacobian(const Model& model, const Dataset& data, const Tensor& x) {
+Tensor told_jacobian(const Model& model, const Dataset& data, const Rows& rows) {
   const auto* conditional = as<IsConditional>(model);
   const Tensor given = conditional ? conditional->condition_mask() : Tensor();
-  return data.log_jacobian(given.defined() ? x.masked_fill(given.unsqueeze(0), std::nanf("")) : x);
+  return data.log_jacobian(rows, given.defined() ? given.logical_not() : Tensor());
 }
 
 namespace {
@@ -55,7 +55,7 @@ Tensor normalised_values(const Model& model, const Dataset& data, const Split& s
                               : log_unnormalised(model, rows, normaliser.log_z, gaps, own) - normaliser.log_z;
     first += rows.size();
     work.advance(rows.size());
-    return values + told_jacobian(model, data, rows.x);
+    return values + told_jacobian(model, data, rows);
   });
 }
 

@@ -68,6 +68,6 @@ bool needs_condition(const Model& model);
 // Throws a data error unless the labels that the model needs are known.
 void need_labels(const Model& model, const Split& split);
 // log_jacobian of the cells whose density the model tells: all, or those outside its condition.
-Tensor told_jacobian(const Model& model, const Dataset& data, const Tensor& x);
+Tensor told_jacobian(const Model& model, const Dataset& data, const Rows& rows);
 
 }  // namespace deepgen

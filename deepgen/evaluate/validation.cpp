@@ -70,17 +70,26 @@ ValidationScore normalised_score(const Model& model, const Dataset& data, const 
 Split affordable_cases(const Model& model, const Split& split, const Rng& rng) {
   constexpr std::int64_t costly_columns = 300000;
   const auto* ordered = as<HasOrders>(model);
-  const std::int64_t count = std::max<std::int64_t>(1, costly_columns / split.x.size(1));
+  const std::int64_t count = std::max<std::int64_t>(1, costly_columns / split.columns());
   if (!ordered || ordered->orders() > 0 || split.rows() <= count || split.starts.defined()) return split;
   const Tensor index = at::tensor(random_index(split, count, rng), at::kLong);
   Split some = split;
-  for (Tensor* each : {&some.x, &some.y, &some.weights, &some.before})
-    if (each->defined()) *each = each->index_select(0, index);
+  some.each_row_tensor([&](Tensor& each) { each = each.index_select(0, index); });
   some.table_rows.clear();
   return some;
 }
 
-std::optional<ValidationScore> judge_model(const Model& model, const Dataset& data, std::uint64_t seed) {
+namespace {
+
+// Missing cells are annealed row by row: after each epoch so of few rows, the same ones.
+Split fewer_annealed_cases(const Model& model, const Split& split, const Rng& rng) {
+  constexpr std::int64_t most = 200;
+  if (split.cases() <= most || !estimates_gaps(model, split, rng)) return split;
+  return select_cases(split, random_index(split, most, rng.fork({2})));
+}
+
+std::optional<ValidationScore> judge(const Model& model, const Dataset& data, std::uint64_t seed,
+                                     bool often) {
   const ScoreRoute route = score_route(model);
   if (data.valid.rows() == 0 || route == ScoreRoute::none) return std::nullopt;
   const Rng rng = Rng(seed).fork({77});
@@ -91,13 +100,20 @@ std::optional<ValidationScore> judge_model(const Model& model, const Dataset& da
     return ValidationScore{score_name(model, data.valid, *log_z, rng), -log_z->normaliser.log_z,
                            log_z->diverged};
   if (is_bounded(model)) return bounded_score(model, data, *log_z, rng);
-  const Split valid = affordable_cases(model, data.valid, Rng(seed).fork({78}));
+  Split valid = affordable_cases(model, data.valid, Rng(seed).fork({78}));
+  if (often) valid = fewer_annealed_cases(model, valid, Rng(seed).fork({78}));
   return normalised_score(model, data, valid, *log_z, rng);
+}
+
+}  // namespace
+
+std::optional<ValidationScore> judge_model(const Model& model, const Dataset& data, std::uint64_t seed) {
+  return judge(model, data, seed, false);
 }
 
 std::function<std::optional<ValidationScore>(Model&)> validation_score(const Dataset& data,
                                                                        std::uint64_t seed) {
-  return [&data, seed](const Model& model) { return judge_model(model, data, seed); };
+  return [&data, seed](const Model& model) { return judge(model, data, seed, true); };
 }
 
 }  // namespace deepgen

@@ -23,7 +23,8 @@ namespace deepgen {
 // although its numbers are finite: free chains leave the data (free_chains.h), or the annealed runs show that
 // next to nothing of its mass lies near them.
 std::optional<ValidationScore> judge_model(const Model& model, const Dataset& data, std::uint64_t seed);
-// The same as the trainer asks for it. `data` must outlive the function.
+// The same as the trainer asks for it after each epoch: where missing cells are annealed, of 200 rows at most.
+// `data` must outlive the function.
 std::function<std::optional<ValidationScore>(Model&)> validation_score(const Dataset& data,
                                                                        std::uint64_t seed);
 

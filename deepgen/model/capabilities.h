@@ -213,6 +213,8 @@ class CanEncode {
   // [B, code]. Of a model conditional on labels the code says of a case what its label does not; it is no
   // feature from which the label could be learnt.
   virtual Tensor encode(const Rows& rows) const = 0;
+  // Missing (NaN) cells are summed out of the code; where not, it is that of complete rows alone.
+  virtual bool encodes_gaps() const { return false; }
 };
 
 // From a representation back to the mean of a case.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "deepgen/data/files/data_shape.h"
+#include "deepgen/data/files/table_reading.h"
 #include "deepgen/model/training_options.h"
 
 namespace deepgen {
@@ -35,6 +36,7 @@ struct ModelCard {
   TrainingOptions training = {};
   // The kinds of columns it takes, one by one or mixed.
   std::vector<ColumnKind> takes;
+  TableReading table = {};  // how it wants a table where the SPEC does not say
   bool needs_labels = false;
   std::string recipe;  // that shows it: recipes/<recipe>.toml
   std::vector<SmallCase> small_cases;

@@ -1,5 +1,5 @@
 // Options of the trainer, settable as training.<name> for every model; a stage may have its own
-// (Stage::training in model.h), but for checkpoint_every and rollbacks. Torch-free.
+// (Stage::training in model.h), but for updates, checkpoint_every and rollbacks. Torch-free.
 #pragma once
 
 #include "deepgen/core/options.h"
@@ -21,9 +21,23 @@ struct TrainingOptions : Options {
   double beta2 = 0.999;
   double clip = 0;
   std::int64_t rollbacks = 20;
+  std::int64_t updates = 15000;
+  std::int64_t passes = 1;
 
   void visit(OptionVisitor& v) override {
-    v.field({"epochs", "passes over the training rows; stages share them", 1, 1e7}, epochs);
+    v.field({"epochs", "passes over the training rows (training.passes each); stages share them", 1, 1e7},
+            epochs);
+    v.field({"updates",
+             "updates to make at least where training.epochs is not stated, for tables, or where this is "
+             "stated; 0: the epochs of the model",
+             0, 1e9},
+            updates);
+    v.field({"passes",
+             "passes over the rows that make an epoch: after each comes a line of the learning curve, a score "
+             "and a checkpoint. Of a table whose length of training is not stated, as many as make some 150 "
+             "updates",
+             1, 1000},
+            passes);
     v.field({"batch", "cases an update: rows, or sequences where the data have them", 1, 1e6}, batch);
     v.field({"optimiser", "sgd (with momentum) or adam", 0, 0, {"sgd", "adam"}}, optimiser);
     v.field({"rate", "learning rate at the start", 0, 1e3}, rate);

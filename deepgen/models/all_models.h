@@ -20,8 +20,8 @@ struct CardList {};
 
 // In the order in which people are shown them.
 using AllModels =
-    CardList<RbmCard, BernoulliMixtureCard, GaussianMixtureCard, NaiveBayesCard, FvbnCard, NadeCard, MadeCard,
-             OrderlessNadeCard, RnadeCard, VaeCard, CvaeCard, StructuredVaeCard, GanCard,
+    CardList<RbmCard, BernoulliMixtureCard, GaussianMixtureCard, LatentClassCard, NaiveBayesCard, FvbnCard,
+             NadeCard, MadeCard, OrderlessNadeCard, RnadeCard, VaeCard, CvaeCard, StructuredVaeCard, GanCard,
              ConditionalDcganCard, PixelCnnCard, ConditionalPixelCnnCard>;
 
 }  // namespace deepgen

@@ -1,5 +1,7 @@
 #include "deepgen/model/catalogue.h"
 
+#include <algorithm>
+
 #include "deepgen/core/error.h"
 #include "deepgen/models/all_models.h"
 
@@ -26,6 +28,20 @@ std::vector<ModelCard> cards_of(CardList<Cards...>) {
 const std::vector<ModelCard>& model_catalogue() {
   static const std::vector<ModelCard> cards = cards_of(AllModels{});
   return cards;
+}
+
+bool takes(const ModelCard& card, ColumnKind kind) {
+  return std::find(card.takes.begin(), card.takes.end(), kind) != card.takes.end();
+}
+
+std::vector<std::string> models_taking(const std::vector<ColumnGroup>& groups, bool has_labels) {
+  std::vector<std::string> names;
+  for (const ModelCard& card : model_catalogue())
+    if ((has_labels || !card.needs_labels) &&
+        std::all_of(groups.begin(), groups.end(),
+                    [&](const ColumnGroup& group) { return takes(card, group.kind); }))
+      names.push_back(card.name);
+  return names;
 }
 
 const ModelCard& model_card(const std::string& name) {

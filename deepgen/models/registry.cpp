@@ -30,10 +30,13 @@ void refuse_columns(const ModelCard& card, const DataShape& data) {
   std::vector<std::string> names;
   for (const ColumnKind kind : card.takes) names.push_back(name_of(kind));
   for (const ColumnGroup& group : data.groups)
-    if (std::find(card.takes.begin(), card.takes.end(), group.kind) == card.takes.end())
-      fail_data(card.name,
-                fmt::format("expected {} columns, got {} columns from column {} of the encoded table",
-                            fmt::join(names, " or "), name_of(group.kind), group.first));
+    if (!takes(card, group.kind))
+      fail_data(
+          card.name,
+          fmt::format("expected {} columns, got {} columns from column {} of the encoded table; all of it "
+                      "is taken by: {}",
+                      fmt::join(names, " or "), name_of(group.kind), group.first,
+                      fmt::join(models_taking(data.groups, data.classes > 0), ", ")));
 }
 
 }  // namespace

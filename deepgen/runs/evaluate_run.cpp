@@ -6,6 +6,7 @@
 #include "deepgen/evaluate/likelihood.h"
 #include "deepgen/evaluate/sample_tests.h"
 #include "deepgen/runs/run_record.h"
+#include "deepgen/runs/table_baselines.h"
 #include "deepgen/train/check_split.h"
 
 namespace deepgen {
@@ -29,6 +30,9 @@ std::vector<Score> evaluate_run(const OpenRun& run, const Dataset& data, const R
   if (what.features)
     features = feature_scores(model, data, what.split, what.feature_plan, rng.fork({7}), observer);
   std::vector<Score> scores = evaluate_model(model, data, what.split, what.plan, rng, observer);
+  if (!scores.empty() && !needs_condition(model))
+    append(scores, run_baselines(run.checkpoint.data.value("spec", data.spec), data, what.split,
+                                 rng.fork({14}), observer));
   append(scores, classification_scores(model, data, split, rng.fork({13}), observer));
   append(scores, features);
   if (tests) append(scores, sample_scores(model, data, what.split, {}, rng.fork({11}), observer));

@@ -297,6 +297,27 @@ void find_early_end(const Judge& judge, std::vector<std::string>& found) {
                   tail, tail == 1 ? "" : "s"));
 }
 
+// The best of the validation scores beside densities that know nothing, or next to nothing, of how the
+// columns hang together.
+void find_baseline_above(const Lines& lines, const Baselines& baselines, std::vector<std::string>& found) {
+  const Judge judge = judge_of(lines);
+  if (!judge.on_validation || judge.trace.empty()) return;
+  const std::string& name = judge.trace.name;
+  const double reached = judge.shown(judge.trace.y[best_epoch(judge.trace)]);
+  if (baselines.independent && reached <= *baselines.independent)
+    found.push_back(fmt::format(
+        "Nothing was learnt of how the columns hang together: {} reached {:.4g}, and the columns one by one "
+        "have {:.4g}{}. Try more training.updates, another training.rate, or another model (`deepgen train "
+        "auto`).",
+        name, reached, *baselines.independent,
+        baselines.chow_liu ? fmt::format(", a tree of pairs of them {:.4g}", *baselines.chow_liu) : ""));
+  else if (baselines.chow_liu && reached < *baselines.chow_liu)
+    found.push_back(
+        fmt::format("A tree of pairs of columns does better: it has {:.4g} where {} reached {:.4g}. Try more "
+                    "training.updates, a larger model, or another one (`deepgen train auto`).",
+                    *baselines.chow_liu, name, reached));
+}
+
 std::vector<std::string> findings_of_stage(const Lines& lines) {
   std::vector<std::string> found;
   const Judge judge = judge_of(lines);
@@ -315,7 +336,8 @@ std::vector<std::string> findings_of_stage(const Lines& lines) {
 
 }  // namespace
 
-std::vector<std::string> findings(const std::vector<nlohmann::ordered_json>& curve) {
+std::vector<std::string> findings(const std::vector<nlohmann::ordered_json>& curve,
+                                  const Baselines& baselines) {
   Lines events;
   std::map<double, Lines> stages;
   for (const Json& line : curve) {
@@ -331,6 +353,7 @@ std::vector<std::string> findings(const std::vector<nlohmann::ordered_json>& cur
   for (const auto& [stage, lines] : stages)
     for (const std::string& each : findings_of_stage(lines))
       found.push_back(stages.size() > 1 ? fmt::format("In stage {:.0f}: {}", stage, each) : each);
+  if (!stages.empty()) find_baseline_above(stages.rbegin()->second, baselines, found);
   return found;
 }
 

@@ -12,6 +12,7 @@
 #include "deepgen/core/error.h"
 #include "deepgen/core/file_bytes.h"
 #include "deepgen/core/report.h"
+#include "deepgen/evaluate/quality/page.h"
 #include "deepgen/runs/write_cases.h"
 #include "deepgen/train/settings.h"
 
@@ -42,7 +43,8 @@ bool is_folder(const std::string& path) {
 bool is_ours(const std::string& name) {
   static const std::vector<std::string> names = {
       "model.safetensors", "latest.safetensors", "best.safetensors", "run.json",
-      "metrics.jsonl",     "report.html",        "filters.png",      "completions.png"};
+      "metrics.jsonl",     "report.html",        "filters.png",      "completions.png",
+      "quality.json",      "quality.html"};
   return std::find(names.begin(), names.end(), name) != names.end() ||
          (name.starts_with("samples") && name.ends_with(".png"));
 }
@@ -56,6 +58,12 @@ std::vector<fs::path> files_of(const std::string& folder) {
   if (error) fail_data(folder, fmt::format("cannot read the folder: {}", error.message()));
   std::sort(files.begin(), files.end());
   return files;
+}
+
+// What `deepgen quality` wrote of this run, as sections of a page.
+std::string quality_sections(const std::string& page) {
+  const std::size_t begin = page.find(quality::sections_begin), end = page.find(quality::sections_end);
+  return begin < end && end != page.npos ? page.substr(begin, end - begin) : "";
 }
 
 // Whether the run of this state has kept a better one as a file. That of an early stage is in the checkpoint
@@ -120,6 +128,12 @@ void RunFolder::begin(bool resume) const {
   if (!holds_run()) return;
   for (const fs::path& file : files_of(folder_))
     if (is_ours(file.filename().string())) remove_file(file.string());
+}
+
+void RunFolder::take_over(const RunFolder& other) const {
+  begin(false);
+  for (const fs::path& file : files_of(other.folder_))
+    if (is_ours(file.filename().string())) rename_file(file.string(), path(file.filename().string()));
 }
 
 // Each step can be the last before a kill: what resume_path and checkpoint_path find then is right.
@@ -262,7 +276,8 @@ void RunFolder::write_report() const {
       pictures.push_back({title_of(file.stem().string()), read_raw_file(file.string(), largest_text)});
   const nlohmann::ordered_json run = read_run();
   const std::string model = run.contains("model") ? run["model"].get<std::string>() : "";
-  write_text(path("report.html"), report_html(run, metrics(), pictures, help_of(model)));
+  const std::string quality = has("quality.html") ? quality_sections(read_text(path("quality.html"))) : "";
+  write_text(path("report.html"), report_html(run, metrics(), pictures, help_of(model), quality));
 }
 
 }  // namespace deepgen

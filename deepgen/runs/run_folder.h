@@ -30,6 +30,9 @@ class RunFolder {
   // there.
   void begin(bool resume) const;
 
+  // The run in the folder `other` moves here, in place of an earlier one.
+  void take_over(const RunFolder& other) const;
+
   const std::string& name() const { return folder_; }
   std::string path(const std::string& file) const;
   bool has(const std::string& file) const;

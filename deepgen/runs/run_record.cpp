@@ -12,13 +12,23 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// Of the validation rows, where they were computed.
+Baselines baselines_of(const nlohmann::ordered_json& run) {
+  Baselines found;
+  if (!run.contains("baselines")) return found;
+  for (const nlohmann::ordered_json& score : run["baselines"])
+    (score.at("metric") == "baseline_independent" ? found.independent : found.chow_liu) =
+        score.at("value").get<double>();
+  return found;
+}
+
 // What the learning curve says about the training so far.
 void add_findings(const RunFolder& folder, nlohmann::ordered_json& run) {
   const std::vector<nlohmann::ordered_json> curve = folder.metrics();
   run["rollbacks"] = nlohmann::ordered_json::array();
   for (const nlohmann::ordered_json& line : curve)
     if (line.contains("event")) run["rollbacks"].push_back(line);
-  run["findings"] = findings(curve);
+  run["findings"] = findings(curve, baselines_of(run));
 }
 
 }  // namespace

@@ -108,7 +108,7 @@ void SearchEngine::plan_rounds(double round_seconds) {
 }
 
 void SearchEngine::load_data() {
-  data_ = load_search_data(plan_.training.data);
+  data_ = load_search_data(plan_.training.data, model_card(plan_.training.settings.model).table);
   for (const std::string& note : data_.notes) observer_.message(note);
   if (data_.spec != plan_.training.data)
     observer_.message(

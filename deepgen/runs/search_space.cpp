@@ -35,6 +35,8 @@ const std::vector<DefaultList>& default_lists() {
       {"gaussian_mixture", "model.components", {"5", "10", "20", "50"}},
       {"gaussian_mixture", "model.covariance", {"diagonal", "full"}},
       {"gaussian_mixture", "training.pseudo_count", {"0.1", "1", "10"}},
+      {"latent_class", "model.components", {"10", "30", "100", "300"}},
+      {"latent_class", "training.pseudo_count", {"0.05", "0.2", "0.5"}},
       {"naive_bayes", "training.pseudo_count", {"0.01", "0.1", "0.5", "1", "5"}},
       {"", "training.rate", {"x0.3", "x1", "x3"}},
       {"", "training.decay", {"0", "1e-4", "1e-3"}},

@@ -49,7 +49,7 @@ Tensor weights_of(const Split& part) {
 
 }  // namespace
 
-Dataset load_search_data(const std::string& text) {
+Dataset load_search_data(const std::string& text, const TableReading& reading) {
   const DataSpec spec = parse_data_spec(text);
   DataOptions options = check_spec(spec);
   refuse_unsaid_binarisation(spec, options);
@@ -66,7 +66,7 @@ Dataset load_search_data(const std::string& text) {
   if (!has_valid && rows < 10)
     fail_data(text, fmt::format("expected at least 10 rows to hold a tenth of them out, got {}", rows));
   if (!has_valid) options.valid = held_out_share;
-  Dataset data = make_dataset(std::move(raw), options);
+  Dataset data = make_dataset(std::move(raw), options, nullptr, reading);
   data.spec = text;
   if (!has_valid) data.spec += fmt::format("{}valid={}", spec.options.empty() ? ":" : ",", held_out_share);
   const std::string name = data.test.name;
@@ -81,7 +81,11 @@ Dataset load_search_data(const std::string& text) {
 Dataset with_valid_rows(const Dataset& data) {
   Dataset all = data;
   const Split &train = data.train, &valid = data.valid;
-  all.train.x = at::cat({train.x, in_units_of(train, valid)});
+  if (train.codes.defined())
+    all.train.codes = at::cat({train.codes, valid.codes});
+  else
+    all.train.x = at::cat({train.x, in_units_of(train, valid)});
+  if (train.densities.defined()) all.train.densities = at::cat({train.densities, valid.densities});
   if (train.y.defined() || valid.y.defined()) all.train.y = at::cat({labels_of(train), labels_of(valid)});
   if (train.weights.defined() || valid.weights.defined())
     all.train.weights = at::cat({weights_of(train), weights_of(valid)});
@@ -106,7 +110,8 @@ double measure_epoch(const TrainingPlan& plan, const Dataset& data, Observer& ob
   constexpr double enough = 0.2;  // seconds: a step is far shorter, or else long enough by itself
   const Candidate candidate = make_candidate(plan, data);
   const std::int64_t batch = plan.settings.training.batch;
-  const std::int64_t batches = (data.train.cases() + batch - 1) / batch;
+  const std::int64_t batches =
+      (data.train.cases() + batch - 1) / batch * plan.settings.training.passes;
   candidate.trainer->step();  // the first one takes memory and is not typical
   std::int64_t steps = 0;
   const double begin = now_seconds();

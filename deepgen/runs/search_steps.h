@@ -15,7 +15,8 @@ namespace deepgen {
 
 // The data as given, but with an empty test part: it is dropped before it is looked at. Where there are no
 // validation rows, a tenth of the training rows, drawn at random, become them; the spec then says so.
-Dataset load_search_data(const std::string& spec);
+// `reading`: how the model wants a table.
+Dataset load_search_data(const std::string& spec, const TableReading& reading = {});
 
 // Training rows with the validation rows at their end, and no other part.
 Dataset with_valid_rows(const Dataset& data);

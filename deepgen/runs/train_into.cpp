@@ -9,6 +9,7 @@
 #include "deepgen/runs/open_run.h"
 #include "deepgen/runs/run_pictures.h"
 #include "deepgen/runs/run_record.h"
+#include "deepgen/runs/table_baselines.h"
 
 namespace deepgen {
 namespace {
@@ -108,6 +109,7 @@ TrainingResult train_into(const RunFolder& folder, const TrainingPlan& plan, boo
     const OpenRun used = open_run(folder.name());
     draw_samples_and_filters(folder, *used.model, data, "samples", plan.seed);
     draw_completions(folder, *used.model, data, plan.seed);
+    note_baselines(run, *used.model, data, plan.seed, observer);
   }
   record_end(folder, run, result, observer);
   return result;

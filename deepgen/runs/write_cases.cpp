@@ -7,6 +7,7 @@
 
 #include "deepgen/core/error.h"
 #include "deepgen/data/files/csv_scanner.h"
+#include "deepgen/tasks/draw_sums.h"
 #include "deepgen/tasks/tasks.h"
 
 namespace deepgen {
@@ -100,15 +101,17 @@ void write_rows(const std::string& path, const Tensor& rows, const std::vector<s
 
 // ---------------------------------------------------------------- cases of a run
 
-CasesFile::CasesFile(const OpenRun& run, const std::string& path, std::int64_t rows, const Grid& grid)
+CasesFile::CasesFile(const OpenRun& run, const std::string& path, std::int64_t rows, const Grid& grid,
+                     std::uint64_t seed)
     : run_(run),
       file_(path, rows, run.learnt.table.empty() ? column_names(run) : std::vector<std::string>{}, run.shape,
             grid),
-      numbers_(path.ends_with(".npy")) {
+      numbers_(path.ends_with(".npy")),
+      stream_(Rng(seed).fork({0xB175}).next()) {
   const TableSchema& table = run.learnt.table;
   if (table.empty() || !path.ends_with(".csv")) return;
   table_ = std::make_unique<FileWriter>(path);
-  table_->append(table_csv_header(table_value_names(table)));
+  table_->append(table_csv_header(table_value_names(table), table.separator));
 }
 
 CasesFile::~CasesFile() = default;
@@ -128,10 +131,16 @@ void CasesFile::append(const Tensor& rows) {
 void CasesFile::write(const Tensor& rows) {
   const TableSchema& table = run_.learnt.table;
   if (table.empty()) return file_.append(run_.learnt.transform.invert(rows));
+  if (!table_ && !numbers_) return file_.append(rows);
+  append_values(to_tensor(drawn_table_values(table, rows, stream_, written_)));
+  written_ += rows.size(0);
+}
+
+void CasesFile::append_values(const Tensor& values) {
   if (table_)
-    table_->append(table_csv_rows(table, table_values(table, to_array(rows))));
+    table_->append(table_csv_rows(run_.learnt.table, to_array(values)));
   else
-    file_.append(numbers_ ? to_tensor(table_values(table, to_array(rows))) : rows);
+    file_.append(values);
 }
 
 void CasesFile::close() {

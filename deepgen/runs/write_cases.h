@@ -51,11 +51,15 @@ class RowsFile {
 
 class CasesFile {
  public:
-  CasesFile(const OpenRun& run, const std::string& path, std::int64_t rows, const Grid& grid = {});
+  // `seed`: of the draws of numbers within their bins.
+  CasesFile(const OpenRun& run, const std::string& path, std::int64_t rows, const Grid& grid = {},
+            std::uint64_t seed = 1);
   ~CasesFile();
   CasesFile(const CasesFile&) = delete;
   CasesFile& operator=(const CasesFile&) = delete;
   void append(const Tensor& rows);
+  // Of a table: rows that are table_values already, [n, columns] float64.
+  void append_values(const Tensor& values);
   void close();
 
  private:
@@ -64,6 +68,8 @@ class CasesFile {
   RowsFile file_;
   std::unique_ptr<FileWriter> table_;  // of a table as .csv, in place of file_
   bool numbers_;                       // of a table: as numbers
+  const Stream stream_;
+  std::int64_t written_ = 0;  // rows
   std::vector<Tensor> waiting_;        // for a whole block: a transform is undone in pieces of that size
   std::int64_t waiting_rows_ = 0;
 };

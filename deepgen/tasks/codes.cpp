@@ -17,7 +17,7 @@ Tensor reconstruct(const Model& model, const Rows& rows) {
 }
 
 void refuse_gaps(const Split& split, const std::string& what) {
-  const auto gap = first_missing_cell(split.x);
+  const auto gap = split.first_gap();
   if (!gap) return;
   fail_data(what,
             fmt::format("expected complete rows, got a missing cell at row {}, column {}; fill the gaps "
@@ -32,6 +32,7 @@ void check_rows(const Model& model, const Split& split) {
   if (const std::int64_t classes = needed_classes(model))
     check_labels(split.y, split.rows(), classes, split.name);
   check_split(model, split, split.name);
+  if (!as<CanEncode>(model)->encodes_gaps()) refuse_gaps(split, split.name);
 }
 
 const CanEncode& checked_encoder(const Model& model, const Split& split) {

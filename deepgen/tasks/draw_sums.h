@@ -1,6 +1,7 @@
 // Several completions of the same rows together: one value a cell, and how unsure it is.
 #pragma once
 
+#include "deepgen/core/rng.h"
 #include "deepgen/core/torch.h"
 #include "deepgen/data/files/table.h"
 
@@ -22,9 +23,14 @@ class DrawSums {
 };
 
 // From draws of encoded rows [N, width], for each column of table_values: the deviation in the units of the
-// file (real, count), 1 - share of the most frequent value (binary, categorical), NaN (constant); [N,
+// file (real, count; in bins of the numbers that the bins hold), 1 - share of the most frequent value (binary, categorical), NaN (constant); [N,
 // columns].
 Tensor table_spread(const TableSchema& table, const DrawSums& draws);
+
+// table_values of rows of which each number in bins is drawn from its bin; `first_row`: what number the first
+// has among the rows for which this stream draws.
+Array drawn_table_values(const TableSchema& table, const Tensor& encoded, const Stream& stream,
+                         std::int64_t first_row);
 
 // Whether each cell of table_values is known in encoded rows x [N, width]: [N, columns] bool; constant ones
 // are.

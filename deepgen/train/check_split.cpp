@@ -12,7 +12,7 @@ constexpr std::int64_t checked_cells = std::int64_t{1} << 20;  // at a time, abo
 void check_split(const Model& model, const Split& split, const std::string& name,
                  const std::function<Tensor(const Tensor&)>& cells) {
   if (split.rows() == 0) return;
-  const std::int64_t rows = std::max<std::int64_t>(1, checked_cells / split.x.size(1));
+  const std::int64_t rows = std::max<std::int64_t>(1, checked_cells / split.columns());
   const std::int64_t cases = std::max<std::int64_t>(1, rows * split.cases() / split.rows());
   std::int64_t row = 0;
   for (std::int64_t first = 0; first < split.cases(); first += cases) {

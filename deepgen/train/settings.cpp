@@ -38,6 +38,7 @@ void Settings::set(const std::string& assignment) {
 }
 
 void Settings::set(const std::string& group, const std::string& name, const std::string& text) {
+  stated_.insert(group + "." + name);
   if (group == "model") {
     set_option(*model_options, group, name, text);
     return model_options->check();

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,9 +25,14 @@ class Settings {
   void set(const std::string& group, const std::string& name, const std::string& text);
   // {"model": {...}, "training": {...}}, as written by to_json or read from a recipe.
   void set_all(const nlohmann::ordered_json& groups);
+  // Whether `set` or `set_all` was told "training.epochs", say: what is stated is kept as it is.
+  bool states(const std::string& name) const { return stated_.contains(name); }
 
   nlohmann::ordered_json to_json() const;  // the model's learning options are among "training"
   nlohmann::ordered_json model_json() const, learning_json() const;
+
+ private:
+  std::set<std::string> stated_;
 };
 
 }  // namespace deepgen

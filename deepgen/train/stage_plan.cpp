@@ -39,7 +39,8 @@ StagePlan plan_stage(const Stage& stage, const FlatParameters& flat, const Train
   }
   plan.trained = flat.slices_of(all);
   const std::int64_t batch = plan.options.batch, rest = cases % batch;
-  plan.batches = std::max<std::int64_t>(1, cases / batch + (rest > 0 && rest >= fewest ? 1 : 0));
+  plan.pass = std::max<std::int64_t>(1, cases / batch + (rest > 0 && rest >= fewest ? 1 : 0));
+  plan.batches = plan.pass * plan.options.passes;
   return plan;
 }
 
@@ -60,7 +61,7 @@ TrainingOptions stage_options(const TrainingOptions& run, const Stage& stage, do
   TrainingOptions options = run;
   const std::string who = "stage " + stage.name;
   for (const auto& [name, text] : stage.training) {
-    if (name == "checkpoint_every" || name == "rollbacks")
+    if (name == "updates" || name == "checkpoint_every" || name == "rollbacks")
       fail_usage(who, fmt::format("expected options of one stage, got {}, which the whole run has", name));
     set_option(options, who, name, text);
   }

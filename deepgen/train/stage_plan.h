@@ -16,6 +16,7 @@ struct StagePlan {
   std::vector<std::vector<Slice>> slices;  // of each phase
   std::vector<Slice> trained;              // of any phase, in buffer order
   std::int64_t batches = 1;                // steps an epoch
+  std::int64_t pass = 1;                   // steps a pass over the rows; an epoch has one or more of them
 
   std::int64_t steps() const { return options.epochs * batches; }
   std::int64_t updates() const;  // in a step: phases times their repeats
@@ -24,7 +25,7 @@ struct StagePlan {
 
 // The options of one stage: those of the run, with what the stage says of itself, and its share of the run's
 // epochs. `shares`: the sum over the stages that say no number of epochs of their own. A name that is no
-// option, or one of the whole run (checkpoint_every, rollbacks), is a usage error naming the stage.
+// option, or one of the whole run (updates, checkpoint_every, rollbacks), is a usage error naming the stage.
 TrainingOptions stage_options(const TrainingOptions& run, const Stage& stage, double shares);
 
 // `cases`: of an epoch; a last batch of less than `fewest` of them is left out (HasGradients::fewest_rows). A

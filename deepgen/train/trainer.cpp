@@ -1,6 +1,9 @@
 #include "deepgen/train/trainer.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "deepgen/core/error.h"
 #include "deepgen/model/registry.h"
@@ -9,7 +12,49 @@
 
 namespace deepgen {
 
+namespace {
+
+// How a column may be encoded, as far as a model can choose: numbers as real ones or in bins.
+bool takes_column(const ModelCard& card, const TableColumn& column) {
+  if (column.kind == TableColumnKind::real)
+    return takes(card, ColumnKind::gaussian) || takes(card, ColumnKind::softmax);
+  const std::vector<ColumnGroup> groups = TableSchema{{column}}.groups();
+  return groups.empty() || takes(card, groups.front().kind);
+}
+
+std::vector<std::string> models_for(const Dataset& data) {
+  std::vector<std::string> names;
+  for (const ModelCard& card : model_catalogue())
+    if ((data.classes > 0 || !card.needs_labels) &&
+        std::all_of(data.table.columns.begin(), data.table.columns.end(),
+                    [&](const TableColumn& column) { return takes_column(card, column); }))
+      names.push_back(card.name);
+  return names;
+}
+
+// A column of the file that the model has no distribution for, and which models have one for all.
+void refuse_columns(const ModelCard& card, const Dataset& data) {
+  for (const TableColumn& column : data.table.columns) {
+    const std::vector<ColumnGroup> groups = TableSchema{{column}}.groups();
+    if (groups.empty() || takes(card, groups.front().kind)) continue;
+    std::vector<std::string> names;
+    for (const ColumnKind kind : card.takes) names.push_back(name_of(kind));
+    const bool helps = column.kind == TableColumnKind::real && takes_column(card, column);
+    fail_data(
+        card.name,
+        fmt::format("expected {} columns, got the column '{}' of {}, which is {} ({} for the model); {}these "
+                    "models take the table: {}",
+                    fmt::join(names, " or "), column.name, data.name, name_of(column.kind),
+                    name_of(groups.front().kind),
+                    helps ? (column.bins.empty() ? "state numbers=bins; " : "state numbers=gaussian; ") : "",
+                    fmt::join(models_for(data), ", ")));
+  }
+}
+
+}  // namespace
+
 std::shared_ptr<Model> make_model(const Settings& settings, const Dataset& data) {
+  refuse_columns(model_card(settings.model), data);
   return make_model(settings.model, *settings.model_options, *settings.learning, data.data_shape());
 }
 

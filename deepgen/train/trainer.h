@@ -2,7 +2,7 @@
 //
 // A step is one batch: each phase of the stage has `repeats` turns, in each of which the model fills its
 // gradients and the optimiser makes one pass. All randomness is forked from (seed, stage, step, phase,
-// repeat) and the order of cases from (seed, stage, epoch), so a run that was stopped at any step goes on bit
+// repeat) and the order of cases from (seed, stage, pass over the rows), so a run that was stopped at any step goes on bit
 // for bit as if it had not been. Of a model that is fitted in passes (CanFit) an epoch is one pass over the
 // rows, a batch at a time, and training ends when a pass gains next to nothing.
 //

@@ -48,7 +48,7 @@ namespace {
 
 // Settings that may differ when a run goes on: how long it is and what is kept of it.
 bool may_change(const std::string& name) {
-  return name == "epochs" || name == "checkpoint_every" || name == "patience" || name == "rollbacks" ||
+  return name == "epochs" || name == "updates" || name == "checkpoint_every" || name == "patience" || name == "rollbacks" ||
          name == "tolerance";
 }
 

@@ -143,6 +143,8 @@ void Trainer::State::check_settings() const {
       fail_usage(
           "training.average",
           "expected 0: this model is fitted by passes over the rows, which have no updates to average");
+    if (fit && each.options.passes > 1)
+      fail_usage("training.passes", "expected 1: this model is fitted anew by each pass over the rows");
   }
 }
 

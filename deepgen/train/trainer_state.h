@@ -86,7 +86,7 @@ struct Trainer::State {
   int stage = 0;
   bool stage_begun = false;                          // Model::begin_stage has been called
   std::int64_t step = 0;                             // within the stage
-  std::pair<int, std::int64_t> order_of = {-1, -1};  // the stage and epoch of `order`
+  std::pair<int, std::int64_t> order_of = {-1, -1};  // the stage and pass of `order`
   std::vector<std::int64_t> order;                   // of cases
   Rows train_probe, valid_probe;                     // the rows that diagnoses look at
   EpochMetrics epoch;                                // of the turns so far

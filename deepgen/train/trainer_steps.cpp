@@ -21,12 +21,12 @@ constexpr double suspicious_growth = 1e2, diverged_growth = 1e4;
 }  // namespace
 
 Rows Trainer::State::next_batch() {
-  const std::int64_t batches = plan().batches, batch = plan().options.batch;
-  const std::int64_t epoch_now = step / batches, first = step % batches * batch;
-  const auto s = static_cast<std::uint64_t>(stage), e = static_cast<std::uint64_t>(epoch_now);
-  if (order_of != std::pair(stage, epoch_now)) {
-    order = row_order(data.train, rng.fork({Purpose::order_noise, s, e}));
-    order_of = {stage, epoch_now};
+  const std::int64_t batch = plan().options.batch;
+  const std::int64_t pass = step / plan().pass, first = step % plan().pass * batch;
+  const auto s = static_cast<std::uint64_t>(stage), p = static_cast<std::uint64_t>(pass);
+  if (order_of != std::pair(stage, pass)) {
+    order = row_order(data.train, rng.fork({Purpose::order_noise, s, p}));
+    order_of = {stage, pass};
   }
   const auto last = std::min(first + batch, data.train.cases());
   const std::vector<std::int64_t> index(order.begin() + first, order.begin() + last);

@@ -62,6 +62,14 @@ TEST(Mixture, ARowWithGapsHasItsMarginal) {
   const Table scores = read_csv_table(place.read("gaps_scores.csv"));
   EXPECT_LT(scores.rows.at(0).at(0), 0);
   EXPECT_NEAR(scores.rows.at(1).at(0), 0, 1e-6);
+  place.must("encode run --threads 1 --out gaps_codes.csv --data gaps.csv");  // p(k | known cells)
+  const Table codes = read_csv_table(place.read("gaps_codes.csv"));
+  for (const auto& row : codes.rows) {
+    double sum = 0;
+    for (const double each : row) sum += each;
+    EXPECT_NEAR(sum, 1, 1e-5);
+  }
+  EXPECT_NE(codes.rows.at(0), codes.rows.at(1));
 }
 
 TEST(Mixture, ResumesToTheSameBytes) {

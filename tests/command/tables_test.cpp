@@ -56,7 +56,8 @@ TEST(Tables, InfoSaysWhatEachColumnIs) {
        {"270 train, 0 valid, 30 test", "values binary", "'no', 'yes'", "constant", "ignore"})
     EXPECT_TRUE(contains(info.out, part)) << part << info;
   const Result people = table_run().must("data info people:missing=0.25,rows=2000");
-  for (const char* part : {"age", "real", "count", "categorical", "(6)", "% missing", "values mixed"})
+  for (const char* part :
+       {"age", "number", "whole numbers", "else state", "categorical", "(6)", "% missing", "values mixed"})
     EXPECT_TRUE(contains(people.out, part)) << part << people;
 }
 

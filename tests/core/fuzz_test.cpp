@@ -8,9 +8,10 @@
 
 #include <chrono>
 #include <random>
+#include <set>
 
+#include "../fuzz/seeds.h"
 #include "../fuzz/targets.h"
-#include "deepgen/core/image.h"
 #include "file_fixtures.h"
 
 namespace deepgen::fuzz_test {
@@ -122,8 +123,6 @@ class Mutator {
 
 Bytes as_it_is(const Bytes& bytes) { return bytes; }
 
-Bytes zip_sealed(const Bytes& bytes) { return zip({stored("a.npy", bytes), compressed("b.npy", bytes)}); }
-
 // The checksums of a PNG's chunks, as far as its lengths can be followed.
 Bytes png_sealed(const Bytes& bytes) {
   Bytes sealed = bytes;
@@ -153,87 +152,31 @@ void fuzz_for(const std::vector<Bytes>& seeds, Target target, const std::vector<
   EXPECT_GT(tries, 100U);
 }
 
-std::string npy_dictionary(const std::string& descr, const std::string& fortran, const std::string& shape) {
-  return "{'descr': '" + descr + "', 'fortran_order': " + fortran + ", 'shape': " + shape + ", }";
-}
-
-std::vector<Bytes> npy_seeds() {
-  return {fixtures::npy(npy_dictionary("<f4", "False", "(2, 3)"), repeated(24, 1)),
-          fixtures::npy(npy_dictionary(">i2", "True", "(2, 3, 1)"), repeated(12, 2), 2),
-          fixtures::npy(npy_dictionary("<u8", "False", "(3,)"), repeated(24, 3), 3),
-          fixtures::npy(npy_dictionary("|b1", "False", "()"), {1})};
-}
-
 TEST(FuzzFiles, Idx) {
-  const std::vector<Bytes> seeds = {{0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6},
-                                    join({{0, 0, 0x0e, 1, 0, 0, 0, 2}, repeated(16, 9)}),
-                                    join({{0, 0, 0x0b, 3}, repeated(12, 0)}),
-                                    gzip(Bytes{0, 0, 8, 1, 0, 0, 0, 2, 1, 2})};
-  fuzz_for(seeds, fuzz::idx, {as_it_is, [](const Bytes& bytes) { return gzip(bytes); }});
+  fuzz_for(fuzz::idx_seeds(), fuzz::idx, {as_it_is, [](const Bytes& bytes) { return gzip(bytes); }});
 }
 
-TEST(FuzzFiles, Npy) { fuzz_for(npy_seeds(), fuzz::npy, {as_it_is}); }
+TEST(FuzzFiles, Npy) { fuzz_for(fuzz::npy_seeds(), fuzz::npy, {as_it_is}); }
 
-TEST(FuzzFiles, NpzMembers) { fuzz_for(npy_seeds(), fuzz::npz, {zip_sealed}); }
+TEST(FuzzFiles, NpzMembers) { fuzz_for(fuzz::npy_seeds(), fuzz::npz, {fuzz::zip_sealed}); }
 
-TEST(FuzzFiles, NpzArchive) {
-  std::vector<Bytes> seeds;
-  for (const Bytes& seed : npy_seeds()) seeds.push_back(zip_sealed(seed));
-  seeds.push_back(encode_npz({{"x", make_array(DType::f32, {4, 4})}, {"y", make_array(DType::u8, {0})}}));
-  fuzz_for(seeds, fuzz::npz, {as_it_is});
-}
+TEST(FuzzFiles, NpzArchive) { fuzz_for(fuzz::npz_seeds(), fuzz::npz, {as_it_is}); }
 
-TEST(FuzzFiles, LabelsAndLengths) {
-  std::vector<Bytes> seeds = npy_seeds();
-  seeds.push_back(fixtures::npy(npy_dictionary("<i4", "False", "(3,)"),
-                                join({little(4, 4), little(1, 4), little(7, 4)})));
-  seeds.push_back(fixtures::npy(npy_dictionary("<f8", "False", "(2,)"), repeated(16, 0)));
-  seeds.push_back(fixtures::npy(npy_dictionary("|i1", "False", "(4,)"), {255, 1, 2, 1}));
-  fuzz_for(seeds, fuzz::beside_rows, {zip_sealed});
-}
+TEST(FuzzFiles, LabelsAndLengths) { fuzz_for(fuzz::label_seeds(), fuzz::beside_rows, {fuzz::zip_sealed}); }
 
-TEST(FuzzFiles, NamedSequences) {
-  const std::vector<Bytes> seeds = {text("id,a\nx,1\nx,2\ny,3\n"), text("1;2\n1;3\n2;4\n"),
-                                    text("\"a b\"\tq\na b\tq\n c\tq\n")};
-  fuzz_for(seeds, fuzz::named_sequences, {as_it_is});
-}
+TEST(FuzzFiles, NamedSequences) { fuzz_for(fuzz::sequence_seeds(), fuzz::named_sequences, {as_it_is}); }
 
-TEST(FuzzFiles, DataDescriptions) {
-  const std::vector<Bytes> seeds = {
-      text(R"({"shape":[1,4,3],"values":"grey","classes":3})"),
-      text(R"({"shape":[6],"values":"mixed","groups":[["binary",0,2],["softmax",2,4]],)"
-           R"("table":[{"name":"a","kind":"real","mean":1,"deviation":2,"decimals":1,)"
-           R"("range":[0,3],"missing":0}]})"),
-      text(R"([{"name":"a","kind":"binary","values":["n","y"]},{"name":"b","kind":"sequence"}])")};
-  fuzz_for(seeds, fuzz::data_description, {as_it_is});
-}
+TEST(FuzzFiles, DataDescriptions) { fuzz_for(fuzz::description_seeds(), fuzz::data_description, {as_it_is}); }
 
-TEST(FuzzFiles, Csv) {
-  const std::vector<Bytes> seeds = {text("a,b,c\n1,2.5,-3e4\n,NA,nan\n"),
-                                    text("\"x \"\"y\"\"\";z\r\n1;2\r\n\r\n"),
-                                    text("\xef\xbb\xbf"
-                                         "1\t2\r3\t+4\r"),
-                                    text("7\n\n8\n")};
-  fuzz_for(seeds, fuzz::csv, {as_it_is});
-}
+TEST(FuzzFiles, Csv) { fuzz_for(fuzz::csv_seeds(), fuzz::csv, {as_it_is}); }
 
-TEST(FuzzFiles, Tables) {
-  const std::vector<Bytes> seeds = {text("own,\"a, b\",n\nno,x,1\nyes,\"y\"\"\",2\nno,x,7\n,,\n"),
-                                    text("1.5;Lyon\r\n-2;Malm\xc3\xb6\r\n7e3;Lyon\r\n?;\"\nq\"\r\n"),
-                                    text("7\nx\n\nx\n")};
-  fuzz_for(seeds, fuzz::table, {as_it_is});
-}
+TEST(FuzzFiles, Tables) { fuzz_for(fuzz::table_seeds(), fuzz::table, {as_it_is}); }
 
-TEST(FuzzFiles, Png) {
-  const Bytes colours =
-      join({png_chunk("gAMA", big(45455, 4)), png_chunk("PLTE", {9, 8, 7, 1, 2, 3}), png_chunk("tRNS", {0}),
-            png_chunk("zTXt", join({text("k"), {0, 0}, deflated(text("v"), 15)}))});
-  const std::vector<Bytes> seeds = {fixtures::png(3, 2, 8, 0, {0, 1, 2, 3, 1, 4, 5, 6}),
-                                    fixtures::png(2, 1, 16, 6, join({{4}, repeated(16, 77)})),
-                                    fixtures::png(2, 2, 8, 3, {0, 1, 0, 2, 0, 1}, colours),
-                                    encode_png({4, 4, 3, Bytes(48, 200)})};
-  fuzz_for(seeds, fuzz::png, {as_it_is, png_sealed});
-}
+TEST(FuzzFiles, TablesBySchema) { fuzz_for(fuzz::schema_seeds(), fuzz::table_by_schema, {as_it_is}); }
+
+TEST(FuzzFiles, Recipes) { fuzz_for(fuzz::recipe_seeds(), fuzz::recipe, {as_it_is}); }
+
+TEST(FuzzFiles, Png) { fuzz_for(fuzz::png_seeds(), fuzz::png, {as_it_is, png_sealed}); }
 
 // A damaged header behind a length that fits it.
 Bytes safetensors_sealed(const Bytes& bytes) {
@@ -247,13 +190,44 @@ Bytes safetensors_sealed(const Bytes& bytes) {
 }
 
 TEST(FuzzFiles, SafeTensors) {
-  SafeTensors content;
-  content.metadata = {{"format", "1"}, {"seed", "7"}};
-  content.tensors = {{"w", make_array(DType::f32, {2, 3})}, {"b", make_array(DType::u8, {5})}};
-  const std::string scalar = R"({"s":{"dtype":"F64","shape":[],"data_offsets":[0,8]},"__metadata__":null})";
-  const std::vector<Bytes> seeds = {encode_safetensors(content), encode_safetensors({}),
-                                    join({little(scalar.size(), 8), text(scalar), repeated(8, 1)})};
-  fuzz_for(seeds, fuzz::safetensors, {as_it_is, safetensors_sealed});
+  fuzz_for(fuzz::safetensors_seeds(), fuzz::safetensors, {as_it_is, safetensors_sealed});
+}
+
+// What the fuzzers begin with is read in full: a seed that is refused would lead them nowhere.
+TEST(FuzzSeeds, AreValidFiles) {
+  const auto each = [](const fuzz::Seeds& seeds, const std::function<void(const Bytes&)>& read) {
+    for (std::size_t i = 0; i < seeds.size(); ++i) {
+      SCOPED_TRACE(i);
+      EXPECT_NO_THROW(read(seeds[i]));
+    }
+  };
+  const auto characters = [](const Bytes& bytes) { return std::string(bytes.begin(), bytes.end()); };
+  each(fuzz::idx_seeds(), [](const Bytes& bytes) { parse_idx("seed", bytes); });
+  each(fuzz::npy_seeds(), [](const Bytes& bytes) { parse_npy("seed", bytes); });
+  each(fuzz::npz_seeds(), [](const Bytes& bytes) { list_npz("seed", bytes); });
+  each(fuzz::png_seeds(), [](const Bytes& bytes) { parse_png("seed", bytes); });
+  each(fuzz::safetensors_seeds(), [](const Bytes& bytes) { parse_safetensors("seed", bytes); });
+  each(fuzz::csv_seeds(), [&](const Bytes& bytes) { parse_csv("seed", characters(bytes)); });
+  each(fuzz::table_seeds(), [&](const Bytes& bytes) { parse_csv_cells("seed", characters(bytes)); });
+  each(fuzz::recipe_seeds(), [&](const Bytes& bytes) {
+    const Recipe recipe = parse_recipe("seed.toml", characters(bytes));
+    Settings(recipe.model).set_all(recipe.settings);
+  });
+  each(fuzz::schema_seeds(), [&](const Bytes& bytes) {
+    const std::string text = characters(bytes);
+    TableSchema::from_json(nlohmann::ordered_json::parse(text.substr(0, text.find('\n'))), "seed");
+  });
+}
+
+// A fuzzer without seeds, or seeds without a fuzzer, would go unseen.
+TEST(FuzzSeeds, EveryFuzzerHasSome) {
+  std::set<std::string> fuzzers, seeded;
+  for (const auto& entry : std::filesystem::directory_iterator(std::string(DEEPGEN_SOURCE) + "/tests/fuzz"))
+    if (entry.path().filename().string().starts_with("fuzz_") && entry.path().extension() == ".cpp")
+      fuzzers.insert(entry.path().stem().string());
+  for (const auto& [fuzzer, seeds] : fuzz::all_seeds())
+    if (!seeds.empty()) seeded.insert(fuzzer);
+  EXPECT_EQ(fuzzers, seeded);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "deepgen/data/files/npz.h"
+#include "deepgen/data/files/npz_set.h"
 #include "deepgen/data/files/open.h"
 #include "file_fixtures.h"
 
@@ -218,6 +219,83 @@ TEST(Npz, BinarizedMnist) {
   const Array test = read_npz(path, {"test"}).at("test");
   EXPECT_EQ(test.shape, (std::vector<std::int64_t>{10000, 784}));
   EXPECT_EQ(*std::max_element(test.bytes.begin(), test.bytes.end()), 1);
+}
+
+// ---------------------------------------------------------------- which arrays are the data
+
+Array two_by_two(double first) { return array<double>(DType::f64, {2, 2}, {first, 2, 3, 4}); }
+
+TEST(NpzSets, OneMatrixUnderAnyName) {
+  const Folder folder;
+  const std::string path = folder.path("a.npz");
+  for (const char* name : {"X", "arr_0", "data", "train"}) {
+    write_npz(path, {{name, two_by_two(1)}});
+    const NamedArrays set = read_npz_set(path);
+    ASSERT_EQ(set.size(), 1U) << name;
+    expect_equal(set.at("train"), two_by_two(1));
+  }
+  write_npz(path, {{"only", array<float>(DType::f32, {3}, {1, 2, 3})}});
+  EXPECT_EQ(read_npz_set(path).at("train").rows(), 3);
+}
+
+TEST(NpzSets, TakeLabelsBesideTheMatrix) {
+  const Folder folder;
+  const std::string path = folder.path("a.npz");
+  const Array labels = array<std::int64_t>(DType::i64, {2}, {1, 0});
+  write_npz(path, {{"X", two_by_two(1)}, {"y", labels}, {"shift", array<float>(DType::f32, {3}, {0, 0, 0})}});
+  const NamedArrays set = read_npz_set(path);
+  ASSERT_EQ(set.size(), 2U);
+  expect_equal(set.at("train_labels"), labels);
+  // Fractions are no labels, and neither is one number for all rows.
+  write_npz(path, {{"X", two_by_two(1)},
+                   {"y", array<float>(DType::f32, {2}, {0.5F, 1})},
+                   {"label", array<std::int64_t>(DType::i64, {1}, {1})}});
+  EXPECT_EQ(read_npz_set(path).size(), 1U);
+}
+
+TEST(NpzSets, KeepTheNamesOfTheHouse) {
+  const Folder folder;
+  const std::string path = folder.path("a.npz");
+  const Array labels = array<std::int64_t>(DType::i64, {2}, {1, 0});
+  write_npz(path,
+            {{"train", two_by_two(1)}, {"train_labels", labels}, {"test", two_by_two(5)}, {"X", labels}});
+  const NamedArrays set = read_npz_set(path);
+  ASSERT_EQ(set.size(), 3U);
+  expect_equal(set.at("test"), two_by_two(5));
+  write_npz(path, {{"data", two_by_two(1)}, {"data_labels", labels}, {"other", two_by_two(5)}});
+  EXPECT_EQ(read_npz_set(path).size(), 2U);
+  expect_equal(read_npz_set(path).at("train_labels"), labels);
+  expect_equal(read_npz_set(path, "other").at("train"), two_by_two(5));
+}
+
+TEST(NpzSets, SayWhatWasFound) {
+  const Folder folder;
+  const std::string path = folder.path("a.npz");
+  write_npz(path, {{"X", two_by_two(1)}, {"Z", make_array(DType::i32, {4, 3})}});
+  for (const char* part : {"'X' [2, 2] float64", "'Z' [4, 3] int32", "matrix=NAME"})
+    expect_error(path, part, [&] { read_npz_set(path); });
+  expect_equal(read_npz_set(path, "X").at("train"), two_by_two(1));
+  expect_error(path, "expected an array 'Y', found 'X'", [&] { read_npz_set(path, "Y"); });
+  write_npz(path, {{"a", make_array(DType::f32, {3})}, {"b", make_array(DType::f32, {3})}});
+  expect_error(path, "[rows, columns]", [&] { read_npz_set(path); });
+}
+
+// Texts and objects stop a reader only where it needs them.
+TEST(NpzSets, PassOverTextsThatAreNotNeeded) {
+  const Folder folder;
+  const Bytes matrix = npy(dictionary("<f4", "(2, 1)"), repeated(8, 0));
+  const Bytes names = npy(dictionary("<U2", "(2,)"), repeated(16, 0)),
+              object = npy(dictionary("|O", "(2,)"), {1});
+  const std::string path = folder.write(
+      "a.npz", zip({stored("X.npy", matrix), stored("names.npy", names), stored("o.npy", object)}));
+  EXPECT_EQ(read_npz_set(path).size(), 1U);
+  EXPECT_EQ(list_npz(path).at("names").unread, "dtype '<U2' (text strings)");
+  folder.write("a.npz", zip({stored("X.npy", matrix), stored("y.npy", names)}));
+  for (const char* part : {"y.npy", "'<U2'", "text strings", "labels as whole numbers", ".csv"})
+    expect_error(path, part, [&] { read_npz_set(path); });
+  folder.write("a.npz", zip({stored("X.npy", npy(dictionary("|O", "(2, 2)"), {1}))}));
+  expect_error(path, "Python objects", [&] { read_npz_set(path, "X"); });
+  expect_error(path, "'X' [2, 2] dtype '|O'", [&] { read_npz_set(path); });
 }
 
 }  // namespace

@@ -26,8 +26,8 @@ TEST(People, HaveColumnsOfEveryKind) {
   const TableSchema schema = infer_table("people", *set.table, rows, StatedKinds(7));
   std::vector<std::string> kinds;
   for (const TableColumn& column : schema.columns) kinds.push_back(name_of(column.kind));
-  EXPECT_EQ(kinds, (std::vector<std::string>{"real", "real", "count", "binary", "categorical", "categorical",
-                                             "count"}));
+  EXPECT_EQ(kinds, (std::vector<std::string>{"real", "real", "real", "binary", "categorical", "categorical",
+                                             "real"}));
   EXPECT_EQ(schema.columns[4].values.size(), 6U);
   EXPECT_EQ(schema.columns[5].values.size(), 5U);
 }
@@ -74,8 +74,10 @@ bool is_table(const std::string& content, const std::string& options = "") {
   return read_set(parse_data_spec(folder.write("a.csv", text(content)) + options)).table != nullptr;
 }
 
-TEST(CsvRoutes, NumbersStayNumbersUnlessSomethingAsksForATable) {
-  EXPECT_FALSE(is_table("a,b\n1,2.5\n3,4\n"));
+TEST(CsvRoutes, NumbersAreATableUnlessTheyAreBitsOrSomethingAsksForAMatrix) {
+  EXPECT_TRUE(is_table("a,b\n1,2.5\n3,4\n"));
+  EXPECT_FALSE(is_table("a,b\n1,2.5\n3,4\n", ":standardise=true"));
+  EXPECT_FALSE(is_table("a,b\n1,2.5\n3,4\n", ":binarize=threshold"));
   EXPECT_FALSE(is_table("1,0\n0,1\n"));
   EXPECT_FALSE(is_table("1,\n0,1\n")) << "bits with gaps";
   EXPECT_FALSE(is_table("a,class\n1,7\n,3\n", ":labels=class")) << "bits with gaps beside the class";

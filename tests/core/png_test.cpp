@@ -115,5 +115,30 @@ TEST(Png, FolderErrorsNameTheFile) {
   expect_error(folder.path("a.png"), "name its folder", [&] { read_any(folder.path("a.png")); });
 }
 
+TEST(Png, SixteenBitsAreKept) {
+  const Bytes rows = {0, 0, 40, 11, 184, 1, 1};  // 40, 3000, 257
+  const Array picture = parse_png("a", png(3, 1, 16, grey, rows));
+  EXPECT_EQ(picture.type, DType::u16);
+  EXPECT_EQ(picture.shape, (Shape{1, 3}));
+  EXPECT_EQ(values<std::uint16_t>(picture), (std::vector<std::uint16_t>{40, 3000, 257}));
+  // 1000 as it is, half seen before white, and not seen.
+  const Array veiled =
+      parse_png("a", png(3, 1, 16, grey_alpha, {0, 3, 232, 255, 255, 3, 232, 128, 0, 3, 232, 0, 0}));
+  EXPECT_EQ(values<std::uint16_t>(veiled), (std::vector<std::uint16_t>{1000, 33267, 65535}));
+  EXPECT_EQ(parse_png("a", png(1, 1, 16, colour, {0, 0, 1, 0, 2, 255, 255})).shape, (Shape{1, 1, 3}));
+}
+
+TEST(Png, FolderOfSixteenBitsHasLevels) {
+  const Folder folder;
+  folder.write("a.png", png(2, 1, 8, grey, {0, 0, 51}));
+  folder.write("b.png", png(2, 1, 16, grey, {0, 0, 40, 11, 184}));
+  folder.write("c.png", png(2, 1, 8, grey, {0, 255, 1}));
+  const Array images = read_png_folder(folder.path("")).images;
+  EXPECT_EQ(images.type, DType::f32);
+  EXPECT_EQ(images.shape, (Shape{3, 1, 2}));
+  EXPECT_EQ(values<float>(images),
+            (std::vector<float>{0, 0.2F, 40 / 65535.0F, 3000 / 65535.0F, 1, 1 / 255.0F}));
+}
+
 }  // namespace
 }  // namespace deepgen::png_test

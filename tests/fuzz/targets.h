@@ -2,12 +2,14 @@
 // else, and what it has read must be whole and survive being written and read again.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <string_view>
 
+#include "deepgen/cli/recipe.h"
 #include "deepgen/core/error.h"
 #include "deepgen/core/file_bytes.h"
 #include "deepgen/data/files/array_bytes.h"
@@ -23,6 +25,7 @@
 #include "deepgen/data/files/safetensors.h"
 #include "deepgen/data/files/sequences.h"
 #include "deepgen/data/files/table.h"
+#include "deepgen/train/settings.h"
 
 namespace deepgen::fuzz {
 
@@ -64,7 +67,12 @@ inline void npy(ByteView bytes) {
 }
 
 inline void npz(ByteView bytes) {
-  read_or_refuse([&] { list_npz("fuzz", bytes); });
+  read_or_refuse([&] {
+    for (const auto& [name, header] : list_npz("fuzz", bytes)) {
+      const auto size = byte_size(header.type, header.shape);
+      require(!header.unread.empty() || size.has_value());
+    }
+  });
   read_or_refuse([&] {
     for (const auto& [name, array] : parse_npz("fuzz", bytes)) require_whole(array);
   });
@@ -153,13 +161,51 @@ inline void table(ByteView bytes) {
     parse_csv_cells("fuzz", encode_table_csv(schema, values), Header::yes);
     for (std::int64_t i = 0; i < values.items(); ++i) values.as<double>()[i] = std::nan("");
     const CsvCells again =
-        parse_csv_cells("fuzz", complete_table_csv(schema, file, columns, rows, values), Header::yes);
+        parse_csv_cells("fuzz", complete_table_csv(schema, file, columns, rows, values),
+                        file.header > 0 ? Header::yes : Header::no);
     require(again.names == file.names && again.rows() == file.rows());
     for (std::int64_t row = 0; row < file.rows(); ++row)
       for (std::int64_t column = 0; column < file.columns; ++column)
         if (schema.columns[static_cast<std::size_t>(column)].kind != TableColumnKind::constant)
           require(trimmed_cell(again.cell(row, column)) == trimmed_cell(file.cell(row, column)));
   });
+}
+
+// A file read by a schema that came from elsewhere: the first line is the schema, as a checkpoint has it.
+inline void table_by_schema(ByteView bytes) {
+  const auto end = std::find(bytes.begin(), bytes.end(), '\n');
+  const auto json = nlohmann::ordered_json::parse(bytes.begin(), end, nullptr, false);
+  if (json.is_discarded() || end == bytes.end()) return;
+  const ByteView rest = bytes.subspan(static_cast<std::size_t>(end - bytes.begin()) + 1);
+  read_or_refuse([&] {
+    const TableSchema schema = TableSchema::from_json(json, "fuzz");
+    require(static_cast<std::int64_t>(schema.encoded_names().size()) == schema.width());
+    const CsvCells file = parse_csv_cells(
+        "fuzz", std::string_view(reinterpret_cast<const char*>(rest.data()), rest.size()), Header::yes);
+    const std::vector<std::int64_t> columns = match_columns(schema, "fuzz", file);
+    std::vector<std::int64_t> rows(static_cast<std::size_t>(file.rows()));
+    std::iota(rows.begin(), rows.end(), std::int64_t{0});
+    const Array encoded = encode_table(schema, "fuzz", file, columns, rows);
+    require_whole(encoded);
+    require(encoded.rows() == file.rows() && encoded.columns() == schema.width());
+    const Array values = table_values(schema, encoded);
+    parse_csv_cells("fuzz", complete_table_csv(schema, file, columns, rows, values), Header::yes);
+  });
+}
+
+// A recipe and the settings in it. Unknown keys, and values out of their range, are usage errors.
+inline void recipe(ByteView bytes) {
+  try {
+    const Recipe recipe = parse_recipe("fuzz.toml", std::string(bytes.begin(), bytes.end()));
+    require(!recipe.model.empty() && !recipe.data.empty());
+    Settings settings(recipe.model);
+    settings.set_all(recipe.settings);
+    Settings again(recipe.model);
+    again.set_all(settings.to_json());
+    require(again.to_json() == settings.to_json());
+  } catch (const Error& error) {
+    require(error.kind() == ErrorKind::data || error.kind() == ErrorKind::usage);
+  }
 }
 
 inline void png(ByteView bytes) {

@@ -30,10 +30,14 @@ class ExactRows : public ::testing::TestWithParam<Instance> {
     }
     rows = small_cases::labelled_cells(shape, 300, rng);
   }
-  // Which cells are missing, a third of them.
+  // Which cells are missing, a third of them; of one-hot groups all columns or none.
   Tensor gaps(std::uint64_t seed) const {
     Rng rng(seed);
-    return bits_tensor(rows.size(), shape.columns, rng, 1.0 / 3) > 0.5;
+    const Tensor missing = bits_tensor(rows.size(), shape.columns, rng, 1.0 / 3) > 0.5;
+    for (const ColumnGroup& group : shape.column_groups())
+      if (group.kind == ColumnKind::softmax)
+        missing.narrow(1, group.first, group.size).copy_(missing.narrow(1, group.first, 1).clone());
+    return missing;
   }
   // What is computed of rows and draws by everything that the model can do.
   std::vector<Tensor> everything() const {
@@ -136,6 +140,22 @@ TEST_P(ExactRows, CodesAndClassesHaveTheirShape) {
     expect_near(doubles(logs.exp().sum(1)), Doubles(size(rows.size()), 1.0), 1e-9, "a row's probabilities");
     expect_bit_equal(classifier->log_class_probs(rows.x), logs, "whatever the labels say");
   }
+}
+
+TEST_P(ExactRows, CodesOfRowsWithGapsAreMadeOrRefused) {
+  const auto* encoder = as<CanEncode>(*model);
+  if (!encoder) return;
+  Observer silent;
+  Split split;
+  split.name = "holed", split.x = rows.x.masked_fill(gaps(3), std::nanf("")), split.y = rows.y;
+  if (!encoder->encodes_gaps()) {
+    error_of(ErrorKind::data, [&] { encode_rows(*model, split, Rng(1), silent); });
+    return;
+  }
+  const Tensor code = encode_rows(*model, split, Rng(1), silent);
+  ASSERT_EQ(code.sizes(), encoder->encode(rows).sizes());
+  EXPECT_TRUE(code.isfinite().all().item<bool>());
+  EXPECT_FALSE(at::equal(code, encoder->encode(rows))) << "what is known makes no difference";
 }
 
 TEST_P(ExactRows, NumbersDoNotDependOnTheNumberOfThreads) {

@@ -69,7 +69,7 @@ TEST(UnknownLabels, OfACsvFileAreEmptyCells) {
   const Folder folder;
   const std::string numbers = folder.write("n.csv", text("a,class,b\n0.5,1,2\n1.5,,3\n2.5,-1,4\n3.5,0,1\n"));
   const Dataset set = load_dataset(numbers + ":labels=class");
-  EXPECT_TRUE(set.table.empty());
+  EXPECT_FALSE(set.table.empty());
   expect_near(doubles(labels_of(set.train)), {1, -1, -1, 0}, 0, "numbers");
   EXPECT_EQ(set.columns(), 2);
   const std::string table =

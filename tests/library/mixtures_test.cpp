@@ -7,6 +7,7 @@
 
 #include "deepgen/models/mixtures/bernoulli_mixture.h"
 #include "deepgen/models/mixtures/gaussian_mixture.h"
+#include "deepgen/models/mixtures/latent_class.h"
 #include "tests/library/machines.h"
 #include "tests/library/runs.h"
 
@@ -17,6 +18,15 @@ using namespace machines;
 
 DataShape reals(std::int64_t columns) { return {columns, {columns}, 0, ValueKind::real, {}}; }
 
+// A category and a number.
+DataShape table(std::int64_t columns) {
+  return {columns,
+          {columns},
+          0,
+          ValueKind::mixed,
+          {{ColumnKind::softmax, 0, columns - 1}, {ColumnKind::gaussian, columns - 1, 1}}};
+}
+
 std::shared_ptr<Mixture> mixture(const std::string& kind, std::int64_t count, std::int64_t columns,
                                  double pseudo_count, double smallest_deviation = 0.01) {
   if (kind == "bernoulli") {
@@ -26,14 +36,19 @@ std::shared_ptr<Mixture> mixture(const std::string& kind, std::int64_t count, st
     learning.pseudo_count = pseudo_count;
     return std::make_shared<BernoulliMixture>(options, learning, bits_shape(columns));
   }
-  GaussianMixtureOptions options;
-  options.components = count, options.covariance = kind;
   GaussianMixtureLearning learning;
   learning.pseudo_count = pseudo_count, learning.smallest_deviation = smallest_deviation;
+  if (kind == "table") {
+    LatentClassOptions options;
+    options.components = count;
+    return std::make_shared<LatentClass>(options, learning, table(columns));
+  }
+  GaussianMixtureOptions options;
+  options.components = count, options.covariance = kind;
   return std::make_shared<GaussianMixture>(options, learning, reals(columns));
 }
 
-// Rows of two clusters with correlated columns, or of bits.
+// Rows of two clusters: with correlated columns, of bits, or of a category and a number.
 Tensor rows_for(const std::string& kind, std::int64_t rows, std::int64_t columns, Rng& rng) {
   if (kind == "bernoulli") {
     Tensor x = bits_tensor(rows, columns, rng, 0.2);
@@ -41,13 +56,25 @@ Tensor rows_for(const std::string& kind, std::int64_t rows, std::int64_t columns
     return x;
   }
   Tensor x = normal_tensor({rows, columns}, 1, rng);
+  if (kind == "table") {
+    x.narrow(1, 0, columns - 1).zero_();
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const bool likely = rng.uniform() < (i < rows / 2 ? 0.7 : 0.2);
+      x[i][likely ? 0 : static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(columns - 1)))] = 1;
+    }
+    x.narrow(0, 0, rows / 2).select(1, columns - 1).add_(2.5);
+    return x;
+  }
   for (std::int64_t j = 1; j < columns; ++j) x.select(1, j).add_(x.select(1, j - 1), 0.7);
   x.narrow(0, 0, rows / 2).add_(2.5);
   return x;
 }
 
-Tensor with_gaps(const Tensor& x, double share, Rng& rng) {
-  return x.masked_fill(bits_tensor(x.size(0), x.size(1), rng, share) > 0.5, std::nanf(""));
+Tensor with_gaps(const std::string& kind, const Tensor& x, double share, Rng& rng) {
+  const Tensor missing = bits_tensor(x.size(0), x.size(1), rng, share) > 0.5;
+  if (kind == "table")  // a category lacks all of its columns
+    missing.narrow(1, 0, x.size(1) - 1).copy_(missing.narrow(1, 0, 1).clone());
+  return x.masked_fill(missing, std::nanf(""));
 }
 
 double pass(Mixture& model, const Tensor& x, std::int64_t chunk = 37) {
@@ -73,7 +100,7 @@ double mean_log_prob(Mixture& model, const Tensor& x) {
   return sum / real(x.size(0));
 }
 
-const std::vector<std::string> kinds = {"bernoulli", "diagonal", "full"};
+const std::vector<std::string> kinds = {"bernoulli", "diagonal", "full", "table"};
 
 // ---------------------------------------------------------------- densities
 
@@ -185,7 +212,7 @@ TEST(MixtureFit, ObjectiveNeverFalls) {
     for (const double share : {0.0, 0.3})
       for (const double prior : {0.0, 0.1, 2.0}) {
         Rng rng(11);
-        const Tensor x = with_gaps(rows_for(kind, 150, 4, rng), share, rng);
+        const Tensor x = with_gaps(kind, rows_for(kind, 150, 4, rng), share, rng);
         const auto model = mixture(kind, 4, 4, prior);
         model->initialise({x, {}}, rng);
         double before = pass(*model, x), first = before;
@@ -203,7 +230,7 @@ TEST(MixtureFit, ObjectiveNeverFalls) {
 TEST(MixtureFit, TheObjectiveIsTheMeanLogProbabilityWithoutAPrior) {
   for (const std::string& kind : kinds) {
     Rng rng(13);
-    const Tensor x = with_gaps(rows_for(kind, 80, 3, rng), 0.2, rng);
+    const Tensor x = with_gaps(kind, rows_for(kind, 80, 3, rng), 0.2, rng);
     const auto model = mixture(kind, 2, 3, 0);
     model->initialise({x, {}}, rng);
     for (int i = 0; i < 3; ++i) {
@@ -218,7 +245,7 @@ TEST(MixtureFit, EndsWhereTheGradientIsZero) {
   for (const std::string& kind : kinds)
     for (const double prior : {0.0, 5.0}) {
       Rng rng(17);
-      const Tensor x = with_gaps(rows_for(kind, 120, 3, rng), 0.25, rng);
+      const Tensor x = with_gaps(kind, rows_for(kind, 120, 3, rng), 0.25, rng);
       const auto model = mixture(kind, 2, 3, prior, 1e-4);
       model->initialise({x, {}}, rng);
       for (int i = 0; i < 1500; ++i) pass(*model, x, 120);
@@ -243,7 +270,7 @@ TEST(MixtureFit, EndsWhereTheGradientIsZero) {
 TEST(MixtureFit, AWeightOfTwoIsTheRowTwice) {
   for (const std::string& kind : kinds) {
     Rng rng(19);
-    const Tensor x = with_gaps(rows_for(kind, 60, 3, rng), 0.2, rng);
+    const Tensor x = with_gaps(kind, rows_for(kind, 60, 3, rng), 0.2, rng);
     Tensor weights = at::ones({60});
     weights.narrow(0, 0, 20).fill_(2);
     weights.narrow(0, 50, 10).fill_(0);

@@ -155,10 +155,12 @@ TEST(Sequences, AreNamedByAColumnOfNumbers) {
   const std::string path =
       folder.write("s.csv", text("a,id,b,class\n1.5,7,0,1\n2.5,7,1,0\n3.5,3,0,1\n4.5,9,0,0\n5.5,9,1,1\n"));
   const Dataset set = load_dataset(path + ":sequence=id,labels=class");
-  EXPECT_TRUE(set.table.empty());
+  EXPECT_FALSE(set.table.empty());
   EXPECT_EQ(set.train.cases(), 3);
   EXPECT_EQ(set.column_names, (std::vector<std::string>{"a", "b"})) << "neither name nor class is modelled";
-  expect_near(doubles(rows_of(set.train)), {1.5, 0, 2.5, 1, 3.5, 0, 4.5, 0, 5.5, 1}, 0, "cells");
+  const double z = std::sqrt(0.5);
+  expect_near(doubles(rows_of(set.train)), {-2 * z, 0, -z, 1, 0, 0, z, 0, 2 * z, 1}, 1e-6,
+              "cells, a standardised");
   expect_near(doubles(Dataset::rows(set.train, {2}, Rng(1)).y), {0, 1}, 0, "labels of rows");
   error_of(ErrorKind::usage, [&] { load_dataset(path + ":sequence=id,labels=1"); });
   error_of(ErrorKind::usage, [&] { load_dataset(path + ":sequence=di"); });
@@ -196,14 +198,14 @@ TEST(Sequences, RowsOfOneNameAreNeighbours) {
   const Folder folder;
   const std::string numbers = folder.write("n.csv", text("1,5\n1,6\n2,7\n1,8\n"));
   expect_says(error_of(ErrorKind::data, [&] { load_dataset(numbers + ":sequence=0"); }),
-              {"n.csv", "row 3", "column 0", "1"});
+              {"n.csv", "line 4", "'v0'", "'1'"});
   const std::string table = folder.write("t.csv", text("id,job\np,a\nq,b\np,a\n"));
   expect_says(error_of(ErrorKind::data, [&] { load_dataset(table + ":sequence=id"); }),
               {"t.csv", "line 4", "id", "'p'"});
   const std::string gap = folder.write("g.csv", text("id,job\np,a\n,b\nq,a\n"));
   expect_says(error_of(ErrorKind::data, [&] { load_dataset(gap + ":sequence=id"); }), {"line 3", "missing"});
   const std::string hole = folder.write("h.csv", text("1,5\n,6\n2,7\n"));
-  expect_says(error_of(ErrorKind::data, [&] { load_dataset(hole + ":sequence=0"); }), {"row 1", "missing"});
+  expect_says(error_of(ErrorKind::data, [&] { load_dataset(hole + ":sequence=0"); }), {"line 2", "missing"});
 }
 
 // Names that are equal as float32 are different sequences all the same.

@@ -33,7 +33,7 @@ TEST(StageOptions, RefuseWhatIsNoneOfAStage) {
   expect_says(refused({{"rat", "0.1"}}), {"stage top", "rat", "rate"});
   expect_says(refused({{"rate", "-1"}}), {"stage top", "rate", "-1"});
   expect_says(refused({{"optimiser", "adm"}}), {"stage top", "optimiser", "adam"});
-  for (const char* name : {"rollbacks", "checkpoint_every"})
+  for (const char* name : {"rollbacks", "checkpoint_every", "updates"})
     expect_says(refused({{name, "3"}}), {"stage top", name, "whole run"});
 }
 

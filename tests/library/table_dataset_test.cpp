@@ -27,7 +27,7 @@ const char* const small =
 TEST(TableSets, HaveGroupsWeightsAndClasses) {
   const Folder folder;
   const std::string path = folder.write("a.csv", text(small));
-  const Dataset set = load_dataset(path + ":weight=w,labels=class");
+  const Dataset set = load_dataset(path + ":weight=w,labels=class,count=n");
   EXPECT_EQ(set.values, ValueKind::mixed);
   EXPECT_EQ(set.columns(), 6);
   EXPECT_EQ(set.shape, (std::vector<std::int64_t>{6}));

@@ -16,6 +16,7 @@ void complete_command(const Arguments& arguments);
 void encode_command(const Arguments& arguments);
 void reconstruct_command(const Arguments& arguments);
 void classify_command(const Arguments& arguments);
+void quality_command(const Arguments& arguments);
 void models_command(const Arguments& arguments);
 void doctor_command(const Arguments& arguments);
 

@@ -42,10 +42,8 @@ Tensor interleave(const std::vector<Tensor>& kinds) {
 Split first_cases(const Split& split, std::int64_t limit) {
   if (limit >= split.cases()) return split;
   const std::int64_t rows = split.starts.defined() ? split.starts[limit].item<std::int64_t>() : limit;
-  const auto cut = [&](const Tensor& all) { return all.defined() ? all.narrow(0, 0, rows) : all; };
   Split first = split;
-  first.x = cut(split.x), first.y = cut(split.y), first.weights = cut(split.weights);
-  first.before = cut(split.before);
+  first.each_row_tensor([&](Tensor& each) { each = each.narrow(0, 0, rows); });
   if (split.starts.defined()) first.starts = split.starts.narrow(0, 0, limit);
   if (!split.table_rows.empty()) first.table_rows.resize(static_cast<std::size_t>(rows));
   return first;
@@ -82,8 +80,19 @@ struct Completion {
 std::vector<std::int64_t> group_sizes(const TableSchema& table) {
   std::vector<std::int64_t> sizes;
   for (const TableColumn& column : table.columns)
-    if (column.modelled()) sizes.push_back(column.width());
+    if (column.modelled()) sizes.push_back(column.width());  // and whether it is missing
   return sizes;
+}
+
+// Rows in which no cell is said to be missing: all are to be filled.
+Tensor without_marks(const TableSchema& table, const Tensor& rows) {
+  Tensor x = rows;
+  std::int64_t first = 0;
+  for (const TableColumn& column : table.columns) {
+    if (column.modelled() && column.marks_missing) x.select(1, first + column.value_width()).zero_();
+    first += column.width();
+  }
+  return x;
 }
 
 // Completed tables go to their files as the kind of the file asks for.
@@ -101,7 +110,8 @@ class CompletedTable {
         return;
       }
       text = std::make_unique<FileWriter>(path);
-      text->append(table_csv_header(file_.cells->names));
+      text->append(&text == &text_ ? completed_csv_header(*file_.cells)
+                                   : table_csv_header(file_.cells->names));
     };
     open(arguments.out, text_, rows_);
     open(arguments.spread, spread_text_, spread_rows_);
@@ -109,7 +119,7 @@ class CompletedTable {
 
   void append(const Block& block) {
     const Tensor mean = block.draws.mean(), known = table_known(table_, block.given);
-    const Array values = table_values(table_, to_array(mean.to(at::kFloat)));
+    const Array values = drawn_table_values(table_, mean, stream_, block.first_row);
     if (text_) {
       const std::span<const std::int64_t> rows(task_.split.table_rows);
       const Tensor filled = to_tensor(values).masked_fill(known, missing);
@@ -139,6 +149,7 @@ class CompletedTable {
   const Task& task_;
   const TableSchema& table_;
   const TableFile& file_;
+  const Stream stream_ = Rng(task_.arguments.seed).fork({0xB175}).next();  // of numbers within their bins
   std::unique_ptr<FileWriter> text_, spread_text_;
   std::unique_ptr<RowsFile> rows_, spread_rows_;
 };
@@ -251,6 +262,7 @@ Rows given_rows(const Task& task, const CaseBlock& place, const std::optional<Hi
   if (hiding)
     rows.x = table.empty() ? hiding->cells(rows.x, task.run.shape, place.first_row)
                            : hiding->groups(rows.x, group_sizes(table), place.first_row);
+  rows.x = without_marks(table, rows.x);
   return rows;
 }
 
@@ -273,7 +285,7 @@ std::int64_t complete_split(const Task& task, Completed& completed, Observer& ob
       case_blocks(task.split.starts, task.split.rows(), rows_of_a_block(task));
   Completer completer(*task.run.model, arguments.steps, task.data.groups, rng, observer, task.split.rows(),
                       static_cast<std::int64_t>(places.size()), arguments.draws);
-  const bool several = places.size() > 1 && (hiding || first_missing_cell(task.split.x));
+  const bool several = places.size() > 1 && (hiding || task.split.first_gap());
   std::int64_t gaps = 0;
   for (const CaseBlock& place : places) {
     const Rows rows = given_rows(task, place, hiding);

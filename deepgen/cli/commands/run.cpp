@@ -23,7 +23,8 @@ void dispatch(const Arguments& arguments) {
       {"train", train_command},       {"search", search_command}, {"reproduce", reproduce_command},
       {"sample", sample_command},     {"score", score_command},   {"evaluate", evaluate_command},
       {"complete", complete_command}, {"encode", encode_command}, {"reconstruct", reconstruct_command},
-      {"classify", classify_command}, {"models", models_command}, {"doctor", doctor_command}};
+      {"classify", classify_command}, {"quality", quality_command},
+      {"models", models_command}, {"doctor", doctor_command}};
   if (arguments.device == "cuda" && !at::hasCUDA())
     fail_usage("--device",
                "this build of torch has no CUDA; use --device cpu, or build against a torch that has it");

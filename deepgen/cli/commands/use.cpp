@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "deepgen/cli/commands/commands.h"
@@ -9,11 +10,33 @@
 #include "deepgen/cli/commands/models_table.h"
 #include "deepgen/cli/commands/opened.h"
 #include "deepgen/core/error.h"
+#include "deepgen/runs/conditions.h"
 #include "deepgen/runs/write_cases.h"
 #include "deepgen/tasks/tasks.h"
 
 namespace deepgen {
 namespace {
+
+// "sex=Female,age>=30": a table whose cells the model completes.
+bool gives_cells(const Arguments& arguments, const OpenRun& run) {
+  return !arguments.given.empty() && !run.learnt.table.empty() && sampled_classes(*run.model) == 0 &&
+         can_complete(*run.model);
+}
+
+void sample_given_cells(const Arguments& arguments, const OpenRun& run, Observer& observer) {
+  const std::vector<Condition> conditions = parse_conditions(arguments.given, run.learnt.table);
+  CasesFile file(run, arguments.out, arguments.count);
+  const ConditionalDraws draws =
+      draw_given(run, conditions, arguments.count, arguments.steps, arguments.seed, observer,
+                 [&](const Tensor& values) { file.append_values(values); });
+  file.close();
+  const bool all = std::all_of(conditions.begin(), conditions.end(), [](const Condition& c) { return c.exact; });
+  observer.message(fmt::format(
+      "{} samples given {} in {}{}", arguments.count, arguments.given, arguments.out,
+      all ? ""
+          : fmt::format("; {:.3g} % of {} draws were within the ranges",
+                        100.0 * static_cast<double>(draws.kept) / static_cast<double>(draws.drawn), draws.drawn)));
+}
 
 [[noreturn]] void fail_given(const OpenRun& run) {
   const auto* conditional = as<IsConditional>(*run.model);
@@ -51,6 +74,7 @@ void refuse_unless_classifier(const OpenRun& run) {
 void sample_command(const Arguments& arguments) {
   ConsoleObserver observer(arguments.quiet);
   const OpenRun run = open_and_tell(arguments, observer);
+  if (gives_cells(arguments, run)) return sample_given_cells(arguments, run, observer);
   const bool picture = arguments.out.ends_with(".png");
   const SamplingPlan plan{.count = arguments.count,
                           .steps = arguments.steps,
@@ -62,7 +86,7 @@ void sample_command(const Arguments& arguments) {
   const Grid grid{.columns = arguments.columns > 0 ? arguments.columns
                              : arguments.rows > 1  ? arguments.count
                                                    : 0};
-  CasesFile file(run, arguments.out, plan.rows * plan.count, grid);
+  CasesFile file(run, arguments.out, plan.rows * plan.count, grid, arguments.seed);
   sample_model(*run.model, plan, rng, observer, [&](const Tensor& samples) { file.append(samples); });
   file.close();
   observer.message(
@@ -74,7 +98,6 @@ void encode_command(const Arguments& arguments) {
   ConsoleObserver observer(arguments.quiet);
   const OpenRun run = open_and_tell(arguments, observer);
   const Split part = asked_part(load_and_tell(run, arguments, observer), arguments);
-  refuse_gaps(part, part.name);
   const Rng rng(arguments.seed);
   std::int64_t codes = 0, numbers = 0;
   if (part.starts.defined()) {  // whether a code is of a row or of a sequence is the model's affair
@@ -96,7 +119,6 @@ void reconstruct_command(const Arguments& arguments) {
   ConsoleObserver observer(arguments.quiet);
   const OpenRun run = open_and_tell(arguments, observer);
   const Split part = asked_part(load_and_tell(run, arguments, observer), arguments);
-  refuse_gaps(part, part.name);
   CasesFile file(run, arguments.out, part.rows());
   reconstruct_rows(*run.model, part, Rng(arguments.seed), observer,
                    [&](const Tensor& rows) { file.append(rows); });

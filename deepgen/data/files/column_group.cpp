@@ -21,7 +21,10 @@ const std::string& name_of(ColumnKind kind) { return group_kind_names()[static_c
 
 nlohmann::ordered_json groups_to_json(const std::vector<ColumnGroup>& groups) {
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
-  for (const ColumnGroup& group : groups) json.push_back({name_of(group.kind), group.first, group.size});
+  for (const ColumnGroup& group : groups) {
+    json.push_back({name_of(group.kind), group.first, group.size});
+    if (group.marks) json.back().push_back("marks");
+  }
   return json;
 }
 
@@ -37,8 +40,11 @@ std::vector<ColumnGroup> groups_from_json(const nlohmann::ordered_json& json, st
       if (kind == group_kind_names().end()) fail_data(what, "the groups of columns are of an unknown kind");
       if (!each.at(1).is_number_integer() || !each.at(2).is_number_integer())
         fail_data(what, "the groups of columns are malformed");
-      const ColumnGroup group{static_cast<ColumnKind>(kind - group_kind_names().begin()),
-                              each.at(1).get<std::int64_t>(), each.at(2).get<std::int64_t>()};
+      ColumnGroup group{static_cast<ColumnKind>(kind - group_kind_names().begin()),
+                        each.at(1).get<std::int64_t>(), each.at(2).get<std::int64_t>()};
+      group.marks = each.size() > 3 && each.at(3).get<std::string>() == "marks";
+      if (group.marks && (group.kind != ColumnKind::binary || group.size != 1 || next == 0))
+        fail_data(what, "the groups of columns are malformed");
       if (group.first != next || group.size < 1 || group.size > columns - next)
         fail_data(what, fmt::format("the groups of columns do not cover {} columns in order", columns));
       next += group.size;

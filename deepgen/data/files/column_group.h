@@ -22,6 +22,9 @@ const std::string& name_of(ColumnKind kind);
 struct ColumnGroup {
   ColumnKind kind = ColumnKind::binary;
   std::int64_t first = 0, size = 1;  // columns first .. first + size - 1
+  // A single binary column that says whether the cell of the group before it is missing: known in training
+  // rows, missing in all others.
+  bool marks = false;
 
   bool operator==(const ColumnGroup&) const = default;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "deepgen/core/error.h"
 #include "deepgen/data/files/csv_scanner.h"
@@ -11,15 +12,47 @@
 namespace deepgen {
 namespace {
 
+constexpr std::int64_t rows_to_look_at = 1000;  // below what may be a header
+
 // Whether cells below the first row are numbers only, and there is at least one.
 bool numbers_below(const CsvCells& file, std::int64_t column) {
   bool any = false;
-  for (std::int64_t row = 1; row < file.rows(); ++row) {
+  for (std::int64_t row = 1; row < std::min(file.rows(), rows_to_look_at); ++row) {
     const auto value = cell_number(file.cell(row, column));
     if (!value) return false;
     any = any || !std::isnan(*value);
   }
   return any;
+}
+
+// Whether the texts below the first row are categories of which it has none: each twice or more on average.
+bool unlike_categories_below(const CsvCells& file, std::int64_t column) {
+  std::set<std::string_view> seen;
+  const std::int64_t rows = std::min(file.rows(), rows_to_look_at);
+  for (std::int64_t row = 1; row < rows; ++row) seen.insert(trimmed_cell(file.cell(row, column)));
+  return 2 * static_cast<std::int64_t>(seen.size()) < rows &&
+         !seen.contains(trimmed_cell(file.cell(0, column)));
+}
+
+// Whether the whole number above lies outside of all numbers below.
+bool unlike_numbers_below(const CsvCells& file, std::int64_t column) {
+  const double above = *cell_number(file.cell(0, column));
+  bool below = false, beyond = false;
+  for (std::int64_t row = 1; row < std::min(file.rows(), rows_to_look_at); ++row) {
+    const double value = cell_number(file.cell(row, column)).value_or(above);
+    below = below || value <= above, beyond = beyond || value >= above;
+  }
+  return above == std::floor(above) && below != beyond;
+}
+
+// Texts and whole numbers, none like what stands below: years above numbers.
+bool unlike_all_below(const CsvCells& file) {
+  for (std::int64_t column = 0; column < file.columns; ++column) {
+    const auto value = cell_number(file.cell(0, column));
+    if (value && std::isnan(*value)) return false;
+    if (value ? !unlike_numbers_below(file, column) : !unlike_categories_below(file, column)) return false;
+  }
+  return true;
 }
 
 bool holds_all(const std::vector<std::string>& names, const std::vector<std::string>& known) {
@@ -39,7 +72,7 @@ bool begins_with_header(const CsvCells& file, const std::vector<std::string>& fi
     texts = texts || !value;
     above_numbers = above_numbers || (!value && numbers_below(file, column));
   }
-  return texts && (!numbers || above_numbers || file.rows() == 1);
+  return texts && (!numbers || above_numbers || file.rows() == 1 || unlike_all_below(file));
 }
 
 void check_utf8(const std::string& path, std::string_view text) {
@@ -72,6 +105,10 @@ std::size_t character_size(std::string_view text) {
 std::size_t utf8_end(std::string_view text) {
   std::size_t at = 0;
   while (at < text.size()) {
+    if (static_cast<unsigned char>(text[at]) < 0x80) {
+      ++at;
+      continue;
+    }
     const std::size_t size = character_size(text.substr(at));
     if (size == 0) return at;
     at += size;
@@ -79,20 +116,52 @@ std::size_t utf8_end(std::string_view text) {
   return at;
 }
 
+std::string_view CsvCells::raw(std::int64_t row, std::int64_t column) const {
+  const std::size_t at = index(row, column);
+  std::size_t begin = first;
+  if (at > 0) {
+    const std::size_t end = ends[at - 1];
+    const bool both =
+        column == 0 && text[end] == '\r' && end + 1 < text.size() && text[end + 1] == '\n';
+    begin = end + (both ? 2 : 1);
+  }
+  return {text.data() + begin, ends[at] - begin};
+}
+
 std::string_view CsvCells::cell(std::int64_t row, std::int64_t column) const {
-  const auto index = static_cast<std::size_t>((row + header) * columns + column);
-  const std::size_t begin = index == 0 ? 0 : ends[index - 1];
-  return std::string_view(text).substr(begin, ends[index] - begin);
+  const std::string_view whole = raw(row, column);
+  if (whole.empty() || whole[0] != '"') return whole;
+  if (!escaped.empty())
+    if (const auto found = escaped.find(index(row, column)); found != escaped.end()) return found->second;
+  return whole.substr(1, whole.size() - 2);
+}
+
+std::string_view CsvCells::head() const {
+  if (header == 0) return std::string_view(text).substr(0, first);
+  return std::string_view(text).substr(0, ends[static_cast<std::size_t>(columns - 1)]);
+}
+
+std::string_view CsvCells::line_end(std::int64_t row) const {
+  for (const std::size_t at : {index(row, columns - 1), static_cast<std::size_t>(columns - 1)}) {
+    const std::string_view rest = std::string_view(text).substr(ends[at]);
+    if (rest.starts_with("\r\n")) return rest.substr(0, 2);
+    if (!rest.empty()) return rest.substr(0, 1);
+  }
+  return "\n";
 }
 
 CsvCells parse_csv_cells(const std::string& path, std::string_view text, Header header,
-                         const std::vector<std::string>& known) {
-  CsvScanner scanner(path, text);  // first: it tells UTF-16
+                         const std::vector<std::string>& known, const CellHints& hints) {
+  CsvScanner scanner(path, text, hints.separator);  // first: it tells UTF-16
   check_utf8(path, text);
   CsvCells file;
+  file.text = text;
+  file.first = scanner.offset(), file.separator = scanner.separator();
+  file.hints = hints;
+  file.ends.reserve(text.size() / 8);
   const CsvScanner::OnCell keep = [&](std::int64_t, std::string_view cell, std::int64_t) {
-    file.text += cell;
-    file.ends.push_back(file.text.size());
+    if (scanner.escaped()) file.escaped.emplace(file.ends.size(), cell);
+    file.ends.push_back(scanner.offset());
   };
   for (std::int64_t line = scanner.line(); scanner.next_row(keep); line = scanner.line())
     file.starts.push_back(line);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <numeric>
@@ -13,11 +14,20 @@
 namespace deepgen {
 namespace {
 
-// Option and its value, of those that only a CSV table has. But for `header` they are named as the kinds.
+// Option and its value, of those that only a CSV table has.
 std::vector<std::pair<std::string, std::string>> table_options(const DataOptions& options) {
-  return {{"real", options.real},     {"count", options.count},   {"categorical", options.categorical},
-          {"binary", options.binary}, {"ignore", options.ignore}, {"weight", options.weight},
-          {"header", options.header}};
+  return {{"real", options.real},       {"count", options.count},   {"categorical", options.categorical},
+          {"binary", options.binary},   {"ignore", options.ignore}, {"weight", options.weight},
+          {"header", options.header},   {"date", options.date},     {"ordinal", options.ordinal},
+          {"numbers", options.numbers}, {"gaps", options.gaps},     {"identifier", options.identifier},
+          {"decimal", options.decimal}, {"missing", options.missing}, {"delimiter", options.delimiter}};
+}
+
+// The kind that an option states for its columns; nothing where it states none.
+std::optional<TableColumnKind> stated_by(const std::string& option) {
+  if (option == "ordinal") return TableColumnKind::categorical;
+  if (option == "date") return TableColumnKind::real;
+  return table_column_kind(option);
 }
 
 // A whole number of 0 or more, or -1.
@@ -37,6 +47,42 @@ std::vector<std::string> listed(const std::string& text) {
     start = end + 1;
   }
   return parts;
+}
+
+// "size(low<mid<high)" and "when(dmy)": a column and what more is said of it.
+struct Stated {
+  std::string column;
+  std::vector<std::string> more;
+};
+
+Stated stated_column(const std::string& text) {
+  const std::size_t open = text.rfind('(');
+  if (open == std::string::npos || !text.ends_with(')')) return {text, {}};
+  const std::string inner = text.substr(open + 1, text.size() - open - 2);
+  const bool order = inner.find('<') != std::string::npos;
+  if (!order && inner != "dmy" && inner != "mdy" && inner != "ymd") return {text, {}};
+  Stated stated = {text.substr(0, open), {}};
+  for (std::size_t start = 0; start <= inner.size();) {
+    const std::size_t end = std::min(inner.find('<', start), inner.size());
+    stated.more.push_back(inner.substr(start, end - start));
+    start = end + 1;
+  }
+  return stated;
+}
+
+char separator_named(const std::string& name, const std::string& who) {
+  if (name.empty()) return 0;
+  if (name == "comma") return ',';
+  if (name == "semicolon") return ';';
+  if (name == "tab" || name == "\\t") return '\t';
+  if (name == "pipe") return '|';
+  if (name == "space" || name == " ") return ' ';
+  const bool letter = std::isalnum(static_cast<unsigned char>(name[0])) != 0;
+  if (name.size() != 1 || letter || name == "\"" || static_cast<unsigned char>(name[0]) >= 0x80)
+    fail_usage(who, fmt::format("expected comma, semicolon, tab, pipe, space or one sign for delimiter=, got "
+                                "'{}'",
+                                name));
+  return name[0];
 }
 
 }  // namespace
@@ -86,6 +132,7 @@ void DataOptions::visit(OptionVisitor& v) {
   v.field({"labels", "column that holds the class: its name, or its number from 0; -1: none"}, labels);
   v.field({"sequence", "column that names each row's sequence; lengths: the set's; none: rows are cases"},
           sequence);
+  v.field({"matrix", "array of a .npz file that holds the rows, where its name is not train or data"}, matrix);
   v.field({"seed", "seed of the binarisation and of dequantise", 0, 9e15}, seed);
   v.field({"real", "columns of a CSV file, by name or number, joined by +: real numbers, standardised"},
           real);
@@ -100,6 +147,29 @@ void DataOptions::visit(OptionVisitor& v) {
            0,
            {"", "true", "false"}},
           header);
+  v.field({"ordinal", "likewise: categories with an order, by number or as stated: ordinal=size(low<mid<high)"},
+          ordinal);
+  v.field({"date", "likewise: dates; date=when(dmy) or (mdy) where day and month may be swapped"}, date);
+  v.field({"identifier", "likewise: names of rows, not for the model"}, identifier);
+  v.field({"decimal", "decimal mark of a CSV file: point, comma", 0, 0, {"", "point", "comma"}}, decimal);
+  v.field({"delimiter", "what separates its cells: comma, semicolon, tab, pipe, space or another sign"},
+          delimiter);
+  v.field({"missing", "texts that stand for a missing cell, joined by +, beside NA, N/A, NaN, ? and nothing"},
+          missing);
+  v.field({"strict", "cells that a trained run cannot read are refused, not read as missing"}, strict);
+  v.field({"numbers",
+           "numbers of a CSV file as categories (bins) or as real numbers (gaussian); as suits the model",
+           0,
+           0,
+           {"", "bins", "gaussian"}},
+          numbers);
+  v.field({"gaps",
+           "whether missing cells of a CSV file are learnt, so that samples have them too (learn, ignore); as "
+           "suits the model",
+           0,
+           0,
+           {"", "learn", "ignore"}},
+          gaps);
 }
 
 bool DataOptions::asks_for_table() const {
@@ -109,6 +179,8 @@ bool DataOptions::asks_for_table() const {
 }
 
 void check_table_options(const DataOptions& options, const std::string& name, bool is_table) {
+  if (!options.matrix.empty() && !name.ends_with(".npz"))
+    fail_usage(name, fmt::format("expected a .npz file for the option matrix={}", options.matrix));
   if (is_table) return;
   for (const auto& [option, value] : table_options(options))
     if (!value.empty())
@@ -137,23 +209,51 @@ std::int64_t find_column(const std::string& who, const std::string& wanted,
 std::vector<std::optional<TableColumnKind>> stated_kinds(const DataOptions& options, const std::string& who,
                                                          const std::vector<std::string>& names) {
   std::vector<std::optional<TableColumnKind>> kinds(names.size());
-  const auto state = [&](const std::string& kind, const std::string& name) {
+  const auto state = [&](const std::string& kind, const std::string& text) {
+    const std::string name = kind == "ordinal" || kind == "date" ? stated_column(text).column : text;
     const std::int64_t column =
         find_column(who + " " + kind, name, names, static_cast<std::int64_t>(names.size()));
     std::optional<TableColumnKind>& stated = kinds[static_cast<std::size_t>(column)];
-    const std::optional<TableColumnKind> wanted = table_column_kind(kind);
+    const std::optional<TableColumnKind> wanted = stated_by(kind);
     if (stated && stated != wanted)
       fail_usage(who, fmt::format("expected one kind for the column '{}', got {} and {}", name,
                                   name_of(*stated), kind));
     stated = wanted;
   };
   for (const auto& [kind, text] : table_options(options))
-    if (!text.empty() && kind != "header" && kind != "weight")
+    if (!text.empty() && stated_by(kind) && kind != "weight")
       for (const std::string& name : listed(text)) state(kind, name);
   if (!options.weight.empty()) state("weight", options.weight);
   if (options.has_labels()) state("labels", options.labels);
   if (options.has_sequence_column()) state("sequence", options.sequence);
   return kinds;
+}
+
+CellHints cell_hints(const DataOptions& options, const std::string& who) {
+  CellHints hints;
+  hints.separator = separator_named(options.delimiter, who);
+  hints.decimal = options.decimal == "comma" ? ',' : options.decimal == "point" ? '.' : char{0};
+  if (!options.missing.empty()) hints.missing = listed(options.missing);
+  return hints;
+}
+
+void add_column_hints(CellHints& hints, const DataOptions& options, const std::string& who,
+                      const std::vector<std::string>& names) {
+  const auto each = [&](const std::string& option, const std::string& text, auto add) {
+    if (text.empty()) return;
+    for (const std::string& one : listed(text)) {
+      const Stated stated = stated_column(one);
+      const std::int64_t column = find_column(who + " " + option, stated.column, names,
+                                              static_cast<std::int64_t>(names.size()));
+      add(names[static_cast<std::size_t>(column)], stated.more);
+    }
+  };
+  each("date", options.date, [&](const std::string& name, const std::vector<std::string>& more) {
+    hints.dates[name] = more.empty() ? "" : more[0];
+  });
+  each("ordinal", options.ordinal, [&](const std::string& name, const std::vector<std::string>& more) {
+    hints.orders[name] = more;
+  });
 }
 
 std::int64_t held_out(double asked, std::int64_t cases, std::int64_t left, const std::string& what) {

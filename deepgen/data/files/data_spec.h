@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "deepgen/core/options.h"
+#include "deepgen/data/files/csv_cells.h"
 #include "deepgen/data/files/sequences.h"
 #include "deepgen/data/files/table_column_kind.h"
 
@@ -32,10 +33,15 @@ struct DataOptions : Options {
   // "": by the lengths in the file, where it has them; "lengths": by these; "none"; or the column that names
   // the sequence of each row.
   std::string sequence;
+  std::string matrix;  // of a .npz file: the array that holds the rows; "": see files/npz_set.h
   std::int64_t seed = 0;
   // Of a CSV file: columns by name or number, joined by +, and the column of weights.
   std::string real, count, categorical, binary, ignore, weight;
+  std::string ordinal, date, identifier;     // likewise; size(low<high) and when(dmy) say more of a column
+  std::string decimal, delimiter, missing;   // how its cells are spelled
+  bool strict = false;                       // refuse what a trained run does not know of a file
   std::string header;  // "true", "false" or ""
+  std::string numbers, gaps;  // of a table: "bins" or "gaussian"; "learn" or "ignore"; "": as suits the model
 
   void visit(OptionVisitor& v) override;
   bool has_labels() const { return !labels.empty() && labels != "-1"; }
@@ -59,6 +65,12 @@ std::int64_t find_column(const std::string& who, const std::string& wanted,
 // of one column.
 std::vector<std::optional<TableColumnKind>> stated_kinds(const DataOptions& options, const std::string& who,
                                                          const std::vector<std::string>& names);
+
+// How cells are spelled, as far as it is stated: before a file is read, and of its columns. Throws usage
+// errors for unknown columns, orders and separators.
+CellHints cell_hints(const DataOptions& options, const std::string& who);
+void add_column_hints(CellHints& hints, const DataOptions& options, const std::string& who,
+                      const std::vector<std::string>& names);
 
 // How many of the `left` cases to hold out, when `asked` is a number of cases or (below 1) a share of
 // `cases`. Throws a data error when that is none, or leaves none.

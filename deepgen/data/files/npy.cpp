@@ -79,6 +79,7 @@ const char* descr(DType type) {
 }  // namespace
 
 Array npy_array(const std::string& path, const NpyHeader& header, Bytes data) {
+  refuse_unread(path, header);
   check_data_size(path, header, data.size());
   const auto item = static_cast<std::size_t>(header.widen ? header.widen : item_size(header.type));
   if (header.swapped) reverse_items(data, static_cast<std::int64_t>(item));
@@ -97,6 +98,7 @@ Array read_npy(const std::string& path) {
   const std::shared_ptr<const MappedFile> file = MappedFile::open(path);
   if (!file) return parse_npy(path, read_raw_file(path));
   const NpyHeader header = parse_npy_header(path, file->bytes());
+  refuse_unread(path, header);
   const ByteView data = file->bytes().subspan(header.header_size);
   check_data_size(path, header, data.size());
   // Items that need no work and lie where a processor expects them; others are read.

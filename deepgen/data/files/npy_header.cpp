@@ -82,7 +82,8 @@ class Dictionary {
   void value(std::string_view key) {
     blanks();
     if (key == "descr") {
-      if (text_.substr(at_, 1) == "[") fail("a plain type (structured arrays are not read)");
+      if (text_.substr(at_, 1) == "[")
+        fail("a plain type (structured arrays are not read; save their fields as columns of a .csv file)");
       descr_ = string();
     } else if (key == "fortran_order") {
       header_.fortran_order = take_word("True");
@@ -154,7 +155,7 @@ const char* refused_name(char kind) {
   }
 }
 
-WireType wire_type(const std::string& path, std::string_view descr) {
+std::optional<WireType> wire_type(std::string_view descr) {
   if (descr.size() >= 2 && std::strchr("<>|=", descr[0]) && descr[0] != '\0') {
     for (const WireType& type : wire_types) {
       if (descr.substr(1) != type.name) continue;
@@ -162,10 +163,12 @@ WireType wire_type(const std::string& path, std::string_view descr) {
       return type;
     }
   }
+  return std::nullopt;
+}
+
+std::string unread_type(std::string_view descr) {
   const char kind = descr.empty() ? '\0' : descr[descr.size() > 1 && std::strchr("<>|=", descr[0]) ? 1 : 0];
-  fail_data(path, fmt::format("expected integers or floating-point numbers, got dtype {} ({}); convert it to "
-                              "float32",
-                              shown(descr), refused_name(kind)));
+  return fmt::format("dtype {} ({})", shown(descr), refused_name(kind));
 }
 
 }  // namespace
@@ -197,15 +200,28 @@ NpyHeader parse_npy_header(const std::string& path, ByteView bytes) {
   const std::size_t begin = bytes[6] == 1 ? 10 : 12;
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + begin, size - begin);
   const std::string_view descr = Dictionary(path, text, header).read();
-  const WireType wire = wire_type(path, descr);
-  header.type = wire.type;
-  header.widen = wire.widen;
+  const std::optional<WireType> wire = wire_type(descr);
+  if (!wire) {
+    header.unread = unread_type(descr);
+    return header;
+  }
+  header.type = wire->type;
+  header.widen = wire->widen;
   header.swapped = descr[0] == (host_is_little_endian() ? '>' : '<');
   const auto data = byte_size(header.type, header.shape);
   if (!data)
     fail_data(path, fmt::format("expected sizes whose product fits, got {}", shape_text(header.shape)));
-  header.data_size = static_cast<std::uint64_t>(wire.widen == 4 ? *data / 2 : *data);
+  header.data_size = static_cast<std::uint64_t>(wire->widen == 4 ? *data / 2 : *data);
   return header;
+}
+
+void refuse_unread(const std::string& path, const NpyHeader& header) {
+  if (header.unread.empty()) return;
+  const bool texts = header.unread.find("strings") != std::string::npos ||
+                     header.unread.find("objects") != std::string::npos;
+  fail_data(path, fmt::format("expected integers or floating-point numbers, got {}; {}", header.unread,
+                              texts ? "save a table with texts as .csv, and labels as whole numbers from 0"
+                                    : "convert it to float32"));
 }
 
 }  // namespace deepgen

@@ -17,7 +17,7 @@ namespace deepgen {
 NamedArrays read_npz(const std::string& path, const std::vector<std::string>& wanted = {});
 NamedArrays parse_npz(const std::string& path, ByteView bytes, const std::vector<std::string>& wanted = {});
 
-// Types and shapes without inflating the data.
+// Types and shapes without inflating the data; arrays of texts and the like are there, as `unread`.
 std::map<std::string, NpyHeader> list_npz(const std::string& path);
 std::map<std::string, NpyHeader> list_npz(const std::string& path, ByteView bytes);
 

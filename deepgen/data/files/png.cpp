@@ -7,7 +7,9 @@
 #include <csetjmp>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <new>
+#include <utility>
 
 #include "deepgen/core/error.h"
 #include "deepgen/data/files/array_bytes.h"
@@ -63,18 +65,23 @@ bool read_header(Decoder& decoder) {
   // Texts, profiles and the like are passed over: packed, a thousand of them could take a thousand times
   // more.
   png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
+#ifdef DEEPGEN_ANY_CHECKSUM  // fuzzers: what they change would never get past a checksum
+  png_set_crc_action(png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);
+  png_set_option(png, PNG_IGNORE_ADLER32, PNG_OPTION_ON);
+#else
   png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+#endif
   png_set_read_fn(png, &decoder, Decoder::on_read);
   png_read_info(png, decoder.info);
   return true;
 }
 
-// Asks for 8-bit samples, then learns the size of a row.
+// Asks for samples of 8 bits, or of 16 where the file has them, then learns the size of a row.
 bool choose_samples(Decoder& decoder) {
   png_structp png = decoder.png;
   if (setjmp(png_jmpbuf(png))) return false;
-  png_set_expand(png);  // palettes, few bits, and the transparent colour as alpha
-  png_set_scale_16(png);
+  png_set_expand(png);                             // palettes, few bits, and the transparent colour as alpha
+  if (host_is_little_endian()) png_set_swap(png);  // of 16 bits alone
   png_set_interlace_handling(png);
   png_read_update_info(png, decoder.info);
   return true;
@@ -92,17 +99,42 @@ bool read_pixels(Decoder& decoder, png_bytepp rows) {
                               decoder.at));
 }
 
-// [pixels, samples] with alpha last, on white.
-Bytes on_white(const Bytes& from, std::size_t samples) {
-  const std::size_t colours = samples - 1;
-  Bytes to(from.size() / samples * colours);
-  for (std::size_t pixel = 0; pixel * samples < from.size(); ++pixel) {
-    const unsigned alpha = from[pixel * samples + colours];
+// Pixels of `samples` samples with alpha last, on white.
+template <class T>
+Bytes on_white(const Bytes& bytes, std::size_t samples) {
+  constexpr std::uint64_t white = std::numeric_limits<T>::max();
+  const std::size_t colours = samples - 1, pixels = bytes.size() / sizeof(T) / samples;
+  Bytes result(pixels * colours * sizeof(T));
+  const T* from = reinterpret_cast<const T*>(bytes.data());
+  T* to = reinterpret_cast<T*>(result.data());
+  for (std::size_t pixel = 0; pixel < pixels; ++pixel) {
+    const std::uint64_t alpha = from[pixel * samples + colours];
     for (std::size_t c = 0; c < colours; ++c)
       to[pixel * colours + c] =
-          static_cast<std::uint8_t>((from[pixel * samples + c] * alpha + 255 * (255 - alpha) + 127) / 255);
+          static_cast<T>((from[pixel * samples + c] * alpha + white * (white - alpha) + white / 2) / white);
   }
-  return to;
+  return result;
+}
+
+constexpr std::uint16_t widening = 257;  // 0xffff / 0xff: 8 bits as 16, without loss
+
+// 16-bit samples as 8 where all of them are 8-bit ones that were widened.
+void narrow_if_exact(Array& picture) {
+  const std::uint16_t* from = std::as_const(picture).as<std::uint16_t>();
+  const auto items = static_cast<std::size_t>(picture.items());
+  if (!std::all_of(from, from + items, [](std::uint16_t sample) { return sample % widening == 0; })) return;
+  Bytes narrow(items);
+  for (std::size_t i = 0; i < items; ++i) narrow[i] = static_cast<std::uint8_t>(from[i] / widening);
+  picture.type = DType::u8, picture.bytes = std::move(narrow);
+}
+
+void widen(Array& picture) {
+  if (picture.type == DType::u16) return;
+  const std::uint8_t* from = std::as_const(picture).bytes.data();
+  Array wide = {DType::u16, picture.shape, Bytes(picture.bytes.size() * sizeof(std::uint16_t))};
+  for (std::size_t i = 0; i < picture.bytes.size(); ++i)
+    wide.as<std::uint16_t>()[i] = static_cast<std::uint16_t>(from[i] * widening);
+  picture = std::move(wide);
 }
 
 }  // namespace
@@ -127,11 +159,15 @@ Array parse_png(const std::string& path, ByteView bytes) {
     fail_data(path,
               fmt::format("expected the end of the file after the picture, got {} more bytes at byte {}",
                           bytes.size() - decoder.at, decoder.at));
-  const std::size_t samples = row_size / width;
-  if (samples == 2 || samples == 4) pixels = on_white(pixels, samples);
+  const bool wide = png_get_bit_depth(decoder.png, decoder.info) == 16;
+  const std::size_t samples = row_size / width / (wide ? 2 : 1);
+  if (samples == 2 || samples == 4)
+    pixels = wide ? on_white<std::uint16_t>(pixels, samples) : on_white<std::uint8_t>(pixels, samples);
   std::vector<std::int64_t> shape = {static_cast<std::int64_t>(height), static_cast<std::int64_t>(width)};
   if (samples >= 3) shape.push_back(3);
-  return {DType::u8, std::move(shape), std::move(pixels)};
+  Array picture = {wide ? DType::u16 : DType::u8, std::move(shape), std::move(pixels)};
+  if (wide) narrow_if_exact(picture);
+  return picture;
 }
 
 Array read_png(const std::string& path) { return parse_png(path, read_raw_file(path)); }
@@ -159,9 +195,20 @@ std::vector<fs::path> png_files(const std::string& folder) {
   });
 }
 
-// Appends a picture to [pictures, ...]; the first one sets the size, and room is made for so many.
+// Samples of 16 bits as grey levels in [0, 1]: float32 tells all of them apart.
+void become_levels(Array& images) {
+  if (images.type != DType::u16) return;
+  const Array wide = std::move(images);
+  images = {DType::f32, wide.shape, Bytes(wide.bytes.size() * 2)};
+  const std::uint16_t* from = wide.as<std::uint16_t>();
+  float* to = images.as<float>();
+  for (std::int64_t i = 0; i < wide.items(); ++i) to[i] = static_cast<float>(from[i]) / 65535;
+}
+
+// Appends a picture to [pictures, ...]; the first one sets the size, and room is made for so many. From the
+// first one of 16 bits on all have them.
 void append_picture(const std::string& path, std::size_t pictures, Array& images) {
-  const Array picture = read_png(path);
+  Array picture = read_png(path);
   if (images.shape.empty()) {
     images.shape = picture.shape;
     images.shape.insert(images.shape.begin(), 0);
@@ -171,6 +218,8 @@ void append_picture(const std::string& path, std::size_t pictures, Array& images
   if (picture.shape != expected)
     fail_data(path, fmt::format("expected a picture of {} like the first of the folder, got {}",
                                 shape_text(expected), shape_text(picture.shape)));
+  if (picture.type != images.type && !images.bytes.empty()) widen(picture), widen(images);
+  if (images.bytes.empty()) images.type = picture.type;
   Bytes& all = images.bytes.own();
   all.insert(all.end(), picture.bytes.begin(), picture.bytes.end());
   ++images.shape[0];
@@ -199,6 +248,7 @@ PngFolder read_png_folder(const std::string& folder) {
   }
   if (pictures.empty()) fail_data(folder, "expected *.png pictures, got none");
   for (const fs::path& path : pictures) append_picture(path.string(), pictures.size(), result.images);
+  become_levels(result.images);
   result.labels = make_array(DType::i64, {static_cast<std::int64_t>(labels.size())});
   if (!labels.empty()) std::memcpy(result.labels.bytes.data(), labels.data(), result.labels.bytes.size());
   return result;

@@ -1,6 +1,7 @@
-// PNG pictures (ISO 15948) as data: 8-bit grey [height, width] or colour [height, width, 3].
+// PNG pictures (ISO 15948) as data: grey [height, width] or colour [height, width, 3], uint8, or uint16 where a
+// sample has more than 8 bits in it.
 //
-// 16-bit samples are scaled to 8, samples of 1, 2 or 4 bits to the full range, palettes become colour.
+// Samples of 1, 2 or 4 bits are scaled to the full range of 8, palettes become colour.
 // Pictures with transparency are composited on white, as a page would show them; fully opaque ones are
 // unchanged.
 #pragma once
@@ -19,7 +20,9 @@ Array read_png(const std::string& path);
 Array parse_png(const std::string& path, ByteView bytes);
 
 struct PngFolder {
-  Array images;                      // u8 [pictures, height, width] or [pictures, height, width, 3]
+  // [pictures, height, width] or [pictures, height, width, 3]; u8, or f32 in [0, 1] where a sample of any picture
+  // has more than 8 bits in it
+  Array images;
   Array labels;                      // i64 [pictures]; no items without classes
   std::vector<std::string> classes;  // names of the sub-folders, sorted: label 0, 1, ...
 };

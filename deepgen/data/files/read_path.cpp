@@ -8,27 +8,38 @@
 #include "deepgen/core/error.h"
 #include "deepgen/core/file_bytes.h"
 #include "deepgen/data/files/csv.h"
+#include "deepgen/data/files/npz_set.h"
 #include "deepgen/data/files/open.h"
 
 namespace deepgen {
 namespace {
 
-// Missing cells beside numbers that are not 0 and 1 alone; columns that are not for the model do not count.
-bool has_gaps_among_numbers(const std::string& path, const Csv& csv, const DataOptions& options) {
+// What the cells are that are for a model.
+struct CellsThatAre {
+  bool gaps = false, numbers = false;  // numbers: other than 0 and 1
+};
+
+CellsThatAre cells_that_are(const std::string& path, const Csv& csv, const DataOptions& options) {
   const std::int64_t columns = csv.values.columns();
   const std::int64_t labels =
       options.has_labels() ? find_column(path + " labels", options.labels, csv.names, columns) : -1;
   const std::int64_t sequence = options.has_sequence_column()
                                     ? find_column(path + " sequence", options.sequence, csv.names, columns)
                                     : -1;
-  bool gaps = false, numbers = false;
+  CellsThatAre found;
   const double* value = csv.values.as<double>();
   for (std::int64_t i = 0; i < csv.values.items(); ++i) {
     if (i % columns == labels || i % columns == sequence) continue;
-    gaps = gaps || std::isnan(value[i]);
-    numbers = numbers || !(std::isnan(value[i]) || value[i] == 0 || value[i] == 1);
+    found.gaps = found.gaps || std::isnan(value[i]);
+    found.numbers = found.numbers || !(std::isnan(value[i]) || value[i] == 0 || value[i] == 1);
   }
-  return gaps && numbers;
+  return found;
+}
+
+// Whether something is asked for that is done with a matrix of numbers.
+bool asks_for_matrix(const DataOptions& options) {
+  return options.transforms() || (!options.binarize.empty() && options.binarize != "none") ||
+         options.sequence == "lengths";
 }
 
 // The numbers of a file that is no table; nothing when it is one.
@@ -37,7 +48,9 @@ std::optional<Csv> numbers_of(const std::string& path, std::string_view text, co
   if (learnt) return learnt->empty() ? std::optional(parse_csv(path, text)) : std::nullopt;
   if (options.asks_for_table()) return std::nullopt;
   std::optional<Csv> csv = parse_csv_numbers(path, text);
-  if (csv && has_gaps_among_numbers(path, *csv, options)) csv.reset();
+  if (!csv) return std::nullopt;
+  const CellsThatAre cells = cells_that_are(path, *csv, options);
+  if (cells.numbers && (cells.gaps || !asks_for_matrix(options))) csv.reset();
   return csv;
 }
 
@@ -69,17 +82,26 @@ RawSet read_csv_set(const std::string& path, const DataOptions& options, const T
                         : options.header == "false" ? Header::no
                                                     : Header::automatic;
   raw.description = "table";
-  raw.table = std::make_shared<const CsvCells>(parse_csv_cells(path, text, header, needed_names(learnt)));
+  CellHints hints = cell_hints(options, path);
+  const char known = learnt ? learnt->separator : char{0};
+  if (hints.separator == 0 && known != ',' && known != ';' && known != '\t') hints.separator = known;
+  CsvCells cells = parse_csv_cells(path, text, header, needed_names(learnt), hints);
+  if (!learnt) add_column_hints(cells.hints, options, path, cells.names);
+  raw.table = std::make_shared<const CsvCells>(std::move(cells));
   return raw;
 }
 
 }  // namespace
 
-bool is_csv(const std::string& path) {
+bool has_ending(const std::string& path, const std::string& ending) {
   std::string name = std::filesystem::path(path).filename().string();
   for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return name.ends_with(ending);
+}
+
+bool is_csv(const std::string& path) {
   for (const char* ending : {".csv", ".tsv", ".csv.gz", ".tsv.gz"})
-    if (name.ends_with(ending)) return true;
+    if (has_ending(path, ending)) return true;
   return false;
 }
 
@@ -87,8 +109,11 @@ RawSet read_path(const std::string& path, const DataOptions& options, const Tabl
   std::error_code unknown;
   if (is_csv(path) && !std::filesystem::is_directory(path, unknown))
     return read_csv_set(path, options, learnt);
-  RawSet raw{
-      .name = path, .description = "file", .arrays = read_any(path), .case_shape = {}, .column_names = {}};
+  RawSet raw{.name = path,
+             .description = "file",
+             .arrays = has_ending(path, ".npz") ? read_npz_set(path, options.matrix) : read_any(path),
+             .case_shape = {},
+             .column_names = {}};
   if (raw.arrays.contains("data") && !raw.arrays.contains("train")) {
     raw.arrays["train"] = std::move(raw.arrays["data"]);
     raw.arrays.erase("data");

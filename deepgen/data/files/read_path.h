@@ -7,6 +7,9 @@
 
 namespace deepgen {
 
+// Whether the name of a file ends so, whatever the case of its letters.
+bool has_ending(const std::string& path, const std::string& ending);
+
 // .csv or .tsv, also inside gzip (.gz), by its ending.
 bool is_csv(const std::string& path);
 

@@ -5,12 +5,17 @@
 //   categorical   texts, or what is stated so       one column a category, one is 1    softmax
 //   count         0, 1, 2, ...                      as it is                           count
 //   real          numbers                           (x - mean) / deviation             gaussian
+//                 or, in bins                       one column a bin, one is 1         softmax
 //   constant      one value, or nothing             -                                  -
+//   identifier    another value in every row        -                                  -
+//   text          texts that are no categories      -                                  -
 //   ignore, weight, labels, sequence                -                                  -
 //
-// The schema is learnt from the training rows and travels with the model: later files are read, and samples
-// written, by it. A missing cell is NaN in all columns of its group. Texts are compared without blanks at
-// their ends; values of a column that held only numbers in training are compared as numbers (1 is 1.0).
+// A date is a real number, days or seconds, that is spelled as a date (cell_format.h); an ordinal column is a
+// categorical one whose values have an order. The schema is learnt from a file and travels with the model:
+// later files are read, and samples written, by it. A missing cell is NaN in all columns of its group. Texts
+// are compared without blanks at their ends; values of a column that held only numbers in training are
+// compared as numbers (1 is 1.0).
 #pragma once
 
 #include <cstdint>
@@ -21,9 +26,11 @@
 #include <vector>
 
 #include "deepgen/data/files/array.h"
+#include "deepgen/data/files/cell_format.h"
 #include "deepgen/data/files/column_group.h"
 #include "deepgen/data/files/csv_cells.h"
 #include "deepgen/data/files/data_shape.h"
+#include "deepgen/data/files/number_bins.h"
 #include "deepgen/data/files/table_column_kind.h"
 
 namespace deepgen {
@@ -35,17 +42,40 @@ struct TableColumn {
   double mean = 0, deviation = 1;   // of the training rows (real)
   double low = 0, high = 0;         // range in the training rows (real, count)
   int decimals = 0;                 // most places after the point in the training rows (real)
+  int least_decimals = -1;          // and fewest, where no zeros are added behind; -1: all have the most
   double missing = 0;               // share of the training cells
+  double step = 0;                  // real: values are low + k step; 0: not known
+  bool ordered = false;             // categorical: the values have an order (ordinal)
+  bool quoted = false;              // the training file has its cells in quotes
+  CellFormat format = {};           // how numbers are spelled (real, count, categories that are numbers)
+  std::vector<std::string> missing_as = {};  // texts that stand for a missing cell, beside the usual ones
+  std::string gap = {};     // how a missing cell is mostly spelled: what samples write
+  std::string reason = {};  // why it is of this kind; of a column that was just learnt
+  NumberBins bins = {};     // real: a category for each; none: standardised
+  // The last of the encoded columns says whether the cell is missing: known in training rows alone, so that
+  // samples have gaps and scores are those of the cells that are there.
+  bool marks_missing = false;
 
-  bool modelled() const { return width() > 0; }
-  std::int64_t width() const;  // columns the model sees
+  bool modelled() const { return value_width() > 0; }
+  bool is_category() const;          // one of value_width() columns is 1
+  std::int64_t value_width() const;  // columns that hold the value
+  std::int64_t width() const { return value_width() + (marks_missing ? 1 : 0); }  // that the model sees
+};
+
+// Encoded columns that are categories and bits alone, as one number each: of a size above 1 one of so many
+// columns is 1, of size 1 the number is the bit itself.
+struct CodeLayout {
+  std::vector<std::int64_t> sizes;  // none: there are other columns too
 };
 
 struct TableSchema {
   std::vector<TableColumn> columns;  // of the training file, in its order
+  char separator = ',';              // between its cells
 
   bool empty() const { return columns.empty(); }
   std::int64_t width() const;
+  std::int64_t numbers_in_bins() const;
+  CodeLayout code_layout() const;
   std::vector<ColumnGroup> groups() const;         // of the encoded columns; neighbours of one kind share one
   std::vector<std::string> encoded_names() const;  // age, job=nurse, ...
   ValueKind values() const;                        // what a model sees: of one kind, or mixed
@@ -60,10 +90,25 @@ struct TableSchema {
 // What the user states: the kind of each column of the file, or nothing where it is to be inferred.
 using StatedKinds = std::vector<std::optional<TableColumnKind>>;
 
-// The kinds from the training rows. Throws a data error naming line, column and cell where a stated kind is
-// broken, and for texts that are hardly categories (above 200, or each but once); the columns of one name.
+// Kinds, spellings and categories from all rows of the file, means and ranges from the training rows. Throws
+// one data error that names line, column and cell of all columns whose stated kind is broken or that are told
+// neither as numbers nor as categories; and for columns of one name.
 TableSchema infer_table(const std::string& path, const CsvCells& file,
                         const std::vector<std::int64_t>& training, const StatedKinds& stated);
+
+// What a user should be told of the columns of a schema that was just learnt: those set aside, and doubts.
+std::vector<std::string> table_notes(const TableSchema& schema);
+
+// What a column is taken for, in words ("number", "date", "ordinal", ...), and which options change that.
+std::string kind_text(const TableColumn& column);
+std::string remedy_text(const TableColumn& column);
+
+// The numbers of a column of kind real, NaN where a cell is missing or no number.
+std::vector<double> table_numbers(const TableColumn& about, const CsvCells& file, std::int64_t column,
+                                  const std::vector<std::int64_t>& rows);
+
+// Puts the numbers (real) of the schema into bins, from the same rows.
+void learn_table_bins(TableSchema& schema, const CsvCells& file, const std::vector<std::int64_t>& training);
 
 // One column alone.
 TableColumn infer_column(const std::string& path, const CsvCells& file,
@@ -77,10 +122,39 @@ TableColumn infer_column(const std::string& path, const CsvCells& file,
 std::vector<std::int64_t> match_columns(const TableSchema& schema, const std::string& path,
                                         const CsvCells& file);
 
-// The rows as the model sees them, f32 [rows, width]. Throws a data error naming line, column and cell for
-// what the schema does not allow: another value, an unseen category, a broken count, an infinite number.
+// Cells that a schema cannot read (another value, an unseen category, a text among numbers): they are missing
+// ones. And numbers beyond the range of the training rows, which are read.
+struct UnreadCells {
+  struct Column {
+    std::int64_t count = 0, first_row = 0, beyond = 0;
+    std::string first;  // cell
+  };
+  std::vector<Column> columns;  // of the schema
+
+  // A sentence for each column that has some.
+  std::vector<std::string> notes(const TableSchema& schema, const CsvCells& file,
+                                 const std::string& part) const;
+};
+
+// The rows as the model sees them, f32 [rows, width]; `marks`: with the columns that say what is missing known.
+// Throws a data error naming line, column and cell for
+// what the schema does not allow (another value, an unseen category, a broken count, an infinite number),
+// unless `unread` is there to count such cells.
 Array encode_table(const TableSchema& schema, const std::string& path, const CsvCells& file,
-                   const std::vector<std::int64_t>& columns, const std::vector<std::int64_t>& rows);
+                   const std::vector<std::int64_t>& columns, const std::vector<std::int64_t>& rows,
+                   bool marks = false, UnreadCells* unread = nullptr);
+
+// The same of a table that has categories and bits alone (CodeLayout), as their numbers: i16 [rows, sizes of
+// the layout], -1 where a cell is missing.
+Array table_codes(const TableSchema& schema, const std::string& path, const CsvCells& file,
+                  const std::vector<std::int64_t>& columns, const std::vector<std::int64_t>& rows,
+                  bool marks = false, UnreadCells* unread = nullptr);
+
+// Of each number in bins its log-density given the bin, f32 [rows, numbers_in_bins], nats in the units of the
+// file; 0 where the cell is missing. What `encode_table` does not say.
+Array table_log_densities(const TableSchema& schema, const std::string& path, const CsvCells& file,
+                          const std::vector<std::int64_t>& columns, const std::vector<std::int64_t>& rows,
+                          UnreadCells* unread = nullptr);
 
 // i64 [rows]: the index of the text, or the number itself where the classes are numbers (no values); -1
 // (unknown) for a missing cell and for the number -1.
@@ -95,21 +169,25 @@ Array table_weights(const std::string& path, const CsvCells& file, std::int64_t 
 
 // Encoded rows f32 [N, width] as one number a modelled or constant column, f64 [N, columns]: the index of the
 // value (binary from a half on, else the largest of its group), a whole count, a number in the file's units;
-// NaN stays.
-Array table_values(const TableSchema& schema, const Array& encoded);
+// NaN stays, and is what a cell that is marked as missing becomes. A number in bins is a draw of its bin, by
+// `uniform` f32 [N, numbers_in_bins] in [0, 1); without it, and of the shares of several draws, the median.
+// Numbers stay within the range of the training rows and on the grid of their values unless `beyond`.
+Array table_values(const TableSchema& schema, const Array& encoded, const Array* uniform = nullptr,
+                   bool beyond = false);
 
 // The names of the columns of table_values, and of the file samples are written to.
 std::vector<std::string> table_value_names(const TableSchema& schema);
 
 // A number of table_values as a cell of the file.
-std::string table_cell(const TableColumn& about, double value);
+std::string table_cell(const TableColumn& about, double value, char separator = ',');
 
 // Rows of table_values as a CSV file in the training file's order, without what the model does not know
 // (ignore, weight, labels, sequence).
 std::string encode_table_csv(const TableSchema& schema, const Array& values);
 
-// Rows of a file with some cells replaced: where `values` (as of table_values) is not NaN, and missing cells
-// of constant columns. All other cells stay as they are in the file.
+// Rows of a file with some cells replaced: missing ones where `values` (as of table_values) is not NaN, and
+// those of constant columns. All other cells, what is between them, the header and the line ends stay as they
+// are in the file.
 std::string complete_table_csv(const TableSchema& schema, const CsvCells& file,
                                const std::vector<std::int64_t>& columns,
                                const std::vector<std::int64_t>& rows, const Array& values);
@@ -120,7 +198,8 @@ std::string spread_table_csv(const TableSchema& schema, const CsvCells& file,
 
 // The pieces of these files, for rows that come block after block: the first line (of table_value_names, or
 // of the names of the file), then the lines of the rows.
-std::string table_csv_header(const std::vector<std::string>& names);
+std::string table_csv_header(const std::vector<std::string>& names, char separator = ',');
+std::string completed_csv_header(const CsvCells& file);
 std::string table_csv_rows(const TableSchema& schema, const Array& values);
 std::string completed_csv_rows(const TableSchema& schema, const CsvCells& file,
                                const std::vector<std::int64_t>& columns, std::span<const std::int64_t> rows,

@@ -7,7 +7,19 @@
 namespace deepgen {
 
 // The first four are for the model; see table.h.
-enum class TableColumnKind { binary, categorical, count, real, constant, ignore, weight, labels, sequence };
+enum class TableColumnKind {
+  binary,
+  categorical,
+  count,
+  real,
+  constant,
+  ignore,
+  weight,
+  labels,
+  sequence,
+  identifier,
+  text
+};
 
 const std::string& name_of(TableColumnKind kind);
 

@@ -1,14 +1,14 @@
-// What kind a column of a table is, from its training cells.
+// What kind a column of a table is, from its cells.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <map>
-#include <unordered_map>
 
 #include "deepgen/core/error.h"
 #include "deepgen/data/files/array_bytes.h"
+#include "deepgen/data/files/column_facts.h"
 #include "deepgen/data/files/csv_scanner.h"
 #include "deepgen/data/files/labels.h"
 #include "deepgen/data/files/table.h"
@@ -18,173 +18,230 @@ namespace deepgen {
 namespace {
 
 constexpr std::size_t most_guessed_categories = 200;  // above that a text is rather a name than a category
-constexpr std::size_t most_categories = 10000;        // stated ones: each is a column for the model
-constexpr double most_guessed_count = 10000;          // larger whole numbers are rather measurements
-constexpr std::int64_t nowhere = -1;
 
 using Kind = TableColumnKind;
 
-// What one pass over the training cells tells.
-struct Facts {
-  std::int64_t known = 0, missing = 0, numbers = 0;
-  // Rows of the first cell that is text, infinite, no count, or a number that is no label.
-  std::int64_t text = nowhere, infinite = nowhere, no_count = nowhere, no_label = nowhere;
-  double low = 0, high = 0;
-  int decimals = 0;
+// What is wrong with a column: without the file's name.
+struct BadColumn {
+  std::string message;
 };
 
-// Places after the point: 2 for "1.50", 4 for "1.5e-3".
-int decimals_of(std::string_view text) {
-  text = trimmed_cell(text);
-  const std::size_t exponent_at = text.find_first_of("eE");
-  const std::string_view mantissa = text.substr(0, exponent_at);
-  const std::size_t point = mantissa.find('.');
-  int places = point == mantissa.npos ? 0 : static_cast<int>(mantissa.size() - point - 1);
-  if (exponent_at != text.npos) {
-    std::string_view digits = text.substr(exponent_at + 1);
-    if (digits.starts_with('+')) digits.remove_prefix(1);
-    int exponent = 0;
-    std::from_chars(digits.data(), digits.data() + digits.size(), exponent);
-    places -= std::clamp(exponent, -400, 400);
-  }
-  return std::max(places, 0);
+std::string lower_case_name(std::string name) {
+  for (char& c : name)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return name;
 }
 
-Facts look_at(const CsvCells& file, const std::vector<std::int64_t>& rows, std::int64_t column) {
-  Facts facts;
-  for (const std::int64_t row : rows) {
-    const std::string_view cell = file.cell(row, column);
-    if (is_missing_cell(cell)) {
-      ++facts.missing;
-      continue;
-    }
-    ++facts.known;
-    const auto value = cell_number(cell);
-    if (!value) {
-      if (facts.text == nowhere) facts.text = row;
-      continue;
-    }
-    if (!std::isfinite(*value) && facts.infinite == nowhere) facts.infinite = row;
-    if (!is_count(*value) && facts.no_count == nowhere) facts.no_count = row;
-    if (!is_label(*value) && facts.no_label == nowhere) facts.no_label = row;
-    facts.low = facts.numbers == 0 ? *value : std::min(facts.low, *value);
-    facts.high = facts.numbers == 0 ? *value : std::max(facts.high, *value);
-    ++facts.numbers;
-    facts.decimals = std::max(facts.decimals, decimals_of(cell));
-  }
-  return facts;
+// id, customer_id, CustomerID, index, uuid, ...
+bool is_named_as_identifier(const std::string& name) {
+  const std::string lower = lower_case_name(name);
+  for (const char* whole : {"id", "ids", "index", "idx", "uuid", "guid", "rowid", "row", "unnamed: 0", ""})
+    if (lower == whole) return true;
+  for (const char* end : {"_id", " id", ".id", "-id", "_uuid", "_index"})
+    if (lower.ends_with(end)) return true;
+  return name.size() > 2 && (name.ends_with("Id") || name.ends_with("ID"));
+}
+
+// Whether the numbers count the rows from 0 or 1.
+bool counts_rows(const std::vector<double>& numbers) {
+  constexpr std::size_t least = 20;
+  if (numbers.size() < least) return false;
+  const double start = numbers[0];
+  if (start != 0 && start != 1) return false;
+  for (std::size_t row = 0; row < numbers.size(); ++row)
+    if (!std::isnan(numbers[row]) && numbers[row] != start + static_cast<double>(row)) return false;
+  return true;
+}
+
+bool all_differ(std::vector<double> numbers) {
+  std::erase_if(numbers, [](double number) { return std::isnan(number); });
+  std::sort(numbers.begin(), numbers.end());
+  return std::adjacent_find(numbers.begin(), numbers.end()) == numbers.end();
 }
 
 // One column while its kind is being found.
 class Inference {
  public:
-  Inference(const std::string& path, const CsvCells& file, const std::vector<std::int64_t>& rows,
-            std::int64_t column, std::optional<Kind> stated)
-      : path_(path), file_(file), rows_(rows), column_(column), stated_(stated) {
+  Inference(const CsvCells& file, const std::vector<char>& training, std::int64_t column,
+            std::optional<Kind> stated, bool identifiers)
+      : file_(file), training_(training), column_(column), stated_(stated), identifiers_(identifiers) {
     result_.name = file.names[static_cast<std::size_t>(column)];
-    if (stated_) result_.kind = *stated_;
+    result_.missing_as = file.hints.missing;
+    if (stated_) result_.kind = *stated_, result_.reason = "stated";
   }
 
+  // Throws BadColumn.
   TableColumn find() {
     if (stated_ == Kind::ignore || stated_ == Kind::weight || stated_ == Kind::sequence) return result_;
-    facts_ = look_at(file_, rows_, column_);
-    if (!rows_.empty())
-      result_.missing = static_cast<double>(facts_.missing) / static_cast<double>(rows_.size());
+    facts_ = facts_of_column(file_, training_, column_, asked());
+    const auto rows = static_cast<double>(facts_.known_in_training + facts_.missing_in_training);
+    result_.missing = rows > 0 ? static_cast<double>(facts_.missing_in_training) / rows : 0;
+    result_.quoted = facts_.quoted, result_.format = facts_.format;
+    if (stated_ == Kind::identifier) return result_;
     if (stated_ == Kind::labels) return labels();
     check_stated();
-    find_values();
     decide();
-    if (result_.kind == Kind::real || result_.kind == Kind::count) describe_numbers();
+    if (result_.kind == Kind::real || result_.kind == Kind::count)
+      describe_numbers();
+    else if (result_.kind == Kind::constant || result_.kind == Kind::binary ||
+             result_.kind == Kind::categorical)
+      keep_values();
+    if (result_.missing > 0) spell_gaps();
     return result_;
   }
 
  private:
-  bool numeric() const { return facts_.text == nowhere; }
+  void spell_gaps() {
+    const ColumnCells cells(result_, file_, column_);
+    std::map<std::string_view, std::int64_t> spellings;
+    for (std::size_t row = 0; row < training_.size(); ++row)
+      if (training_[row] && cells.missing(static_cast<std::int64_t>(row)))
+        ++spellings[text(static_cast<std::int64_t>(row))];
+    const auto most = std::max_element(spellings.begin(), spellings.end(),
+                                       [](const auto& a, const auto& b) { return a.second < b.second; });
+    if (most != spellings.end()) result_.gap = most->first;
+  }
+
+  FactsAsked asked() const {
+    FactsAsked asked;
+    const auto date = file_.hints.dates.find(result_.name);
+    asked.must_date = date != file_.hints.dates.end();
+    if (asked.must_date) asked.date_order = date->second;
+    asked.dates = !stated_ || stated_ == Kind::identifier || asked.must_date;
+    asked.as_texts = stated_ == Kind::text;
+    return asked;
+  }
+
+  bool numeric() const { return facts_.numeric; }
+  std::string_view text(std::int64_t row) const { return trimmed_cell(file_.cell(row, column_)); }
 
   [[noreturn]] void fail(std::int64_t row, const std::string& expected) const {
-    fail_data(path_, fmt::format("{}: expected {}, got {}", table_place(file_, row, column_), expected,
-                                 shown(file_.cell(row, column_))));
+    throw BadColumn{fmt::format("{}: expected {}, got {}", table_place(file_, row, column_), expected,
+                                shown(file_.cell(row, column_)))};
+  }
+  [[noreturn]] void fail(const std::string& what) const {
+    throw BadColumn{fmt::format("column '{}': {}", result_.name, what)};
   }
 
   void check_stated() const {
-    if ((stated_ == Kind::real || stated_ == Kind::count) && !numeric())
-      fail(facts_.text, fmt::format("a number ({} is stated)", name_of(*stated_)));
+    if ((stated_ == Kind::real || stated_ == Kind::count) && !numeric() && facts_.text != nowhere)
+      fail(facts_.text,
+           asked().must_date
+               ? std::string("a date (date is stated)")
+               : fmt::format("a number ({} is stated)", name_of(*stated_)));
     if (stated_ == Kind::count && facts_.no_count != nowhere)
       fail(facts_.no_count, "a whole number of 0 or more (count is stated)");
     if (stated_ != Kind::categorical && numeric() && facts_.infinite != nowhere)
-      fail(facts_.infinite, "a finite number");
-  }
-
-  // The different values, sorted, each in the form of its first cell; and where the third came up.
-  void find_values() {
-    std::unordered_map<std::string, std::string> seen;
-    for (const std::int64_t row : rows_) {
-      const std::string_view cell = file_.cell(row, column_);
-      if (is_missing_cell(cell)) continue;
-      const bool added = seen.emplace(value_key(cell, numeric()), trimmed_cell(cell)).second;
-      if (added && seen.size() == 3) third_ = row;
-      if (seen.size() > most_categories) break;
-    }
-    for (auto& [key, text] : seen) result_.values.push_back(std::move(text));
-    sort_values(result_.values, numeric());
+      fail(facts_.infinite, fmt::format("a finite number (missing={} reads it as a missing cell)",
+                                        text(facts_.infinite)));
+    if (facts_.ambiguous)
+      fail(fmt::format("its dates, as {}, may have the day first or the month; state date={}(dmy) or "
+                       "date={}(mdy)",
+                       shown(text(facts_.value_rows[0])), result_.name, result_.name));
   }
 
   void decide() {
-    const std::size_t count = result_.values.size();
-    if (count == 0 || (count == 1 && stated_ != Kind::count)) {
+    const std::size_t count = facts_.values();
+    if (facts_.known_in_training == 0) {
       result_.kind = Kind::constant;
+      result_.reason = "no cell is known in the training rows";
+      return;
+    }
+    if (count == 1 && stated_ != Kind::count) {
+      result_.kind = Kind::constant;
+      result_.reason = "all known cells are the same";
       return;
     }
     if (stated_ == Kind::binary && count > 2) refuse_third();
-    if (stated_ == Kind::categorical && count > most_categories)
-      fail_data(path_, fmt::format("column '{}': expected at most {} categories, got more", result_.name,
-                                   most_categories));
+    if (stated_ == Kind::categorical && !facts_.all_values())
+      fail(fmt::format("expected at most {} categories, got more", most_categories));
     if (stated_) return;
-    if (count == 2)
-      result_.kind = Kind::binary;
-    else if (!numeric())
-      check_categories(), result_.kind = Kind::categorical;
+    if (count == 2 && !facts_.format.is_date())
+      result_.kind = Kind::binary, result_.reason = "two values";
+    else if (numeric())
+      decide_numbers();
     else
-      result_.kind =
-          facts_.no_count == nowhere && facts_.high <= most_guessed_count ? Kind::count : Kind::real;
+      decide_texts();
+  }
+
+  void decide_numbers() {
+    result_.kind = Kind::real;
+    result_.reason = facts_.format.is_date()                                   ? "all known cells are dates"
+                     : facts_.decimals == 0 && facts_.infinite == nowhere ? "whole numbers"
+                                                                               : "numbers";
+    const std::string spelling = facts_.format.description();
+    if (!spelling.empty()) result_.reason += " (" + spelling + ")";
+    const bool named = is_named_as_identifier(result_.name), counted = counts_rows(facts_.numbers);
+    if (!identifiers_ || facts_.format.is_date() || facts_.decimals > 0 || !(named || counted)) return;
+    if (!all_differ(facts_.numbers)) return;
+    result_.kind = Kind::identifier;
+    result_.reason = counted ? "the numbers count the rows" : "another whole number in every row, and its name";
+  }
+
+  void decide_texts() {
+    constexpr double long_text = 40;  // bytes
+    constexpr double nearly = 0.95;
+    const auto count = static_cast<double>(facts_.values()), cells = static_cast<double>(facts_.looked_at);
+    const bool unique = count == cells || (cells >= 20 && count > nearly * cells);
+    const bool numbers = 2 * facts_.plain_numbers > facts_.known;
+    const std::string stray =
+        numbers ? fmt::format("most of its cells are numbers, but line {} has {}; missing={} would make it "
+                              "a column of numbers",
+                              file_.line(facts_.text), shown(text(facts_.text)), text(facts_.text))
+                : std::string();
+    const bool many = facts_.values() > most_guessed_categories;
+    if ((many || unique) && numbers)
+      fail(fmt::format("{} different texts in {} cells, too many to be guessed as categories; {}; or leave it "
+                       "out with ignore={}, or state categorical={}",
+                       facts_.values(), facts_.known, stray, result_.name, result_.name));
+    result_.kind = Kind::categorical;
+    result_.reason = fmt::format("{} different texts", facts_.values());
+    if (numbers) result_.reason += "; " + stray;
+    if (!many && !unique) return;
+    const std::string different =
+        unique ? std::string("almost every cell differs") : fmt::format("over {} different texts",
+                                                                        most_guessed_categories);
+    const bool prose = facts_.mean_length > long_text || !unique;
+    result_.kind = prose ? Kind::text : Kind::identifier;
+    result_.reason = different;
   }
 
   [[noreturn]] void refuse_third() const {
-    std::vector<std::string> first;  // the two values that came before it
-    for (const std::int64_t row : rows_) {
-      const std::string text(trimmed_cell(file_.cell(row, column_)));
-      if (is_missing_cell(text) || std::find(first.begin(), first.end(), text) != first.end()) continue;
-      if (first.size() == 2) break;
-      first.push_back(text);
-    }
-    fail(third_, fmt::format("{} or {} (binary is stated)", shown(first[0]), shown(first[1])));
+    fail(facts_.value_rows[2],
+         fmt::format("{} or {} (binary is stated)", shown(text(facts_.value_rows[0])),
+                     shown(text(facts_.value_rows[1]))));
   }
 
-  void check_categories() const {
-    const std::size_t count = result_.values.size();
-    const bool all_differ = static_cast<std::int64_t>(count) == facts_.known;
-    if (count <= most_guessed_categories && !all_differ) return;
-    const std::string stray =
-        2 * facts_.numbers > facts_.known
-            ? fmt::format("; most of its cells are numbers, but line {} has {}", file_.line(facts_.text),
-                          shown(file_.cell(facts_.text, column_)))
-            : std::string();
-    fail_data(path_, fmt::format("column '{0}': {1} in {2} cells, too many to be guessed as categories{3}; "
-                                 "leave it out with ignore={0}, or state categorical={0}",
-                                 result_.name,
-                                 all_differ                ? fmt::format("{} different texts", count)
-                                 : count > most_categories ? fmt::format("over {} texts", most_categories)
-                                                           : fmt::format("{} texts", count),
-                                 facts_.known, stray));
+  // The different values, each in the form of its first cell: by number, as stated, or by the bytes.
+  void keep_values() {
+    for (const std::int64_t row : facts_.value_rows) result_.values.emplace_back(text(row));
+    if (result_.kind == Kind::constant && facts_.known_in_training == 0) result_.values.clear();
+    if (result_.kind == Kind::constant) return;
+    const CellFormat& format = result_.format;
+    std::sort(result_.values.begin(), result_.values.end(), [&](const std::string& a, const std::string& b) {
+      return numeric() ? *format.parse(a) < *format.parse(b) : a < b;
+    });
+    const auto order = file_.hints.orders.find(result_.name);
+    if (order == file_.hints.orders.end()) return;
+    result_.ordered = true;
+    if (!order->second.empty()) order_as(order->second);
+  }
+
+  void order_as(const std::vector<std::string>& stated) {
+    for (const std::int64_t row : facts_.value_rows)
+      if (std::find(stated.begin(), stated.end(), text(row)) == stated.end())
+        fail(row, fmt::format("one of the values of ordinal={} ({})", result_.name,
+                              fmt::join(stated, " < ")));
+    result_.values = stated;
   }
 
   void describe_numbers() {
-    result_.values.clear();
     result_.low = facts_.low, result_.high = facts_.high;
     if (result_.kind == Kind::count) return;
-    result_.decimals = facts_.decimals;
+    result_.decimals = facts_.decimals, result_.step = facts_.step;
+    result_.least_decimals = facts_.least_decimals;
     long double sum = 0, squares = 0;  // long: the squares of doubles fit
-    const auto known = static_cast<long double>(facts_.known);
+    const auto known = static_cast<long double>(facts_.known_in_training);
     each_number([&](long double value) { sum += value; });
     const long double mean = sum / known;
     each_number([&](long double value) { squares += (value - mean) * (value - mean); });
@@ -195,48 +252,78 @@ class Inference {
 
   template <class F>
   void each_number(F function) const {
-    for (const std::int64_t row : rows_) {
-      const auto value = cell_number(file_.cell(row, column_));
-      if (value && !std::isnan(*value)) function(static_cast<long double>(*value));
-    }
+    for (std::size_t row = 0; row < facts_.numbers.size(); ++row)
+      if (training_[row] && !std::isnan(facts_.numbers[row]))
+        function(static_cast<long double>(facts_.numbers[row]));
   }
 
   // Whole numbers are classes by themselves; texts are numbered in their order.
   TableColumn labels() {
     if (numeric() && facts_.no_label != nowhere) fail(facts_.no_label, expected_label);
-    if (!numeric()) find_values();
-    if (result_.values.size() > most_categories)
-      fail_data(path_, fmt::format("column '{}': expected at most {} classes, got more", result_.name,
-                                   most_categories));
+    if (!facts_.all_values())
+      fail(fmt::format("expected at most {} classes, got more", most_categories));
+    if (!numeric()) keep_values();
     return result_;
   }
 
-  const std::string& path_;
   const CsvCells& file_;
-  const std::vector<std::int64_t>& rows_;
+  const std::vector<char>& training_;
   const std::int64_t column_;
   const std::optional<Kind> stated_;
-  Facts facts_;
+  const bool identifiers_;  // whether numbers may be set aside as such
+  ColumnFacts facts_;
   TableColumn result_;
-  std::int64_t third_ = nowhere;
 };
+
+std::vector<char> training_rows(const CsvCells& file, const std::vector<std::int64_t>& training) {
+  std::vector<char> is_training(static_cast<std::size_t>(file.rows()), 0);
+  for (const std::int64_t row : training) is_training[static_cast<std::size_t>(row)] = 1;
+  return is_training;
+}
+
+// All columns; what is wrong with them is told at once.
+TableSchema infer_columns(const std::string& path, const CsvCells& file, const std::vector<char>& training,
+                          const StatedKinds& stated, bool identifiers) {
+  TableSchema schema;
+  schema.separator = file.separator;
+  std::vector<std::string> bad;
+  for (std::int64_t column = 0; column < file.columns; ++column) {
+    try {
+      const auto kind = stated[static_cast<std::size_t>(column)];
+      schema.columns.push_back(Inference(file, training, column, kind, identifiers).find());
+    } catch (const BadColumn& wrong) {
+      bad.push_back(wrong.message);
+    }
+  }
+  if (bad.size() == 1) fail_data(path, bad[0]);
+  if (!bad.empty())
+    fail_data(path, fmt::format("{} columns cannot be read:\n  {}", bad.size(), fmt::join(bad, "\n  ")));
+  return schema;
+}
 
 }  // namespace
 
 TableColumn infer_column(const std::string& path, const CsvCells& file,
                          const std::vector<std::int64_t>& training, std::int64_t column,
                          std::optional<TableColumnKind> stated) {
-  return Inference(path, file, training, column, stated).find();
+  try {
+    return Inference(file, training_rows(file, training), column, stated, true).find();
+  } catch (const BadColumn& wrong) {
+    fail_data(path, wrong.message);
+  }
 }
 
 TableSchema infer_table(const std::string& path, const CsvCells& file,
                         const std::vector<std::int64_t>& training, const StatedKinds& stated) {
   check_names(path, file);
   if (training.empty()) fail_data(path, "expected at least one training row, got none");
-  TableSchema schema;
-  for (std::int64_t column = 0; column < file.columns; ++column)
-    schema.columns.push_back(
-        infer_column(path, file, training, column, stated[static_cast<std::size_t>(column)]));
+  const std::vector<char> is_training = training_rows(file, training);
+  TableSchema schema = infer_columns(path, file, is_training, stated, true);
+  const bool identifiers =
+      std::any_of(schema.columns.begin(), schema.columns.end(),
+                  [](const TableColumn& column) { return column.kind == Kind::identifier; });
+  // Numbers that would be all there is are no names of rows.
+  if (schema.width() == 0 && identifiers) schema = infer_columns(path, file, is_training, stated, false);
   if (schema.width() == 0)
     fail_data(path, "expected a column whose training cells differ, got only constant or ignored ones");
   return schema;

@@ -1,31 +1,42 @@
-// The order-agnostic, deep NADE of bits: one network for every order of the columns.
+// The order-agnostic, deep NADE of bits and categories: one network for every order of the variables.
 //
 //   p(x | o) = prod_p p(x_o(p) | x_o(<p))
-//   all log odds of the missing columns = net(x * m, m),   m marks the columns that are known
+//   p(x_i | known) = sigmoid of its log odds, or softmax over the group of a category
+//   all log odds = net(x * m, m),   m marks the variables that are known
 //
-// For each row of a batch a number n of missing columns, from 1 to D, and which ones are drawn at random, and
+// A variable is a bit or a one-hot group (numbers of a table are categories too: number_bins.h). For each row of
+// a batch, with D cells that are not missing, a number n of unknown ones, from 1 to D, and which ones are drawn
+// at random, and
 //
-//   1 / (n q(n)) sum_(i missing) log p(x_i | known)
+//   1 / (n q(n)) sum_(i unknown) log p(x_i | known)
 //   q(n) = sqrt(n / D) - sqrt((n - 1) / D)
 //
 // is raised: an unbiased estimate of the mean over all orders of log p(x | o), for any q. With n drawn
-// evenly, as in the paper (q = 1 / D), a missing column of a row that lacks a single one counts D times; with
+// evenly, as in the paper (q = 1 / D), an unknown variable of a row that lacks a single one counts D times; with
 // this q, which draws small n more often, sqrt(D) times, and gradients are less noisy. The n of a batch are
 // spread: one from each of as many equally likely shares. Gradients come from automatic differentiation; a
-// step is one pass, however many columns there are.
+// step is one pass, however many variables there are.
+//
+// Missing cells are never known and never asked for: the objective is that of the cells that are there, and so
+// is the score, exactly, as any subset of the cells comes first in some order.
 //
 // Every order gives an exact distribution of its own (HasOrders, endlessly many: order o is the o-th
-// permutation of a fixed stream of random numbers, the same for all models). They are not equal; log_prob and
-// samples are those of order 0, and the mean of the probabilities under several is better, and an ensemble.
-// A row costs D passes through all layers but the first, which changes by two rows of its weights from column
-// to column.
+// permutation of a fixed stream of random numbers, the same for all models). They are not equal; log_prob is
+// that of order 0, and the mean of the probabilities under several is better, and an ensemble. A sample is drawn
+// in an order of its own: samples are those of the ensemble of all orders.
+// A row costs D passes through all layers but the first, which changes by two rows of its weights from variable
+// to variable.
 //
-// Completion draws the missing columns in an order drawn anew for each row, given the known ones, which come
-// first: exact draws of p(missing | known, o) for the orders o that begin with the known columns, where
+// Where a table's column says what is missing (ColumnGroup::marks), these variables come first in every order,
+// and samples lack the cells that are so marked, as the data do. In training half of the rows, drawn at random,
+// know nothing of them: scores do without.
+//
+// Completion draws the missing variables in an order drawn anew for each row, given the known ones, which come
+// first: exact draws of p(missing | known, o) for the orders o that begin with the known variables, where
 // fixed-order models need a chain.
 //
-// Differs from the paper: q above; Adam in place of stochastic gradient descent with momentum; no layer-wise
-// pre-training.
+// Differs from the paper: q above; categories; hidden layers that are added to what they receive; Adam in place
+// of stochastic gradient descent with momentum; no layer-wise pre-training.
 //
 // Known to fail: a single order is worse than a model trained for it; the estimates are noisy, and need many
 // epochs at a small rate.
@@ -63,29 +74,38 @@ class OrderlessNade : public Model,
   Tensor sample(std::int64_t count, Rng& rng) const override;                  // [count, D]
   Tensor complete(const Rows& rows, Rng& rng) const override;                  // [B, D]
 
-  // Log odds of every column given those of x [B, D] where known [B, D] (0 or 1) is 1: one pass.
+  // Log odds of every column given x [B, D] where the variables known [B, V] (0 or 1) are 1: one pass.
   Tensor logits_given(const Tensor& x, const Tensor& known, double dropout, Rng& rng) const;
-  std::vector<std::int64_t> order(std::int64_t number) const;  // columns; below 0 a usage error
+  std::vector<std::int64_t> order(std::int64_t number) const;  // variables; below 0 a usage error
+  std::int64_t variables() const { return static_cast<std::int64_t>(sizes_.size()); }
 
   struct Splits {
-    Tensor known;   // [rows, D] of 0 and 1
-    Tensor weight;  // [rows, 1]: what each missing column counts
+    Tensor known, asked;  // [rows, V] of 0 and 1; what is missing is neither
+    Tensor weight;        // [rows, 1]: what each variable that is asked for counts
   };
-  Splits draw_splits(std::int64_t rows, Rng& rng) const;  // rows >= 1
+  // rows >= 1; `there` [rows, V] of 0 and 1: which variables are not missing; undefined: all.
+  Splits draw_splits(std::int64_t rows, Rng& rng, const Tensor& there = {}) const;
 
   Options& options() override { return options_; }
   Options& learning() override { return learning_; }
 
  private:
   struct Walk;
-  Tensor walk(Walk& walk) const;
-  void learn_column(Walk& walk, std::int64_t r, std::int64_t step, const Tensor& h, Tensor& a,
-                    Tensor& logits) const;
+  std::vector<double> walk(Walk& walk) const;
+  void learn_variable(Walk& walk, std::int64_t r, std::int64_t step, const Tensor& h, Tensor& a,
+                      double& log_prob) const;
+  Tensor hidden_from(Tensor h, std::size_t first, double dropout, Rng* rng) const;
+  Tensor there(const Tensor& x) const;
   Tensor objective(const Tensor& x, double dropout, Rng& rng) const;
-  std::int64_t columns_;
+
+  const std::int64_t columns_;
   OrderlessNadeOptions options_;
   OrderlessNadeLearning learning_;
   UnitLayer units_;
+  std::vector<std::int64_t> sizes_, firsts_;  // of each variable: its columns, and the first of them
+  std::vector<bool> marks_;                   // of each variable: whether it says what is missing of the one before
+  std::vector<bool> added_;                   // of each hidden layer: whether it is added to what it receives
+  Tensor variable_of_;                        // [D] int64
   std::shared_ptr<Mlp> net_;
   std::shared_ptr<DenseLayer> output_;
 };

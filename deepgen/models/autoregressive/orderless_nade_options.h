@@ -7,11 +7,12 @@
 namespace deepgen {
 
 struct OrderlessNadeOptions : Options {
-  std::string hidden = "500,500";
+  std::string hidden = "512,512+,512+";
   std::string activation = "relu";
 
   void visit(OptionVisitor& v) override {
-    v.field({"hidden", "sizes of the hidden layers, as in 500,500; at least one"}, hidden);
+    v.field({"hidden", "sizes of the hidden layers, as in 512,512+; at least one. A layer with + is added to "
+                      "what it receives, which must be of its size"}, hidden);
     v.field({"activation", "of hidden units", 0, 0, {"relu", "tanh", "sigmoid"}}, activation);
   }
   void check() const override {
@@ -33,15 +34,29 @@ struct OrderlessNadeCard {
   using Model = OrderlessNade;
   using ModelOptions = OrderlessNadeOptions;
   using LearningOptions = OrderlessNadeLearning;
+  static TrainingOptions training() {
+    TrainingOptions training = adam_training();
+    training.batch = 200;
+    training.schedule = "cosine";
+    training.average = 0.999;
+    training.updates = 24000;
+    return training;
+  }
   static ModelCard card() {
     return {.name = "orderless_nade",
-            .title = "Deep NADE for every order of the columns",
+            .title = "Deep NADE for every order of the columns: tables, with gaps too",
             .source = "Uria, Murray, Larochelle 2014",
             .family = "autoregressive",
-            .training = adam_training(),
-            .takes = {ColumnKind::binary},
+            .training = training(),
+            .takes = {ColumnKind::binary, ColumnKind::softmax},
+            .table = {.bins = true, .marks = true},
             .recipe = "orderless-mushrooms",
-            .small_cases = {{.name = "", .settings = {"model.hidden=9,7"}}}};
+            .small_cases = {{.name = "", .settings = {"model.hidden=9,7"}},
+                            {.name = "groups",
+                             .settings = {"model.hidden=9,9+"},
+                             .groups = {{ColumnKind::softmax, 0, 3},
+                                        {ColumnKind::binary, 3, 2},
+                                        {ColumnKind::softmax, 5, 2}}}}};
   }
 };
 

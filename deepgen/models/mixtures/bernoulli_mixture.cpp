@@ -5,8 +5,9 @@
 namespace deepgen {
 
 BernoulliMixture::BernoulliMixture(MixtureOptions options, MixtureLearning learning, const DataShape& data)
-    : Mixture("bernoulli_mixture", options.components,
-              std::make_shared<BernoulliComponents>(options.components, data.columns, learning.pseudo_count)),
+    : HiddenMixture(
+          "bernoulli_mixture", options.components,
+          std::make_shared<BernoulliComponents>(options.components, data.columns, learning.pseudo_count)),
       options_(std::move(options)),
       learning_(std::move(learning)) {}
 

@@ -11,7 +11,7 @@
 //
 // the sums for p_ki over the rows in which cell i is known. p is kept between 1e-7 and 1 - 1e-7.
 //
-// The code of a case is p(k | x).
+// The code of a case is p(k | known cells).
 //
 // Differs from the source: logits in place of probabilities; the beginning (mixture.h).
 //
@@ -26,10 +26,9 @@
 
 namespace deepgen {
 
-class BernoulliMixture : public Mixture, public CanEncode {
+class BernoulliMixture : public HiddenMixture {
  public:
   BernoulliMixture(MixtureOptions options, MixtureLearning learning, const DataShape& data);
-  Tensor encode(const Rows& rows) const override { return shares(rows.x); }  // p(k | x), [B, K]
   Options& options() override { return options_; }
   Options& learning() override { return learning_; }
 

@@ -18,7 +18,7 @@ std::shared_ptr<MixtureComponents> components_of(const GaussianMixtureOptions& o
 
 GaussianMixture::GaussianMixture(GaussianMixtureOptions options, GaussianMixtureLearning learning,
                                  const DataShape& data)
-    : Mixture("gaussian_mixture", options.components, components_of(options, learning, data.columns)),
+    : HiddenMixture("gaussian_mixture", options.components, components_of(options, learning, data.columns)),
       options_(std::move(options)),
       learning_(std::move(learning)) {}
 

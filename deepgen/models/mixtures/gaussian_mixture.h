@@ -16,7 +16,7 @@
 // with eigenvalues (in units of V) raised to smallest_deviation^2, which maximises the same under that limit.
 // Missing cells: diagonal components take the sums over known cells; full ones fill the cells in by their
 // expectation given the known ones and add the conditional covariance. The likelihood is that of the known
-// cells in both. The code of a case is p(k | x).
+// cells in both. The code of a case is p(k | known cells).
 //
 // Full: one Cholesky factorisation for each pattern of missing cells and component, then D^2 a row.
 //
@@ -31,10 +31,9 @@
 
 namespace deepgen {
 
-class GaussianMixture : public Mixture, public CanEncode {
+class GaussianMixture : public HiddenMixture {
  public:
   GaussianMixture(GaussianMixtureOptions options, GaussianMixtureLearning learning, const DataShape& data);
-  Tensor encode(const Rows& rows) const override { return shares(rows.x); }  // p(k | x), [B, K]
   Options& options() override { return options_; }
   Options& learning() override { return learning_; }
 

@@ -79,9 +79,8 @@ Tensor Mixture::centres(const Tensor& rows, const ColumnMoments& moments, Rng& r
   const std::int64_t enough = std::max<std::int64_t>(2000, 10 * count());
   std::vector<std::int64_t> some = rng.permutation(rows.size(0));
   some.resize(static_cast<std::size_t>(std::min(enough, rows.size(0))));
-  const Tensor scale =
-      components_->standardised() ? moments.variance.rsqrt().to(at::kFloat) : at::ones({rows.size(1)});
-  const Tensor drawn = spread_rows(rows.index_select(0, at::tensor(some, at::kLong)), count(), scale, rng);
+  const Tensor drawn = spread_rows(rows.index_select(0, at::tensor(some, at::kLong)), count(),
+                                   components_->distance_scale(moments), rng);
   const Tensor mean = moments.mean.to(at::kFloat);
   return mean + (drawn - mean) * (1 - shrinkage);
 }

@@ -78,6 +78,14 @@ class Mixture : public Model, public CanFit, public HasLogProb, public CanSample
       totals_;  // float64: log-probability and weight of the rows of this pass; last objective, gain, passes
 };
 
+// A mixture whose components are known of no case: they are its code, p(k | known cells) [B, K].
+class HiddenMixture : public Mixture, public CanEncode {
+ public:
+  using Mixture::Mixture;
+  Tensor encode(const Rows& rows) const override { return shares(rows.x); }
+  bool encodes_gaps() const override { return true; }
+};
+
 // Row by row p(k | x) [B, K] and log p(x) [B] from log_joint [B, K]; all float64.
 Tensor normalise_rows(const Tensor& log_joint, Tensor& log_prob);
 

@@ -1,4 +1,5 @@
-// Options of the mixtures (bernoulli_mixture.h, gaussian_mixture.h) and of naive Bayes. Torch-free.
+// Options of the mixtures (bernoulli_mixture.h, gaussian_mixture.h, latent_class.h) and of naive Bayes.
+// Torch-free.
 #pragma once
 
 #include "deepgen/model/model_card.h"
@@ -115,6 +116,42 @@ struct GaussianMixtureCard {
   }
 };
 
+// A table has columns enough for more classes than ten.
+struct LatentClassOptions : MixtureOptions {
+  LatentClassOptions() { components = 30; }
+};
+
+class LatentClass;
+
+struct LatentClassCard {
+  using Model = LatentClass;
+  using ModelOptions = LatentClassOptions;
+  using LearningOptions = GaussianMixtureLearning;
+  static ModelCard card() {
+    TrainingOptions training;
+    training.epochs = 200, training.batch = 1000;  // which ends by training.tolerance; rows at a time
+    const std::string few = "model.components=4";
+    const std::vector<ColumnGroup> table = {{ColumnKind::softmax, 0, 3},
+                                            {ColumnKind::binary, 3, 2},
+                                            {ColumnKind::gaussian, 5, 1},
+                                            {ColumnKind::count, 6, 1}};
+    const std::vector<ColumnGroup> categories = {{ColumnKind::softmax, 0, 3}, {ColumnKind::softmax, 3, 4}};
+    return {.name = "latent_class",
+            .title = "Latent classes: mixture of products of categories, bits, counts and Gaussians, by EM",
+            .source = "Lazarsfeld and Henry 1968; McLachlan and Peel 2000; Bishop 2006",
+            .family = "mixtures",
+            .training = training,
+            .takes = {ColumnKind::binary, ColumnKind::softmax, ColumnKind::count, ColumnKind::gaussian,
+                      ColumnKind::mean_field},
+            .table = {.bins = true, .marks = true},
+            .recipe = "latent-class",
+            .small_cases = {
+                {.name = "", .settings = {few}},
+                {.name = "table", .settings = {few}, .values = ValueKind::mixed, .groups = table},
+                {.name = "categories", .settings = {few}, .values = ValueKind::mixed, .groups = categories}}};
+  }
+};
+
 class NaiveBayes;
 
 struct NaiveBayesCard {
@@ -127,14 +164,17 @@ struct NaiveBayesCard {
             .source = "Duda and Hart 1973; Nigam, McCallum, Thrun, Mitchell 2000; Bishop 2006",
             .family = "mixtures",
             .training = {},
-            .takes = {ColumnKind::binary, ColumnKind::gaussian, ColumnKind::mean_field},
+            .takes = {ColumnKind::binary, ColumnKind::softmax, ColumnKind::count, ColumnKind::gaussian,
+                      ColumnKind::mean_field},
             .needs_labels = true,
             .recipe = "naive-bayes",
             .small_cases = {{.name = "", .settings = {}},
                             {.name = "mixed",
                              .settings = {},
                              .values = ValueKind::mixed,
-                             .groups = {{ColumnKind::binary, 0, 3}, {ColumnKind::gaussian, 3, 2}}}}};
+                             .groups = {{ColumnKind::binary, 0, 3},
+                                        {ColumnKind::gaussian, 3, 2},
+                                        {ColumnKind::softmax, 5, 3}}}}};
   }
 };
 

@@ -5,34 +5,10 @@
 #include "deepgen/core/error.h"
 #include "deepgen/model/create.h"
 #include "deepgen/parts/checks/categories.h"
+#include "deepgen/parts/likelihoods/mixture_products.h"
 
 namespace deepgen {
 namespace {
-
-std::shared_ptr<MixtureComponents> components_of(const NaiveBayesLearning& learning, const DataShape& data) {
-  std::vector<std::int64_t> bits, reals;
-  for (const ColumnGroup& group : data.column_groups()) {
-    const bool binary = group.kind == ColumnKind::binary,
-               real = group.kind == ColumnKind::gaussian || group.kind == ColumnKind::mean_field;
-    if (!binary && !real)
-      fail_data("naive_bayes", fmt::format("expected binary and real columns, got {} columns from column {}",
-                                           name_of(group.kind), group.first));
-    for (std::int64_t j = 0; j < group.size; ++j) (binary ? bits : reals).push_back(group.first + j);
-  }
-  std::vector<JoinedComponents::Block> blocks;
-  const auto size = [](const std::vector<std::int64_t>& list) {
-    return static_cast<std::int64_t>(list.size());
-  };
-  if (!bits.empty())
-    blocks.push_back(
-        {std::make_shared<BernoulliComponents>(data.classes, size(bits), learning.pseudo_count), bits});
-  if (!reals.empty())
-    blocks.push_back(
-        {std::make_shared<DiagonalComponents>(
-             data.classes, size(reals), GaussianPrior{learning.pseudo_count, learning.smallest_deviation}),
-         reals});
-  return std::make_shared<JoinedComponents>(data.columns, std::move(blocks));
-}
 
 // Which rows have a known label, [B] bool.
 Tensor labelled(const Rows& rows) {
@@ -42,9 +18,9 @@ Tensor labelled(const Rows& rows) {
 }  // namespace
 
 NaiveBayes::NaiveBayes(NoOptions options, NaiveBayesLearning learning, const DataShape& data)
-    : Mixture("naive_bayes",
-              required_classes("naive_bayes", data.classes, "bernoulli_mixture or gaussian_mixture"),
-              components_of(learning, data)),
+    : Mixture("naive_bayes", required_classes("naive_bayes", data.classes, "latent_class"),
+              product_components(data.classes, data.column_groups(),
+                                 {learning.pseudo_count, learning.smallest_deviation})),
       options_(std::move(options)),
       learning_(std::move(learning)) {}
 
@@ -52,8 +28,7 @@ void NaiveBayes::initialise(const Rows& sample, Rng& rng) {
   const Tensor known = labelled(sample).nonzero().squeeze(1);
   if (known.size(0) == 0)
     fail_data(name_, fmt::format("expected a label for some training rows at least, got none among {}; name "
-                                 "their column with the data's option labels, or use bernoulli_mixture or "
-                                 "gaussian_mixture",
+                                 "their column with the data's option labels, or use latent_class",
                                  sample.size()));
   label_counts(sample.y, count(), name_);  // refuses others
   Mixture::initialise(sample, rng);

@@ -1,6 +1,6 @@
 // Naive Bayes: columns that are independent within a class.
 //
-//   p(x, y) = p(y) prod_i p(x_i | y),   x_i | y Bernoulli (binary columns) or Gaussian (all others)
+//   p(x, y) = p(y) prod_i p(x_i | y),   x_i | y a bit, a category, a Poisson count or a Gaussian
 //   p(x) = sum_y p(x, y)
 //   p(y | x) = p(x, y) / p(x)
 //
@@ -9,7 +9,7 @@
 //
 //   (sum_(n: label known) log p(x_n, y_n) + sum_(n: label unknown) log p(x_n) + log prior) / N
 //
-// the prior as in bernoulli_mixture.h and gaussian_mixture.h with diagonal covariances. Where all labels are
+// the prior as in latent_class.h. Where all labels are
 // known one pass over the rows maximises it, and two more see that nothing is gained. Rows whose label is
 // unknown (-1) have responsibilities p(y | x): expectation-maximisation, begun at the maximum of the labelled
 // rows. What is scored afterwards is p(x), the labels summed out.
@@ -28,7 +28,7 @@ namespace deepgen {
 
 class NaiveBayes : public Mixture, public CanClassify {
  public:
-  // Of binary, real and [0, 1] columns, in any mix.
+  // Of columns of any kinds.
   NaiveBayes(NoOptions options, NaiveBayesLearning learning, const DataShape& data);
   void initialise(const Rows& sample, Rng& rng) override;  // some of the labels must be known
 

@@ -40,6 +40,11 @@ void each_block(std::int64_t n, F body) {
 std::int64_t missing_among(const float* values, std::int64_t count);
 bool any_missing(const Tensor& x);  // float32, dense
 
+// out [N, K] = x y', x [N, D] and y [K, D] dense float32; over lists of what is not zero where that pays.
+void rows_times(const Tensor& x, const Tensor& y, Tensor& out);
+// r' x [K, D], r [N, K] and x [N, D] dense float32, in the memory of `kept`.
+Tensor shares_times(const Tensor& r, const Tensor& x, Tensor& kept);
+
 // What was made of some dense tensors, until one of them has other values. May be asked by several threads.
 template <class T>
 class Remembered {

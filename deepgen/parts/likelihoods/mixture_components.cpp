@@ -5,8 +5,6 @@
 
 #include "deepgen/kernels/kernels.h"
 #include "deepgen/ops/binary_units.h"
-#include "deepgen/ops/products.h"
-#include "deepgen/ops/sparse_products.h"
 #include "deepgen/parts/checks/categories.h"
 #include "deepgen/parts/units/unit_functions.h"
 
@@ -89,47 +87,6 @@ constexpr double least_probability = 1e-7;
 // At the start no bit is as good as known: a component should still be able to change its mind.
 constexpr double least_at_start = 1e-3;
 
-// Measured: of fewer components lists of the ones (sparse_products.h) cost as much as dense products.
-constexpr std::int64_t components_for_lists = 64;
-
-// Whether products of K columns with the bits x [N, D] or, `across`, with their transpose go by lists.
-bool by_lists(const Tensor& x, std::int64_t k, bool across) {
-  if (k < components_for_lists) return false;
-  const std::int64_t n = x.size(0), d = x.size(1);
-  ProductViews product{};
-  product.rows = across ? d : n, product.inner = across ? n : d, product.columns = k;
-  product.a = x.data_ptr<float>(), product.a_stride = d, product.a_transposed = across;
-  return worth_lists(product);
-}
-
-// out [N, K] = x y', x [N, D] and y [K, D] dense float32. Few components leave no columns to share out: then
-// blocks of rows are.
-void rows_times(const Tensor& x, const Tensor& y, Tensor& out) {
-  constexpr std::int64_t many = 384, block = block_rows / 2;
-  const std::int64_t n = x.size(0), d = x.size(1), k = y.size(0);
-  if (k >= many || by_lists(x, k, false)) return multiply(out, x, y.t());
-  const float *rows = x.data_ptr<float>(), *others = y.data_ptr<float>();
-  auto* products = out.data_ptr<float>();
-  share_work((n + block - 1) / block, n * k * d, [&](std::int64_t item) {
-    const std::int64_t first = item * block, count = std::min(block, n - first);
-    multiply_alone({rows + first * d, count, d, d}, {others, d, k, d, true}, products + first * k, k, false);
-  });
-}
-
-// r' x [K, D], r [N, K] and x [N, D] dense float32, in the memory of `kept`.
-Tensor shares_times(const Tensor& r, const Tensor& x, Tensor& kept) {
-  const std::int64_t d = x.size(1), k = r.size(1);
-  if (!kept.defined()) kept = at::empty({d * k});
-  const bool across = by_lists(x, k, true);
-  Tensor out = across ? kept.view({d, k}) : kept.view({k, d});
-  if (!across) {
-    multiply(out, r.t(), x);
-    return out;
-  }
-  multiply(out, x.t(), r);
-  return out.t();
-}
-
 Tensor known_cells(const Tensor& x) { return x.isnan().logical_not().to(at::kFloat); }
 
 Tensor logit_of(const Tensor& p) { return (p.log() - (-p).log1p()).to(at::kFloat); }
@@ -206,69 +163,5 @@ Tensor BernoulliComponents::draw(const Tensor& x, const Tensor& which, Rng& rng)
 }
 
 Tensor BernoulliComponents::means() const { return binary_mean(logits.detach()); }
-
-// ---------------------------------------------------------------- blocks of columns
-
-JoinedComponents::JoinedComponents(std::int64_t columns, std::vector<Block> blocks)
-    : columns_(columns), blocks_(std::move(blocks)) {
-  for (std::size_t b = 0; b < blocks_.size(); ++b) {
-    register_module("block" + std::to_string(b), blocks_[b].components);
-    index_.push_back(at::tensor(blocks_[b].columns, at::kLong));
-  }
-}
-
-Tensor JoinedComponents::take(const Tensor& x, std::size_t block) const {
-  return blocks_.size() == 1 ? x : x.index_select(-1, index_[block]);
-}
-
-void JoinedComponents::check(const Tensor& x, const std::string& what, std::int64_t first_row) const {
-  if (x.size(1) != columns_) return blocks_[0].components->check(x, what, first_row);  // says so
-  for (std::size_t b = 0; b < blocks_.size(); ++b) blocks_[b].components->check(take(x, b), what, first_row);
-}
-
-void JoinedComponents::start(const ColumnMoments& data, const Tensor& centres) {
-  for (std::size_t b = 0; b < blocks_.size(); ++b)
-    blocks_[b].components->start({take(data.mean, b), take(data.variance, b)}, take(centres, b));
-}
-
-Tensor JoinedComponents::log_densities(const Tensor& x) const {
-  Tensor sum;
-  for (std::size_t b = 0; b < blocks_.size(); ++b) {
-    const Tensor part = blocks_[b].components->log_densities(take(x, b));
-    sum = sum.defined() ? sum + part : part;
-  }
-  return sum;
-}
-
-void JoinedComponents::gather(const Tensor& x, const Tensor& r) {
-  for (std::size_t b = 0; b < blocks_.size(); ++b) blocks_[b].components->gather(take(x, b), r);
-}
-
-void JoinedComponents::maximise() {
-  for (Block& block : blocks_) block.components->maximise();
-}
-
-double JoinedComponents::log_prior() const {
-  double sum = 0;
-  for (const Block& block : blocks_) sum += block.components->log_prior();
-  return sum;
-}
-
-Tensor JoinedComponents::draw(const Tensor& x, const Tensor& which, Rng& rng) const {
-  Tensor out = x.clone();
-  for (std::size_t b = 0; b < blocks_.size(); ++b)
-    out.index_copy_(1, index_[b], blocks_[b].components->draw(take(x, b), which, rng));
-  return out;
-}
-
-Tensor JoinedComponents::means() const {
-  Tensor out;
-  for (std::size_t b = 0; b < blocks_.size(); ++b) {
-    const Tensor part = blocks_[b].components->means();
-    if (!out.defined()) out = at::zeros({part.size(0), columns_});
-    out.index_copy_(1, index_[b], part);
-  }
-  return out;
-}
 
 }  // namespace deepgen

@@ -25,6 +25,9 @@ struct ColumnMoments {
 };
 ColumnMoments column_moments(const Tensor& x);
 
+// By this distances count in deviations of the columns: 1 / deviation, [D] float32.
+inline Tensor in_deviations(const ColumnMoments& data) { return data.variance.rsqrt().to(at::kFloat); }
+
 // K rows of x [N, D], complete, each drawn with a probability in proportion to the squared distance from the
 // nearest row drawn so far (Arthur and Vassilvitskii 2007). Distances are taken after columns are multiplied
 // by scale [D]. Cost: K N D.
@@ -48,8 +51,9 @@ class MixtureComponents : public torch::nn::Module {
   virtual double log_prior() const = 0;  // of the present parameters, up to a constant
   // x [B, D] with its missing cells drawn given the known ones and component which [B] int64.
   virtual Tensor draw(const Tensor& x, const Tensor& which, Rng& rng) const = 0;
-  virtual Tensor means() const = 0;                    // [K, D]
-  virtual bool standardised() const { return false; }  // distances count in deviations of the columns
+  virtual Tensor means() const = 0;  // [K, D]
+  // What the columns are multiplied by before distances between rows are taken, [D] float32.
+  virtual Tensor distance_scale(const ColumnMoments& data) const { return at::ones({data.mean.size(0)}); }
 
  protected:
   Tensor sums(const std::string& name, at::IntArrayRef shape) {
@@ -100,7 +104,7 @@ class DiagonalComponents : public MixtureComponents {
   double log_prior() const override;
   Tensor draw(const Tensor& x, const Tensor& which, Rng& rng) const override;
   Tensor means() const override { return mean.detach(); }
-  bool standardised() const override { return true; }
+  Tensor distance_scale(const ColumnMoments& data) const override { return in_deviations(data); }
 
   Tensor mean, log_deviation;
 
@@ -128,7 +132,7 @@ class FullComponents : public MixtureComponents {
   double log_prior() const override;
   Tensor draw(const Tensor& x, const Tensor& which, Rng& rng) const override;
   Tensor means() const override { return mean.detach(); }
-  bool standardised() const override { return true; }
+  Tensor distance_scale(const ColumnMoments& data) const override { return in_deviations(data); }
 
   Tensor mean, factor, log_diagonal;
 
@@ -149,30 +153,6 @@ class FullComponents : public MixtureComponents {
   UnitLayer units_;
   Tensor spread_;
   Tensor mass_, first_, second_;  // [K], [K, D], [K, D, D] (lower half), as above
-};
-
-// Independent blocks of columns, each with components of its own kind.
-class JoinedComponents : public MixtureComponents {
- public:
-  struct Block {
-    std::shared_ptr<MixtureComponents> components;
-    std::vector<std::int64_t> columns;
-  };
-  JoinedComponents(std::int64_t columns, std::vector<Block> blocks);
-  void check(const Tensor& x, const std::string& what, std::int64_t first_row) const override;
-  void start(const ColumnMoments& data, const Tensor& centres) override;
-  Tensor log_densities(const Tensor& x) const override;
-  void gather(const Tensor& x, const Tensor& r) override;
-  void maximise() override;
-  double log_prior() const override;
-  Tensor draw(const Tensor& x, const Tensor& which, Rng& rng) const override;
-  Tensor means() const override;
-
- private:
-  Tensor take(const Tensor& x, std::size_t block) const;  // its columns
-  std::int64_t columns_;
-  std::vector<Block> blocks_;
-  std::vector<Tensor> index_;
 };
 
 }  // namespace deepgen

@@ -1,0 +1,228 @@
+#include "deepgen/runs/auto_train.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <optional>
+
+#include "deepgen/core/error.h"
+#include "deepgen/core/html.h"
+#include "deepgen/evaluate/bounds.h"
+#include "deepgen/runs/open_run.h"
+#include "deepgen/runs/run_record.h"
+#include "deepgen/runs/search_engine.h"
+#include "deepgen/runs/search_steps.h"
+#include "deepgen/runs/table_baselines.h"
+#include "deepgen/runs/table_training.h"
+#include "deepgen/runs/train_into.h"
+
+namespace deepgen {
+namespace {
+
+// In the order in which they are tried: what ends early leaves its time to those after it. Of the models in
+// a row the first that takes the table is tried.
+const std::vector<std::vector<std::string>>& suitable_models() {
+  static const std::vector<std::vector<std::string>> models = {
+      {"latent_class", "gaussian_mixture", "bernoulli_mixture"},
+      {"naive_bayes"},
+      {"rbm"},
+      {"orderless_nade"}};
+  return models;
+}
+
+// The same rows for every model.
+Dataset with_few_valid(const Dataset& data, std::uint64_t seed) {
+  constexpr std::int64_t most = 1000;
+  if (data.valid.cases() <= most) return data;
+  Dataset few = data;
+  few.valid = select_cases(data.valid, random_index(data.valid, most, Rng(seed).fork({80})));
+  return few;
+}
+
+class AutoTraining {
+ public:
+  AutoTraining(const AutoPlan& plan, Observer& observer)
+      : plan_(plan),
+        observer_(observer),
+        begin_(std::chrono::steady_clock::now()),
+        out_(RunFolder::create(plan.out, false, plan.overwrite)) {
+    result_.data = plan.data;
+  }
+
+  AutoResult run() {
+    check_data();
+    const std::size_t all = suitable_models().size();
+    for (std::size_t i = 0; i < all && !observer_.stop_requested(); ++i)
+      for (const std::string& model : suitable_models()[i])
+        if (try_model(model, left() / static_cast<double>(all - i))) break;
+    result_.interrupted = observer_.stop_requested();
+    keep_best();
+    return result_;
+  }
+
+ private:
+  double left() const {
+    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin_;
+    return std::max(1.0, plan_.budget_seconds - spent.count());
+  }
+
+  std::string folder_of(const std::string& model) const { return out_.path("tries/" + model); }
+
+  // What no model could help.
+  void check_data() const {
+    const Dataset data = load_dataset(plan_.data);
+    for (const std::string& note : data.notes) observer_.message(note);
+    if (data.table.empty())
+      fail_usage("train auto", fmt::format("expected a table (a CSV file), got {}", plan_.data));
+    const bool stated = parse_data_spec(plan_.data).options.contains("valid");
+    if (data.valid.rows() == 0 && (stated || data.train.cases() < fewest_cases_to_split))
+      fail_usage("train auto", fmt::format("expected rows to choose by in {}: {} rows or more, or valid=0.2",
+                                           plan_.data, fewest_cases_to_split));
+  }
+
+  Dataset load(TrainingPlan& plan) const {
+    Observer silent;
+    Dataset data = load_for_training(plan, silent);
+    if (data.valid.rows() == 0) fail_data(plan.data, "expected rows to choose by, got none");
+    return data;
+  }
+
+  // As many epochs as the time allows, scores included.
+  void fit_length(TrainingPlan& plan, const Dataset& data, double seconds) {
+    constexpr double margin = 0.9;
+    const Probe probe = probe_settings(plan, data);  // what the model refuses it says here
+    if (!probe.scored) fail_usage(plan.settings.model, "has no score on validation rows to choose by");
+    TrainingOptions& training = plan.settings.training;
+    const double epoch = measure_epoch(plan, data, observer_) + probe.score_seconds;
+    const double affordable = std::floor(std::min(margin * seconds / std::max(epoch, 1e-9), 1e7));
+    if (affordable >= static_cast<double>(training.epochs)) return;
+    training.epochs = std::max<std::int64_t>(1, static_cast<std::int64_t>(affordable));
+    training.patience = usual_patience(training.epochs);
+  }
+
+  void train(AutoTry& now, double seconds) {
+    TrainingPlan plan(now.model, plan_.data, plan_.seed);
+    const Dataset data = load(plan);
+    result_.data = plan.data;
+    if (model_card(now.model).needs_labels && data.classes == 0)
+      fail_usage(now.model, "needs labels; name their column with labels=");
+    fit_length(plan, data, seconds);
+    observer_.message(fmt::format("trying {}: up to {} epochs, {}", now.model, plan.settings.training.epochs,
+                                  duration_text(seconds)));
+    now.status = "failed";
+    const RunFolder folder = RunFolder::create(folder_of(now.model), false, true);
+    TrialObserver shown(observer_, now.model, -1);
+    const TrainingResult trained = train_into(folder, plan, false, data, shown, seconds, false);
+    now.seconds = trained.seconds, now.epochs = trained.epochs;
+    const ValidationScore score = score_run(folder.name(), with_few_valid(data, plan_.seed), plan_.seed);
+    now.score_name = score.name, now.score_kind = score_kind(score.name), now.score = score.value;
+    now.status = !trained.interrupted ? "done" : observer_.stop_requested() ? "interrupted" : "out of time";
+    trainings_.resize(result_.tries.size());
+    trainings_.back() = trained;
+  }
+
+  // Whether the model takes the table.
+  bool try_model(const std::string& model, double seconds) {
+    AutoTry& now = result_.tries.emplace_back();
+    now.model = model;
+    try {
+      train(now, seconds);
+    } catch (const Error& error) {
+      if (!concerns_one_trial(error.kind()) && error.kind() != ErrorKind::data) throw;
+      now.reason = first_line(error);
+      observer_.message(fmt::format("{} {}: {}", model, now.status, now.reason));
+    }
+    return now.status != "refused";
+  }
+
+  void keep_best() {
+    const int best = best_try(result_.tries);
+    if (best < 0) {
+      if (result_.interrupted)
+        throw Error(ErrorKind::interrupted, "train auto", "interrupted; nothing was tried to its end");
+      fail_numerical("train auto", "expected a model that takes the table and has a score, got none");
+    }
+    const AutoTry& winner = result_.tries[static_cast<std::size_t>(best)];
+    result_.chosen = winner.model, result_.why = reason_for(winner);
+    out_.take_over(RunFolder::open(folder_of(winner.model)));
+    nlohmann::ordered_json run = out_.read_run();
+    run["auto"] = result_.to_json();
+    const Dataset data = load_dataset(result_.data, nullptr, model_card(winner.model).table);
+    note_baselines(run, *open_run(out_.name()).model, data, plan_.seed, observer_);
+    record_end(out_, run, *trainings_[static_cast<std::size_t>(best)], observer_);
+  }
+
+  std::string reason_for(const AutoTry& winner) const {
+    std::int64_t scored = 0;
+    for (const AutoTry& each : result_.tries) scored += each.scored() ? 1 : 0;
+    std::string why = fmt::format("{} {:.4f} ({}) is the best validation score of {}", winner.score_name,
+                                  winner.score, winner.score_kind, scored);
+    for (const AutoTry& each : result_.tries)
+      if (each.scored() && each.score > winner.score)
+        why += fmt::format("; that of {}, {:.4f}, is an estimate and not clearly better", each.model,
+                           each.score);
+    return why;
+  }
+
+  const AutoPlan& plan_;
+  Observer& observer_;
+  std::chrono::steady_clock::time_point begin_;
+  RunFolder out_;
+  AutoResult result_;
+  std::vector<std::optional<TrainingResult>> trainings_;  // of the tries, where they came to an end
+};
+
+}  // namespace
+
+int best_try(const std::vector<AutoTry>& tries) {
+  int proven = -1, estimated = -1;
+  for (int i = 0; i < static_cast<int>(tries.size()); ++i) {
+    const AutoTry& each = tries[static_cast<std::size_t>(i)];
+    if (!each.scored()) continue;
+    int& best = each.score_kind == "exact" || each.score_kind == "lower_bound" ? proven : estimated;
+    if (best < 0 || each.score > tries[static_cast<std::size_t>(best)].score) best = i;
+  }
+  if (proven < 0 || estimated < 0) return std::max(proven, estimated);
+  const double gain =
+      tries[static_cast<std::size_t>(estimated)].score - tries[static_cast<std::size_t>(proven)].score;
+  return gain >= clear_margin ? estimated : proven;
+}
+
+nlohmann::ordered_json AutoResult::to_json() const {
+  nlohmann::ordered_json json = {
+      {"chosen", chosen}, {"why", why}, {"data", data}, {"tries", nlohmann::ordered_json::array()}};
+  for (const AutoTry& each : tries) {
+    nlohmann::ordered_json line = {{"model", each.model}, {"status", each.status}};
+    if (each.scored()) {
+      line["score"] = each.score, line["score_name"] = each.score_name, line["score_kind"] = each.score_kind;
+      line["epochs"] = each.epochs, line["seconds"] = each.seconds;
+    }
+    if (!each.reason.empty()) line["reason"] = each.reason;
+    json["tries"].push_back(line);
+  }
+  return json;
+}
+
+AutoResult train_best_of(const AutoPlan& plan, Observer& observer) {
+  return AutoTraining(plan, observer).run();
+}
+
+std::vector<std::string> auto_table(const AutoResult& result) {
+  std::vector<AutoTry> tries = result.tries;
+  std::stable_sort(tries.begin(), tries.end(), [](const AutoTry& a, const AutoTry& b) {
+    return a.scored() != b.scored() ? a.scored() : a.scored() && a.score > b.score;
+  });
+  std::vector<std::string> lines = {
+      fmt::format("{:<18} {:>12}  {:<12} {:>7} {:>10}  {}", "model", "score", "kind", "epochs", "time", "")};
+  for (const AutoTry& each : tries)
+    lines.push_back(each.scored()
+                        ? fmt::format("{:<18} {:>12.4f}  {:<12} {:>7} {:>10}  {}", each.model, each.score,
+                                      each.score_kind, each.epochs, duration_text(each.seconds), each.status)
+                        : fmt::format("{:<18} {:>12}  {}: {}", each.model, "", each.status, each.reason));
+  lines.push_back(fmt::format("chosen: {}: {}", result.chosen, result.why));
+  return lines;
+}
+
+}  // namespace deepgen
