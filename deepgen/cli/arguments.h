@@ -31,6 +31,8 @@ struct Arguments {
   std::int64_t draws = 1;             // complete: of each missing cell
   std::string spread;                 // complete: file of how much they differ
   std::string real, test, target;     // quality: SPECs of real rows, and the column to predict
+  double gaps = -1;                   // quality: share of the cells to hide; below 0: where the run can fill them
+  std::int64_t gap_draws = 50;        // quality: of each hidden cell
   std::string ais = "standard";       // schedule of annealed importance sampling
   std::int64_t chains = 100;          // of annealed importance sampling
   std::int64_t samples = 100;         // of latent variables, a row (bounds)

@@ -253,12 +253,19 @@ void CommandLine::judging() {
   sub->add_option("--steps", a_.steps, "Gibbs steps before a sample (models with chains)")
       ->default_val(1000)
       ->check(CLI::Range(0, 10000000));
+  sub->add_option("--gaps", a_.gaps,
+                  "share of the cells of held-out rows that the run is to fill; 0.2 when not given and the run can, "
+                  "0: none")
+      ->check(CLI::Range(0.0, 1.0));
+  sub->add_option("--draws", a_.gap_draws, "fillings of each of these cells; 50 when not given")
+      ->check(CLI::Range(2, 10000));
   sub->add_option("--out", a_.out,
                   "FILE.html: histograms and pair trends; when not given quality.html, of a run in its folder");
   sub->add_flag("--json", a_.json, "print one JSON object on stdout");
   sub->footer(
       "Column shapes, pair trends, detection by classifiers, usefulness for prediction, distance to the closest\n"
-      "record and copies (docs/quality.md), beside held-out rows and independent columns.\n\n"
+      "record and copies, beside held-out rows and independent columns; and of a run, how it fills gaps\n"
+      "(docs/quality.md).\n\n"
       "  deepgen quality runs/census --real census.csv:test=0.1\n"
       "  deepgen quality synthetic.csv --real train.csv --test test.csv --target income --json\n");
 }

@@ -44,7 +44,7 @@ int main(int argc, char** argv) {
   try {
     const deepgen::ParsedArguments parsed = deepgen::parse_arguments(argc, argv);
     const deepgen::Arguments& arguments = parsed.arguments;
-    if (arguments.verb == "train") deepgen::plan_training(arguments);
+    if (arguments.verb == "train" && arguments.subject != "auto") deepgen::plan_training(arguments);
     if (arguments.verb == "search") deepgen::plan_search(arguments);
     if (arguments.verb == "reproduce" && !arguments.markdown) deepgen::plan_reproduction(arguments);
     if (!parsed.done && !deepgen::run_without_torch(arguments)) return run_library(argc, argv);

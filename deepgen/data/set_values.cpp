@@ -53,7 +53,11 @@ void draw_cells(const Split& split, Tensor& bits, const Rng& rng) {
 // place, and real numbers bytes, unless some are missing.
 void binarise_once(Split& split, bool threshold, const Rng& rng) {
   if (!split.x.defined()) return;
-  if (split.x.scalar_type() == at::kDouble) split.x = split.x.to(at::kFloat), split.mapped.reset();
+  if (split.x.scalar_type() == at::kDouble) {  // compared before it is rounded
+    Tensor wide = split.x.clone();
+    if (threshold) threshold_cells<double>(wide, 0.5);
+    split.x = wide.to(at::kFloat), split.mapped.reset();
+  }
   const bool bytes = split.x.scalar_type() == at::kByte;
   Tensor cells = split.mapped || !split.x.is_contiguous() ? split.x.clone() : split.x;
   split.x = cells, split.mapped.reset();

@@ -11,7 +11,7 @@ namespace deepgen {
 namespace {
 
 // Measured (docs/decisions.md): from here on a dense product is as fast.
-constexpr double most_density = 0.45;
+constexpr double most_density = 0.35;
 constexpr std::int64_t smallest_product = 32768;  // multiplications
 constexpr std::int64_t fewest_columns = 16;
 constexpr std::int64_t sampled_rows = 16;

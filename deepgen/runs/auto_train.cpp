@@ -21,15 +21,18 @@
 namespace deepgen {
 namespace {
 
-// In the order in which they are tried: what ends early leaves its time to those after it. Of the models in
-// a row the first that takes the table is tried.
-const std::vector<std::vector<std::string>>& suitable_models() {
-  static const std::vector<std::vector<std::string>> models = {
-      {"latent_class", "gaussian_mixture", "bernoulli_mixture"},
-      {"naive_bayes"},
-      {"rbm"},
-      {"orderless_nade"}};
-  return models;
+constexpr std::int64_t few_rows = 5000;  // below it mixtures of few components may win, and every row counts
+
+bool numbers_alone(const TableSchema& table) {
+  return std::all_of(table.columns.begin(), table.columns.end(), [](const TableColumn& column) {
+    return !column.modelled() || column.kind == TableColumnKind::real;
+  });
+}
+
+bool has_numbers(const TableSchema& table) {
+  return std::any_of(table.columns.begin(), table.columns.end(), [](const TableColumn& column) {
+    return column.modelled() && column.kind == TableColumnKind::real;
+  });
 }
 
 // The same rows for every model.
@@ -52,11 +55,11 @@ class AutoTraining {
   }
 
   AutoResult run() {
-    check_data();
-    const std::size_t all = suitable_models().size();
+    const std::vector<std::vector<AutoCandidate>> candidates = checked_candidates();
+    const std::size_t all = candidates.size();
     for (std::size_t i = 0; i < all && !observer_.stop_requested(); ++i)
-      for (const std::string& model : suitable_models()[i])
-        if (try_model(model, left() / static_cast<double>(all - i))) break;
+      for (const AutoCandidate& candidate : candidates[i])
+        if (attempt(candidate, left() / static_cast<double>(all - i))) break;
     result_.interrupted = observer_.stop_requested();
     keep_best();
     return result_;
@@ -68,10 +71,12 @@ class AutoTraining {
     return std::max(1.0, plan_.budget_seconds - spent.count());
   }
 
-  std::string folder_of(const std::string& model) const { return out_.path("tries/" + model); }
+  std::string folder_of(std::size_t number) const {
+    return out_.path(fmt::format("tries/{:02}-{}", number + 1, candidates_[number].model));
+  }
 
-  // What no model could help.
-  void check_data() const {
+  // What no model could help is refused here.
+  std::vector<std::vector<AutoCandidate>> checked_candidates() {
     const Dataset data = load_dataset(plan_.data);
     for (const std::string& note : data.notes) observer_.message(note);
     if (data.table.empty())
@@ -80,6 +85,17 @@ class AutoTraining {
     if (data.valid.rows() == 0 && (stated || data.train.cases() < fewest_cases_to_split))
       fail_usage("train auto", fmt::format("expected rows to choose by in {}: {} rows or more, or valid=0.2",
                                            plan_.data, fewest_cases_to_split));
+    few_ = data.train.cases() < few_rows && data.valid.rows() == 0 && !stated;
+    if (few_) held_out_ = spec_with(plan_.data, "valid", "0.2");
+    return auto_candidates(data.table, data.train.cases());
+  }
+
+  TrainingPlan plan_of(const AutoCandidate& candidate, std::string spec) const {
+    if (!candidate.numbers.empty() && !parse_data_spec(spec).options.contains("numbers"))
+      spec = spec_with(spec, "numbers", candidate.numbers);
+    TrainingPlan plan(candidate.model, spec, plan_.seed);
+    for (const std::string& setting : candidate.settings) plan.settings.set(setting);
+    return plan;
   }
 
   Dataset load(TrainingPlan& plan) const {
@@ -99,20 +115,20 @@ class AutoTraining {
     const double affordable = std::floor(std::min(margin * seconds / std::max(epoch, 1e-9), 1e7));
     if (affordable >= static_cast<double>(training.epochs)) return;
     training.epochs = std::max<std::int64_t>(1, static_cast<std::int64_t>(affordable));
-    training.patience = usual_patience(training.epochs);
+    training.patience = usual_patience(training);
   }
 
-  void train(AutoTry& now, double seconds) {
-    TrainingPlan plan(now.model, plan_.data, plan_.seed);
+  void train(AutoTry& now, const AutoCandidate& candidate, double seconds) {
+    TrainingPlan plan = plan_of(candidate, held_out_.empty() ? plan_.data : held_out_);
     const Dataset data = load(plan);
-    result_.data = plan.data;
-    if (model_card(now.model).needs_labels && data.classes == 0)
-      fail_usage(now.model, "needs labels; name their column with labels=");
+    if (model_card(candidate.model).needs_labels && data.classes == 0)
+      fail_usage(candidate.model, "needs labels; name their column with labels=");
     fit_length(plan, data, seconds);
     observer_.message(fmt::format("trying {}: up to {} epochs, {}", now.model, plan.settings.training.epochs,
                                   duration_text(seconds)));
     now.status = "failed";
-    const RunFolder folder = RunFolder::create(folder_of(now.model), false, true);
+    now.data = plan.data;
+    const RunFolder folder = RunFolder::create(folder_of(result_.tries.size() - 1), false, true);
     TrialObserver shown(observer_, now.model, -1);
     const TrainingResult trained = train_into(folder, plan, false, data, shown, seconds, false);
     now.seconds = trained.seconds, now.epochs = trained.epochs;
@@ -124,15 +140,16 @@ class AutoTraining {
   }
 
   // Whether the model takes the table.
-  bool try_model(const std::string& model, double seconds) {
+  bool attempt(const AutoCandidate& candidate, double seconds) {
     AutoTry& now = result_.tries.emplace_back();
-    now.model = model;
+    candidates_.push_back(candidate);
+    now.model = candidate.name();
     try {
-      train(now, seconds);
+      train(now, candidate, seconds);
     } catch (const Error& error) {
       if (!concerns_one_trial(error.kind()) && error.kind() != ErrorKind::data) throw;
       now.reason = first_line(error);
-      observer_.message(fmt::format("{} {}: {}", model, now.status, now.reason));
+      observer_.message(fmt::format("{} {}: {}", now.model, now.status, now.reason));
     }
     return now.status != "refused";
   }
@@ -144,14 +161,34 @@ class AutoTraining {
         throw Error(ErrorKind::interrupted, "train auto", "interrupted; nothing was tried to its end");
       fail_numerical("train auto", "expected a model that takes the table and has a score, got none");
     }
-    const AutoTry& winner = result_.tries[static_cast<std::size_t>(best)];
-    result_.chosen = winner.model, result_.why = reason_for(winner);
-    out_.take_over(RunFolder::open(folder_of(winner.model)));
+    const auto number = static_cast<std::size_t>(best);
+    const AutoTry& winner = result_.tries[number];
+    result_.chosen = winner.model, result_.why = reason_for(winner), result_.data = winner.data;
+    const AutoCandidate& candidate = candidates_[number];
+    TrainingResult trained = *trainings_[number];
+    result_.refitted = few_ && !observer_.stop_requested() && is_fitted(folder_of(number));
+    if (result_.refitted)
+      trained = refit(candidate, winner);
+    else
+      out_.take_over(RunFolder::open(folder_of(number)));
     nlohmann::ordered_json run = out_.read_run();
     run["auto"] = result_.to_json();
-    const Dataset data = load_dataset(result_.data, nullptr, model_card(winner.model).table);
-    note_baselines(run, *open_run(out_.name()).model, data, plan_.seed, observer_);
-    record_end(out_, run, *trainings_[static_cast<std::size_t>(best)], observer_);
+    const Dataset data = load_dataset(result_.data, nullptr, model_card(candidate.model).table);
+    if (!result_.refitted) note_baselines(run, *open_run(out_.name()).model, data, plan_.seed, observer_);
+    record_end(out_, run, trained, observer_);
+  }
+
+  static bool is_fitted(const std::string& folder) { return as<CanFit>(*open_run(folder).model) != nullptr; }
+
+  // Of few rows those that were held out are worth more in the model.
+  TrainingResult refit(const AutoCandidate& candidate, const AutoTry& winner) {
+    TrainingPlan plan = plan_of(candidate, plan_.data);
+    plan.settings.set(fmt::format("training.epochs={}", winner.epochs));
+    const Dataset data = load_dataset(plan.data, nullptr, model_card(candidate.model).table);
+    result_.data = plan.data;
+    observer_.message(fmt::format("{} is fitted anew to all {} rows", winner.model, data.train.cases()));
+    TrialObserver shown(observer_, winner.model, -1);
+    return train_into(out_, plan, false, data, shown, plan_.budget_seconds, false);
   }
 
   std::string reason_for(const AutoTry& winner) const {
@@ -171,10 +208,40 @@ class AutoTraining {
   std::chrono::steady_clock::time_point begin_;
   RunFolder out_;
   AutoResult result_;
+  bool few_ = false;
+  std::string held_out_;                   // the SPEC with rows to choose by, where `plan` leaves that open
+  std::vector<AutoCandidate> candidates_;  // of the tries
   std::vector<std::optional<TrainingResult>> trainings_;  // of the tries, where they came to an end
 };
 
 }  // namespace
+
+std::string AutoCandidate::name() const {
+  std::string text = model;
+  for (const std::string& setting : settings) text += " " + setting.substr(setting.find('.') + 1);
+  return numbers.empty() ? text : text + " numbers=" + numbers;
+}
+
+std::vector<std::vector<AutoCandidate>> auto_candidates(const TableSchema& table, std::int64_t rows) {
+  std::vector<std::vector<AutoCandidate>> all;
+  const auto mixture = [&](const char* model, int components, const char* numbers, const char* more = "") {
+    AutoCandidate candidate{model, {fmt::format("model.components={}", components)}, numbers};
+    if (*more != 0) candidate.settings.emplace_back(more);
+    all.push_back({candidate});
+  };
+  const bool few = rows < few_rows;
+  if (numbers_alone(table))
+    for (const int components : {1, 2, 3, 5})
+      if (few || components > 3) mixture("gaussian_mixture", components, "gaussian", "model.covariance=full");
+  if (few && has_numbers(table))
+    for (const int components : {3, 8}) mixture("latent_class", components, "gaussian");
+  for (const int components : few ? std::vector<int>{5, 20} : std::vector<int>{30, 100})
+    mixture("latent_class", components, "bins");
+  all.push_back({{.model = "naive_bayes"}});
+  all.push_back({{.model = "rbm"}});
+  all.push_back({{.model = "orderless_nade"}});
+  return all;
+}
 
 int best_try(const std::vector<AutoTry>& tries) {
   int proven = -1, estimated = -1;
@@ -192,7 +259,7 @@ int best_try(const std::vector<AutoTry>& tries) {
 
 nlohmann::ordered_json AutoResult::to_json() const {
   nlohmann::ordered_json json = {
-      {"chosen", chosen}, {"why", why}, {"data", data}, {"tries", nlohmann::ordered_json::array()}};
+      {"chosen", chosen}, {"why", why}, {"data", data}, {"refitted", refitted}, {"tries", nlohmann::ordered_json::array()}};
   for (const AutoTry& each : tries) {
     nlohmann::ordered_json line = {{"model", each.model}, {"status", each.status}};
     if (each.scored()) {
@@ -215,12 +282,12 @@ std::vector<std::string> auto_table(const AutoResult& result) {
     return a.scored() != b.scored() ? a.scored() : a.scored() && a.score > b.score;
   });
   std::vector<std::string> lines = {
-      fmt::format("{:<18} {:>12}  {:<12} {:>7} {:>10}  {}", "model", "score", "kind", "epochs", "time", "")};
+      fmt::format("{:<52} {:>12}  {:<12} {:>7} {:>10}  {}", "model", "score", "kind", "epochs", "time", "")};
   for (const AutoTry& each : tries)
     lines.push_back(each.scored()
                         ? fmt::format("{:<18} {:>12.4f}  {:<12} {:>7} {:>10}  {}", each.model, each.score,
                                       each.score_kind, each.epochs, duration_text(each.seconds), each.status)
-                        : fmt::format("{:<18} {:>12}  {}: {}", each.model, "", each.status, each.reason));
+                        : fmt::format("{:<52} {:>12}  {}: {}", each.model, "", each.status, each.reason));
   lines.push_back(fmt::format("chosen: {}: {}", result.chosen, result.why));
   return lines;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "deepgen/core/observer.h"
+#include "deepgen/data/files/table.h"
 
 namespace deepgen {
 
@@ -18,8 +19,20 @@ struct AutoPlan {
   bool overwrite = false;
 };
 
-struct AutoTry {
+// A model with settings ("model.components=30") and, where it matters, how the table's numbers are read.
+struct AutoCandidate {
   std::string model;
+  std::vector<std::string> settings = {};
+  std::string numbers = {};  // "bins", "gaussian" or ""
+
+  std::string name() const;  // "latent_class components=30 numbers=bins"
+};
+
+// What is worth trying on such a table, in turn; of the candidates in a row the first that takes the table.
+std::vector<std::vector<AutoCandidate>> auto_candidates(const TableSchema& table, std::int64_t rows);
+
+struct AutoTry {
+  std::string model;  // AutoCandidate::name
   // done, out of time, interrupted, failed, refused (the model does not take the table)
   std::string status = "refused";
   std::string score_name, score_kind;  // "" where there is no score
@@ -27,6 +40,7 @@ struct AutoTry {
   double seconds = 0;                  // of training
   std::int64_t epochs = 0;
   std::string reason;  // why it was refused or failed
+  std::string data;    // SPEC it was trained on
 
   bool scored() const { return !score_name.empty(); }
 };
@@ -36,6 +50,7 @@ struct AutoResult {
   std::string chosen, why;
   std::string data;  // SPEC with the rows that are held out
   bool interrupted = false;
+  bool refitted = false;  // to the rows that were held out too: few rows, and a model fitted in passes
   nlohmann::ordered_json to_json() const;
 };
 
@@ -45,7 +60,7 @@ inline constexpr double clear_margin = 0.5;
 int best_try(const std::vector<AutoTry>& tries);
 
 // Trains, chooses on the validation rows, and keeps the best in plan.out, whose run.json tells of all under
-// "auto"; the others stay in plan.out/tries. When the observer asks for a stop, the best so far is kept.
+// "auto"; the others stay in plan.out/tries. Of few rows a mixture that wins is fitted anew to all of them. When the observer asks for a stop, the best so far is kept.
 // Throws a usage error for data that are no table or leave no rows to choose by, and an error where no model
 // has a score.
 AutoResult train_best_of(const AutoPlan& plan, Observer& observer);

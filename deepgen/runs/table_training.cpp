@@ -110,8 +110,10 @@ void take_what_was_decided(TrainingPlan& plan, const Checkpoint& from) {
 
 }  // namespace
 
-std::int64_t usual_patience(std::int64_t epochs) {
-  return std::max<std::int64_t>(10, whole_parts(epochs, 5));
+// A rate that falls to the end gains most there.
+std::int64_t usual_patience(const TrainingOptions& training) {
+  const bool falls = training.schedule != "constant" && training.rate_final < training.rate;
+  return std::max<std::int64_t>(10, whole_parts(training.epochs, falls ? 2 : 5));
 }
 
 bool plan_length(TrainingPlan& plan, const Dataset& data) {
@@ -123,7 +125,7 @@ bool plan_length(TrainingPlan& plan, const Dataset& data) {
   const Facts facts = facts_of(plan, data);
   set_epochs(plan, data, facts);
   if (!data.table.empty() && data.valid.rows() > 0 && facts.scored && !settings.states("training.patience"))
-    plan.settings.training.patience = usual_patience(settings.training.epochs);
+    plan.settings.training.patience = usual_patience(settings.training);
   return true;
 }
 

@@ -24,7 +24,8 @@ Dataset load_for_resume(TrainingPlan& plan, const RunFolder& folder, Observer& o
 // Epochs, passes and patience alone, for data that are loaded. True when the plan was changed.
 bool plan_length(TrainingPlan& plan, const Dataset& data);
 
-// How many epochs without a better score are too many: a fifth of all, and 10 at least.
-std::int64_t usual_patience(std::int64_t epochs);
+// How many epochs without a better score are too many: a fifth of all (half where the rate falls to the end),
+// and 10 at least.
+std::int64_t usual_patience(const TrainingOptions& training);
 
 }  // namespace deepgen

@@ -98,4 +98,24 @@ Tensor table_known(const TableSchema& table, const Tensor& x) {
   return at::stack(columns, 1);
 }
 
+std::vector<std::int64_t> variable_sizes(const TableSchema& table) {
+  std::vector<std::int64_t> sizes;
+  for (const TableColumn& column : table.columns)
+    if (column.modelled()) sizes.push_back(column.width());
+  return sizes;
+}
+
+Tensor without_marks(const TableSchema& table, const Tensor& rows) {
+  Tensor x = rows;
+  std::int64_t first = 0;
+  for (const TableColumn& column : table.columns) {
+    if (column.modelled() && column.marks_missing) {
+      if (x.is_same(rows)) x = rows.clone();
+      x.select(1, first + column.value_width()).zero_();
+    }
+    first += column.width();
+  }
+  return x;
+}
+
 }  // namespace deepgen

@@ -1,6 +1,8 @@
 // Several completions of the same rows together: one value a cell, and how unsure it is.
 #pragma once
 
+#include <vector>
+
 #include "deepgen/core/rng.h"
 #include "deepgen/core/torch.h"
 #include "deepgen/data/files/table.h"
@@ -35,5 +37,11 @@ Array drawn_table_values(const TableSchema& table, const Tensor& encoded, const 
 // Whether each cell of table_values is known in encoded rows x [N, width]: [N, columns] bool; constant ones
 // are.
 Tensor table_known(const TableSchema& table, const Tensor& x);
+
+// Encoded columns of each modelled column, and whether it is missing: what is hidden together.
+std::vector<std::int64_t> variable_sizes(const TableSchema& table);
+
+// Encoded rows in which no cell is said to be missing: all are to be filled.
+Tensor without_marks(const TableSchema& table, const Tensor& rows);
 
 }  // namespace deepgen

@@ -24,8 +24,9 @@ TEST(AutoTrain, KeepsTheModelWithTheBestValidationScoreAndSaysSo) {
   const Json run = Json::parse(place.read("run/run.json"));
   const Json& choice = run.at("auto");
   const std::string chosen = choice.at("chosen");
-  EXPECT_EQ(run.at("model"), chosen);
-  EXPECT_EQ(run.at("data"), "survey.csv:valid=0.1");
+  EXPECT_TRUE(chosen.starts_with(run.at("model").get<std::string>())) << chosen;
+  const bool refitted = choice.at("refitted");
+  EXPECT_EQ(contains(run.at("data").get<std::string>(), "valid="), !refitted);
   EXPECT_TRUE(contains(done.err, "chosen: " + chosen)) << done;
   double kept = 0, best = -1e300;
   int scored = 0;
@@ -39,8 +40,7 @@ TEST(AutoTrain, KeepsTheModelWithTheBestValidationScoreAndSaysSo) {
   }
   EXPECT_GE(scored, 2) << done;
   EXPECT_GE(kept, best) << done;
-  ASSERT_TRUE(run.contains("baselines"));
-  EXPECT_EQ(run.at("baselines").at(0).at("metric"), "baseline_independent");
+  EXPECT_TRUE(refitted || run.contains("baselines"));
   const Result scores =
       place.must("evaluate run --data survey.csv:valid=0.1 --split valid --threads 1 --json");
   for (const char* part : {"baseline_independent", "baseline_chow_liu"})

@@ -75,6 +75,32 @@ TEST(Quality, SamplesARunAndKeepsThePageInIt) {
   EXPECT_TRUE(contains(place.read("run/quality.html"), "<svg"));
   EXPECT_TRUE(contains(place.read("run/report.html"), "Quality of the synthetic rows"));
   EXPECT_EQ(Json::parse(place.must(line).out), first) << "equal seeds, equal samples";
+  const Json& gaps = first.at("gaps");
+  EXPECT_EQ(gaps.at("held_out_rows"), 150);
+  EXPECT_EQ(gaps.at("draws"), 50);
+  EXPECT_EQ(gaps.at("cells").get<int>(),
+            gaps.at("numbers").at("cells").get<int>() + gaps.at("categories").at("cells").get<int>());
+  EXPECT_GT(gaps.at("categories").at("accuracy").get<double>(), 0.3);
+  EXPECT_TRUE(contains(place.read("run/report.html"), "held-out rows hidden"));
+}
+
+TEST(Quality, HidesAsManyCellsAsAsked) {
+  const Workplace& place = with_tables();
+  place.must("train latent_class --out gaps_run --data train.csv --set model.components=4 training.epochs=20 --quiet" +
+             one_thread);
+  const std::string line = "quality gaps_run --real train.csv --test test.csv --quiet" + one_thread;
+  const Json gaps = Json::parse(place.must(line + " --json --gaps 0.5 --draws 20").out).at("gaps");
+  // Of 450 cells 17 sizes are missing anyway: half of the others, within five deviations.
+  EXPECT_NEAR(gaps.at("cells").get<double>(), 216.5, 52);
+  EXPECT_EQ(gaps.at("draws"), 20);
+  EXPECT_GT(gaps.at("columns").size(), 2U);
+  EXPECT_EQ(gaps.at("columns")[0].at("column"), "size");
+  EXPECT_LT(gaps.at("columns")[0].at("error").get<double>(), 0.5);
+  EXPECT_LT(gaps.at("columns")[2].at("log_prob").get<double>(), 0) << "of a category";
+  const Result text = place.must(line + " --gaps 0.5 --draws 20");
+  for (const char* part : {"50 % of the cells", "all numbers", "all categories", "in 90 %", "log p"})
+    EXPECT_TRUE(contains(text.out, part)) << part << "\n" << text;
+  EXPECT_FALSE(Json::parse(place.must(line + " --json --gaps 0").out).contains("gaps"));
 }
 
 TEST(Quality, RefusesWhatItCannotJudge) {
@@ -87,6 +113,7 @@ TEST(Quality, RefusesWhatItCannotJudge) {
   expect_refused(place.run("quality good.csv --target grad" + real), 2, {"grade"});
   expect_refused(place.run("quality good.csv --out page.pdf" + real), 2, {".html"});
   expect_refused(place.run("quality good.csv"), 2, {"--real"});
+  expect_refused(place.run("quality good.csv --gaps 0.2" + real), 2, {"--gaps", "run"});
 }
 
 }  // namespace

@@ -126,7 +126,7 @@ TEST(TableReading, WhatIsSetAside) {
     counted.push_back(fmt::format("{}", i + 1));
     years.push_back(fmt::format("{}", 2001 + i));
     words.push_back(fmt::format("name{}", i));
-    prose.push_back(fmt::format("a long remark that nobody else has made, with the number {}", i));
+    prose.push_back(fmt::format("a long remark that nobody else has made with the number {}", i));
   }
   EXPECT_EQ(first(column(counted)).kind, TableColumnKind::identifier);
   EXPECT_EQ(first(column(years)).kind, TableColumnKind::real) << "years rise by one too";

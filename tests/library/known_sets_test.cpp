@@ -86,7 +86,9 @@ TEST(Archives, HaveTheirPartsAndLabels) {
   expect_parts(set, 8, 0, 3);
   EXPECT_EQ(set.classes, 4);
   write_npz(path, {{"anything", runs::random_bytes(8, 6, 1, 1)}});
-  error_of(ErrorKind::data, [&] { load_dataset(path); });
+  EXPECT_EQ(load_dataset(path).train.rows(), 8);
+  write_npz(path, {{"one", runs::random_bytes(8, 6, 1, 1)}, {"two", runs::random_bytes(8, 6, 1, 1)}});
+  expect_says(error_of(ErrorKind::data, [&] { load_dataset(path); }), {"one", "two", "matrix="});
 }
 
 TEST(GeneratedSets, ThatAreReadInSeveralWaysWantTheirBinarisationSaid) {

@@ -171,7 +171,7 @@ TEST(OrderlessNade, CompletionsFollowTheConditionalsOfTheirOrders) {
   const auto model = make_orderless(n, "9,8", "tanh", 1.2, 4);
   const Tensor states = all_states(n);
   Rng rng(7);
-  for (const std::int64_t mask : {0b000111, 0b111110, 0b100001, 0b010010}) {
+  for (const std::int64_t mask : {0b000111, 0b111110, 0b100001, 0b010010, 0b000000}) {  // 0: samples
     std::vector<std::int64_t> missing;
     Tensor row = at::full({n}, std::nanf("")), known = at::zeros(states.sizes());
     for (std::int64_t i = 0; i < n; ++i) {
@@ -195,7 +195,8 @@ TEST(OrderlessNade, CompletionsFollowTheConditionalsOfTheirOrders) {
       orders += 1;
     } while (std::next_permutation(missing.begin(), missing.end()));
     for (double& each : wanted) each /= orders;
-    const Tensor done = model->complete(row.expand({20000, n}).contiguous(), rng);
+    const Tensor done =
+        mask == 0 ? model->sample(20000, rng) : model->complete(row.expand({20000, n}).contiguous(), rng);
     expect_drawn_from(done, wanted, "mask " + std::to_string(mask));
   }
 }

@@ -205,6 +205,47 @@ TEST(Likelihoods, SideBySideAreTheSumOfTheirParts) {
   EXPECT_EQ(joint->mean(parameters.detach()).sizes(), at::IntArrayRef({6, 7}));
 }
 
+// Three draws a row: what is missing counts for nothing, and has no gradient.
+TEST(Likelihoods, LeaveMissingCellsOut) {
+  Rng rng(9);
+  const float nan = std::nanf("");
+  const auto joint = joint_likelihood({bernoulli_likelihood(2), categorical_likelihood({2, 2}),
+                                       gaussian_likelihood(1, 0.1), logistic_likelihood(2)});
+  const Tensor x = at::tensor({nan, 0.0F, 0.0F, 1.0F, nan, nan, 0.7F, 0.2F, nan,  //
+                               1.0F, 1.0F, nan, nan, 1.0F, 0.0F, nan, nan, 1.0F})
+                       .view({2, 9});
+  joint->check(x, "rows", 0);
+  const Tensor p = normal_tensor({6, 12}, 1, rng).requires_grad_(true);
+  const auto part = [&](std::int64_t row, const Likelihood& likelihood, std::int64_t column,
+                        const std::vector<std::int64_t>& parameters) {
+    return likelihood.log_prob(p.narrow(0, 3 * row, 3).index_select(1, at::tensor(parameters, at::kLong)),
+                               x.narrow(0, row, 1).narrow(1, column, likelihood.columns()));
+  };
+  const auto bit = bernoulli_likelihood(1), pair = categorical_likelihood({2}),
+             real = gaussian_likelihood(1, 0.1), byte = logistic_likelihood(1);
+  const Tensor first = part(0, *bit, 1, {1}) + part(0, *pair, 2, {2, 3}) + part(0, *real, 6, {6, 7}) +
+                       part(0, *byte, 7, {8, 10});
+  const Tensor second = part(1, *bit, 0, {0}) + part(1, *bit, 1, {1}) + part(1, *pair, 4, {4, 5}) +
+                        part(1, *byte, 8, {9, 11});
+  expect_twins(joint->log_prob(p, x), at::cat({first, second}), {p}, 1e-4, "gaps");
+  EXPECT_LT(joint->log_prob(p, at::full({2, 9}, nan)).abs().max().item<double>(), 1e-30);
+}
+
+TEST(Likelihoods, BeginAtTheMarginalsOfWhatIsKnown) {
+  Rng rng(7);
+  Tensor reals = normal_tensor({400, 2}, 2, rng) + 5, bits = bits_tensor(400, 2, rng, 0.3);
+  const auto known = gaussian_likelihood(2, 0.05), holed = gaussian_likelihood(2, 0.05);
+  known->start(reals.narrow(0, 0, 300));
+  const Tensor wanted = known->marginals(reals.narrow(0, 0, 300));
+  const Tensor shares = bernoulli_likelihood(2)->marginals(bits.narrow(0, 0, 300));
+  for (Tensor* x : {&reals, &bits}) x->narrow(0, 300, 100).fill_(std::nanf(""));
+  holed->start(reals);
+  expect_close(holed->marginals(reals), wanted, 1e-5, "reals");
+  expect_close(holed->input_of(reals.narrow(0, 0, 9)), known->input_of(reals.narrow(0, 0, 9)), 1e-5, "scale");
+  expect_close(bernoulli_likelihood(2)->marginals(bits), shares, 1e-6, "bits");
+  EXPECT_TRUE(gaussian_likelihood(2, 0.05)->marginals(reals.narrow(0, 300, 9)).isfinite().all().item<bool>());
+}
+
 TEST(Likelihoods, RefuseWhatTheyCannotTake) {
   Tensor x = at::zeros({3, 2});
   x[1][1] = 0.3;
@@ -216,8 +257,14 @@ TEST(Likelihoods, RefuseWhatTheyCannotTake) {
   says(*categorical_likelihood({2}), {"row 11"});
   x[1][1] = 0;
   says(*categorical_likelihood({2}), {"exactly one", "row 10"});
-  x[2][0] = std::nanf("");
-  says(*gaussian_likelihood(2, 0.1), {"missing", "row 12"});
+  x[2][0] = std::numeric_limits<float>::infinity();
+  says(*gaussian_likelihood(2, 0.1), {"number", "row 12"});
+  x[0][0] = x[1][0] = 1, x[2][0] = std::nanf("");
+  says(*categorical_likelihood({2}), {"exactly one", "row 12"});
+  x[2][1] = std::nanf("");
+  for (const auto& takes : {bernoulli_likelihood(2), logistic_likelihood(2), categorical_likelihood({2}),
+                            gaussian_likelihood(2, 0.1)})
+    takes->check(x, "file", 10);
   says(*gaussian_likelihood(3, 0.1), {"3 columns"});
   const DataShape counts{1, {1}, 0, ValueKind::count, {{ColumnKind::count, 0, 1}}};
   expect_says(error_of(ErrorKind::data, [&] { likelihood_for("test", "auto", counts, 2, 0.1); }),

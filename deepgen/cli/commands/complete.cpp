@@ -77,24 +77,6 @@ struct Completion {
 
 // --- a table of mixed kinds --------------------------------------------------------------------------------
 
-std::vector<std::int64_t> group_sizes(const TableSchema& table) {
-  std::vector<std::int64_t> sizes;
-  for (const TableColumn& column : table.columns)
-    if (column.modelled()) sizes.push_back(column.width());  // and whether it is missing
-  return sizes;
-}
-
-// Rows in which no cell is said to be missing: all are to be filled.
-Tensor without_marks(const TableSchema& table, const Tensor& rows) {
-  Tensor x = rows;
-  std::int64_t first = 0;
-  for (const TableColumn& column : table.columns) {
-    if (column.modelled() && column.marks_missing) x.select(1, first + column.value_width()).zero_();
-    first += column.width();
-  }
-  return x;
-}
-
 // Completed tables go to their files as the kind of the file asks for.
 class CompletedTable {
  public:
@@ -261,7 +243,7 @@ Rows given_rows(const Task& task, const CaseBlock& place, const std::optional<Hi
   Rows rows = Dataset::block(task.split, place.first, place.count, Rng(0));
   if (hiding)
     rows.x = table.empty() ? hiding->cells(rows.x, task.run.shape, place.first_row)
-                           : hiding->groups(rows.x, group_sizes(table), place.first_row);
+                           : hiding->groups(rows.x, variable_sizes(table), place.first_row);
   rows.x = without_marks(table, rows.x);
   return rows;
 }

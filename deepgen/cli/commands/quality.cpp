@@ -17,6 +17,7 @@
 #include "deepgen/evaluate/quality/page.h"
 #include "deepgen/evaluate/quality/read_tables.h"
 #include "deepgen/runs/write_cases.h"
+#include "deepgen/tasks/completion.h"
 #include "deepgen/tasks/sampling.h"
 
 namespace deepgen {
@@ -68,6 +69,26 @@ quality::Source rows_of_file(const Arguments& arguments) {
   return source;
 }
 
+// What the run makes of cells hidden from the held-out rows; nothing where it cannot fill them and is not asked to.
+std::optional<quality::Gaps> gaps_of(const OpenRun& run, const quality::RealSources& real,
+                                     const Arguments& arguments, Observer& observer) {
+  if (arguments.gaps == 0) return {};
+  constexpr double usual_share = 0.2;
+  const bool asked = arguments.gaps > 0;
+  if (!asked && (run.learnt.table.empty() || !can_complete(*run.model))) return {};
+  const Dataset data = load_data_for(run, arguments.test.empty() ? arguments.real : arguments.test);
+  if (const std::string why = quality::no_gaps_because(*run.model, data); !why.empty()) {
+    if (asked) fail_usage("--gaps", fmt::format("{}: {}", arguments.subject, why));
+    observer.message(fmt::format("no gaps are filled: {}", why));
+    return {};
+  }
+  const quality::GapPlan plan{asked ? arguments.gaps : usual_share, arguments.gap_draws, arguments.steps,
+                              arguments.seed};
+  const Tensor training =
+      quality::table_truth(run.learnt.table, real.train.name, *real.train.cells, real.train.rows);
+  return quality::judge_gaps(*run.model, data, data.split("test"), training, plan, observer);
+}
+
 void write_page(const std::string& path, const quality::Report& report, const quality::Tables& tables,
                 Observer& observer) {
   write_text(path, quality::report_page(report, tables));
@@ -95,11 +116,13 @@ void quality_command(const Arguments& arguments) {
     const auto rows = said ? arguments.limit : static_cast<std::int64_t>(real.train.rows.size());
     synthetic = samples_of(*run, rows, arguments, observer);
   } else {
+    if (arguments.gaps > 0) fail_usage("--gaps", "expected a run, which fills gaps, got a file of rows");
     synthetic = rows_of_file(arguments);
   }
   const quality::Tables tables = quality::quality_tables(real, synthetic);
   const quality::Names names{synthetic.name, real.train.name, real.test.name};
-  const quality::Report report = quality::judge(tables, names, arguments.target, arguments.seed, observer);
+  quality::Report report = quality::judge(tables, names, arguments.target, arguments.seed, observer);
+  if (run) report.gaps = gaps_of(*run, real, arguments, observer);
   if (arguments.json)
     fmt::print("{}\n", quality::report_json(report).dump(2));
   else

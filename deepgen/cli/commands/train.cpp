@@ -32,7 +32,8 @@ void train_auto(const Arguments& arguments) {
   for (const std::string& line : auto_table(result)) observer.message(line);
   if (result.interrupted)
     throw Error(ErrorKind::interrupted, "train auto", "interrupted; the best so far is kept");
-  observer.message(
+  if (!result.refitted)
+    observer.message(
       fmt::format("next: deepgen evaluate {} --data {} --split valid", arguments.out, result.data));
 }
 

@@ -135,10 +135,21 @@ std::vector<std::string> table_value_names(const TableSchema& schema) {
   return names;
 }
 
+namespace {
+
+// Without quotes, in which it would be a value.
+std::string gap_text(const TableColumn& about, char separator) {
+  const bool plain = about.gap.find_first_of("\"\r\n") == std::string::npos &&
+                     about.gap.find(separator) == std::string::npos;
+  return plain ? about.gap : "";
+}
+
+}  // namespace
+
 std::string table_cell(const TableColumn& about, double value, char separator) {
   if (about.kind == TableColumnKind::constant)
     return about.values.empty() ? "" : cell_text(about, about.values[0], separator);
-  if (std::isnan(value)) return about.gap.empty() ? "" : cell_text(about, about.gap, separator);
+  if (std::isnan(value)) return gap_text(about, separator);
   if (about.kind == TableColumnKind::count) return cell_text(about, about.format.write(value, 0), separator);
   if (about.kind == TableColumnKind::real) return cell_text(about, real_text(about, value), separator);
   const double last = static_cast<double>(about.values.size()) - 1;

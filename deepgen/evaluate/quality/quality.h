@@ -6,10 +6,12 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 
 #include "deepgen/evaluate/quality/closeness.h"
 #include "deepgen/evaluate/quality/detection.h"
+#include "deepgen/evaluate/quality/gaps.h"
 #include "deepgen/evaluate/quality/shapes.h"
 #include "deepgen/evaluate/quality/trends.h"
 #include "deepgen/evaluate/quality/usefulness.h"
@@ -33,6 +35,7 @@ struct Report {
   Detection from_held_out;  // synthetic rows against the held-out rows
   Usefulness usefulness;
   Closeness closeness;
+  std::optional<Gaps> gaps;  // of a run: judge_gaps
 
   // Columns by the mean of their shape and of their pairs' trends, the worst first.
   std::vector<std::size_t> worst_columns() const;

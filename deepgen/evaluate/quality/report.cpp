@@ -99,6 +99,37 @@ Json copies_json(const Report& report, const Copies& copies) {
           {"held_out_share", copies.held_out}};
 }
 
+Json gap_figures(const ColumnGaps& column) {
+  Json figures = {{"cells", column.cells}};
+  if (column.is_number) {
+    figures["error"] = column.error, figures["error_of_medians"] = column.middle_error;
+    figures["coverage_50"] = column.coverage_50, figures["coverage_90"] = column.coverage_90;
+  } else {
+    figures["accuracy"] = 1 - column.error, figures["accuracy_of_most_frequent"] = 1 - column.middle_error;
+  }
+  if (column.probabilities > 0)
+    figures["log_prob"] = column.log_prob, figures["log_prob_cells"] = column.probabilities;
+  return figures;
+}
+
+Json gaps_json(const Gaps& gaps) {
+  Json columns = Json::array();
+  for (const ColumnGaps& column : gaps.columns) {
+    columns.push_back({{"column", column.name}, {"kind", column.is_number ? "number" : "category"}});
+    columns.back().update(gap_figures(column));
+  }
+  const ColumnGaps all = gaps.total(true, true);
+  return {{"held_out_rows", gaps.rows},
+          {"share", gaps.share},
+          {"draws", gaps.draws},
+          {"cells", gaps.cells()},
+          {"error", all.error},
+          {"error_of_medians_and_most_frequent", all.middle_error},
+          {"numbers", gap_figures(gaps.total(true, false))},
+          {"categories", gap_figures(gaps.total(false, true))},
+          {"columns", columns}};
+}
+
 // ---------------------------------------------------------------- text
 
 std::string figure_text(double value) { return std::isnan(value) ? "-" : fmt::format("{:.4f}", value); }
@@ -162,6 +193,30 @@ std::string closeness_text(const Closeness& c) {
   return text;
 }
 
+std::string gap_line(const std::string& name, const ColumnGaps& column) {
+  std::string line = fmt::format("  {:<30}{:>10}", name, column.cells);
+  for (const double value : {column.error, column.middle_error, column.coverage_50, column.coverage_90})
+    line += fmt::format("{:>12}", figure_text(value));
+  return line + fmt::format("{:>12}\n", figure_text(column.log_prob));
+}
+
+std::string gaps_text(const Gaps& gaps) {
+  constexpr std::size_t most = 30;
+  std::string text = fmt::format(
+      "\ngaps: {:.4g} % of the cells of {} held-out rows hidden, {} cells filled from {} draws each\n\n"
+      "  {:<30}{:>10}{:>12}{:>12}{:>12}{:>12}{:>12}\n",
+      100 * gaps.share, gaps.rows, gaps.cells(), gaps.draws, "hidden cells", "cells", "error", "of middles", "in 50 %",
+      "in 90 %", "log p");
+  const ColumnGaps numbers = gaps.total(true, false), categories = gaps.total(false, true);
+  if (numbers.cells > 0) text += gap_line("all numbers", numbers);
+  if (categories.cells > 0) text += gap_line("all categories", categories);
+  for (std::size_t j = 0; j < std::min(most, gaps.columns.size()); ++j)
+    text += gap_line(gaps.columns[j].name, gaps.columns[j]);
+  if (gaps.columns.size() > most) text += fmt::format("  and {} more\n", gaps.columns.size() - most);
+  return text + "  (error: numbers by the range of the training rows, categories 0 or 1; middles: medians and most "
+                "frequent\n  categories of the training rows; in: share within the middle 50 and 90 % of the draws)\n";
+}
+
 std::string columns_text(const Report& r) {
   constexpr std::size_t most = 10;
   const std::vector<std::size_t> order = r.worst_columns();
@@ -181,7 +236,7 @@ std::string columns_text(const Report& r) {
 }  // namespace
 
 Json report_json(const Report& report) {
-  return {{"synthetic", report.synthetic},
+  Json json = {{"synthetic", report.synthetic},
           {"real", report.real},
           {"test", report.test},
           {"seed", report.seed},
@@ -202,6 +257,8 @@ Json report_json(const Report& report) {
           {"copies",
            {{"all_columns", copies_json(report, report.closeness.all)},
             {"without_nearly_unique", copies_json(report, report.closeness.some)}}}};
+  if (report.gaps) json["gaps"] = gaps_json(*report.gaps);
+  return json;
 }
 
 std::string report_text(const Report& r) {
@@ -209,7 +266,8 @@ std::string report_text(const Report& r) {
                                  r.synthetic_rows, r.real_rows, r.real, r.test_rows, r.test);
   for (const std::string& note : r.notes) text += note + "\n";
   text += fmt::format("\n  {:<56}{:>12}{:>12}{:>12}\n", "", "synthetic", "held-out", "independent");
-  return text + likeness_text(r) + usefulness_text(r.usefulness) + closeness_text(r.closeness) + columns_text(r);
+  return text + likeness_text(r) + usefulness_text(r.usefulness) + closeness_text(r.closeness) + columns_text(r) +
+         (r.gaps ? gaps_text(*r.gaps) : "");
 }
 
 }  // namespace deepgen::quality

@@ -8,16 +8,17 @@
 #include "deepgen/core/error.h"
 #include "deepgen/kernels/kernels.h"
 #include "deepgen/ops/binary_units.h"
+#include "deepgen/ops/layers.h"
 
 namespace deepgen {
 namespace {
 
-// The block of missing cells that is drawn anew: [first, last) among `count` of them, in the order.
+// The block of missing variables that is drawn anew: [first, last) among `count` of them, in the order.
 struct Block {
   std::int64_t first, last;
 };
 
-// Of every third step a block that ends with the last missing cell, of every third one of a length whose
+// Of every third step a block that ends with the last missing variable, of every third one of a length whose
 // logarithm is uniform; else all.
 Block choose_block(std::int64_t count, const float* u) {
   auto below = [](float share, double n) { return static_cast<std::int64_t>(share * n); };
@@ -28,54 +29,78 @@ Block choose_block(std::int64_t count, const float* u) {
   return {first, std::min(count, first + length)};
 }
 
-// Which cells keep their value in this step, row by row; `missing` lists the missing cells of each row.
-Tensor held_cells(const std::vector<std::vector<std::int64_t>>& missing, std::int64_t columns, Rng& rng) {
+// Which variables keep their value in this step, row by row; `missing` lists the missing ones of each row.
+Tensor held_variables(const std::vector<std::vector<std::int64_t>>& missing, std::int64_t variables, Rng& rng) {
   const auto rows = static_cast<std::int64_t>(missing.size());
-  Tensor held = at::ones({rows, columns}, at::kBool);
+  Tensor held = at::ones({rows, variables}, at::kBool);
   const Tensor u = uniform(rows, 3, rng.next());
   for (std::int64_t r = 0; r < rows; ++r) {
-    const std::vector<std::int64_t>& cells = missing[static_cast<std::size_t>(r)];
-    if (cells.empty()) continue;
-    const Block block = choose_block(static_cast<std::int64_t>(cells.size()), u.data_ptr<float>() + r * 3);
+    const std::vector<std::int64_t>& own = missing[static_cast<std::size_t>(r)];
+    if (own.empty()) continue;
+    const Block block = choose_block(static_cast<std::int64_t>(own.size()), u.data_ptr<float>() + r * 3);
     for (std::int64_t k = block.first; k < block.last; ++k)
-      held.data_ptr<bool>()[r * columns + cells[static_cast<std::size_t>(k)]] = false;
+      held.data_ptr<bool>()[r * variables + own[static_cast<std::size_t>(k)]] = false;
   }
   return held;
 }
 
-std::vector<std::vector<std::int64_t>> missing_cells(const Tensor& known,
-                                                     const std::vector<std::int64_t>& order) {
+std::vector<std::vector<std::int64_t>> missing_variables(const Tensor& known,
+                                                         const std::vector<std::int64_t>& order) {
   const Tensor dense = known.contiguous();
-  const std::int64_t columns = dense.size(1);
+  const std::int64_t variables = dense.size(1);
   std::vector<std::vector<std::int64_t>> missing(static_cast<std::size_t>(dense.size(0)));
   for (std::size_t r = 0; r < missing.size(); ++r)
-    for (const std::int64_t column : order)
-      if (!dense.data_ptr<bool>()[static_cast<std::int64_t>(r) * columns + column])
-        missing[r].push_back(column);
+    for (const std::int64_t v : order)
+      if (!dense.data_ptr<bool>()[static_cast<std::int64_t>(r) * variables + v]) missing[r].push_back(v);
   return missing;
 }
 
-// Cell by cell, as torch's own softplus and sigmoid round by the number of threads.
-Tensor bit_means(const Tensor& logits) {  // [B, D] float64 -> float32
-  const Tensor a = logits.contiguous();
-  Tensor means = at::empty(a.sizes());
-  parallel_ranges(a.numel(), 20, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i)
-      means.data_ptr<float>()[i] = static_cast<float>(1 / (1 + std::exp(-a.data_ptr<double>()[i])));
+// body(category, size, place of its first column in [B, D]) of each variable of each row; variable by variable,
+// as torch's own softplus and sigmoid round by the number of threads.
+template <class Body>
+void each_variable(const VariableLayout& layout, std::int64_t rows, Body body) {
+  parallel_ranges(rows, 30 * static_cast<double>(layout.columns), 1,
+                  [&](std::int64_t begin, std::int64_t end) {
+                    for (std::int64_t r = begin; r < end; ++r)
+                      for (std::size_t v = 0; v < layout.sizes.size(); ++v)
+                        body(layout.categories[v], layout.sizes[v], r * layout.columns + layout.firsts[v]);
+                  });
+}
+
+double log_sum_exp(const double* logits, std::int64_t size) {
+  const double most = *std::max_element(logits, logits + size);
+  double sum = 0;
+  for (std::int64_t k = 0; k < size; ++k) sum += std::exp(logits[k] - most);
+  return most + std::log(sum);
+}
+
+Tensor variable_means(const Tensor& logits, const VariableLayout& layout) {  // [B, D] float64 -> float32
+  const Tensor dense = logits.contiguous();
+  Tensor means = at::empty(dense.sizes());
+  const double* a = dense.data_ptr<double>();
+  float* mean = means.data_ptr<float>();
+  each_variable(layout, dense.size(0), [&](bool category, std::int64_t size, std::int64_t at) {
+    if (!category) {
+      mean[at] = static_cast<float>(1 / (1 + std::exp(-a[at])));
+      return;
+    }
+    const double total = log_sum_exp(a + at, size);
+    for (std::int64_t k = at; k < at + size; ++k) mean[k] = static_cast<float>(std::exp(a[k] - total));
   });
   return means;
 }
 
-// Of each cell, [B, D] float64; likewise.
-Tensor bit_log_probs(const Tensor& logits, const Tensor& x) {
-  const Tensor a = logits.to(at::kDouble).contiguous(), bits = x.to(at::kDouble).contiguous();
-  Tensor result = at::empty_like(a);
-  parallel_ranges(a.numel(), 30, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const double logit = a.data_ptr<double>()[i];
-      result.data_ptr<double>()[i] =
-          bits.data_ptr<double>()[i] * logit - std::max(logit, 0.0) - std::log1p(std::exp(-std::abs(logit)));
-    }
+// Of each variable, at its first column, [B, D] float64.
+Tensor variable_log_probs(const Tensor& logits, const Tensor& x, const VariableLayout& layout) {
+  const Tensor dense = logits.to(at::kDouble).contiguous(), values = x.to(at::kDouble).contiguous();
+  Tensor result = at::zeros_like(dense);
+  const double *a = dense.data_ptr<double>(), *value = values.data_ptr<double>();
+  double* log_prob = result.data_ptr<double>();
+  each_variable(layout, dense.size(0), [&](bool category, std::int64_t size, std::int64_t at) {
+    if (category)
+      log_prob[at] = a[std::max_element(value + at, value + at + size) - value] - log_sum_exp(a + at, size);
+    else
+      log_prob[at] = value[at] * a[at] - std::max(a[at], 0.0) - std::log1p(std::exp(-std::abs(a[at])));
   });
   return result;
 }
@@ -95,9 +120,9 @@ double mean_over_cases(const Tensor& values) {
   return row_sums(values.detach().unsqueeze(0)).item<double>() / static_cast<double>(values.size(0));
 }
 
-Tensor exact_log_prob(const Tensor& logits, const Tensor& x) {
+Tensor exact_log_prob(const Tensor& logits, const Tensor& x, const VariableLayout& layout) {
   NoGradGuard no_graph;
-  return row_sums(bit_log_probs(logits.detach().to(at::kDouble), x));
+  return row_sums(variable_log_probs(logits.detach(), x, layout));
 }
 
 void refuse_missing(const Tensor& x, const std::string& model, const std::string& what,
@@ -107,7 +132,8 @@ void refuse_missing(const Tensor& x, const std::string& model, const std::string
   const Tensor first = gaps.nonzero()[0];
   fail_data(what,
             fmt::format("expected complete rows, got a missing cell at row {}, column {}; {} cannot sum "
-                        "it out: fill the gaps with `deepgen complete`",
+                        "it out: fill the gaps with `deepgen complete`, or take a model that learns from "
+                        "such rows (orderless_nade, latent_class, rbm)",
                         first_row + first[0].item<std::int64_t>(), first[1].item<std::int64_t>(), model));
 }
 
@@ -129,7 +155,7 @@ Metrics Autoregressive::diagnose(const Rows& train, const Rows& valid, Rng&) {
 // ---------------------------------------------------------------- draws
 
 Tensor Autoregressive::sample(std::int64_t count, Rng& rng) const {
-  const auto columns = static_cast<std::int64_t>(order().size());
+  const std::int64_t columns = layout().columns;
   return draw(at::zeros({count, columns}), at::zeros({count, columns}, at::kBool), rng).x;
 }
 
@@ -140,12 +166,13 @@ Tensor Autoregressive::chain_steps(const Tensor& x, std::int64_t steps, Rng& rng
 Tensor Autoregressive::clamped_steps(const Tensor& x, std::int64_t steps, const Tensor& known,
                                      Rng& rng) const {
   NoGradGuard no_graph;
-  const auto missing = missing_cells(known, order());
+  const VariableLayout variables = layout();
+  const auto missing = missing_variables(variables.by_variable(known), order());
   Tensor state = x.contiguous();
   if (steps < 1) return state;
   Tensor log_prob = draw(state, at::ones(x.sizes(), at::kBool), rng).log_prob;
   for (std::int64_t step = 0; step < steps; ++step) {
-    const Tensor held = held_cells(missing, x.size(1), rng);
+    const Tensor held = variables.by_column(held_variables(missing, variables.variables(), rng));
     const Draw proposal = draw(state, held, rng);
     const Tensor ratio = row_sums((proposal.log_prob - log_prob) * held);
     const Tensor chance = uniform(x.size(0), 1, rng.next()).squeeze(1).to(at::kDouble);
@@ -156,37 +183,52 @@ Tensor Autoregressive::clamped_steps(const Tensor& x, std::int64_t steps, const 
   return at::where(known, x, state);
 }
 
-// Of a step that moves every cell from a random one on: these are always accepted.
+// Of a step that moves every variable from a random one on: these are always accepted.
 Tensor Autoregressive::chain_mean(const Tensor& x, Rng& rng) const {
   NoGradGuard no_graph;
-  const std::vector<std::int64_t> columns = order();
-  Tensor held = at::zeros(x.sizes(), at::kBool);
+  const std::vector<std::int64_t> in_order = order();
+  const VariableLayout variables = layout();
+  Tensor first = at::zeros({x.size(0), variables.variables()}, at::kBool);
   for (std::int64_t r = 0; r < x.size(0); ++r)
-    for (std::uint64_t p = rng.below(columns.size()); p-- > 0;)
-      held.data_ptr<bool>()[r * x.size(1) + columns[p]] = true;
+    for (std::uint64_t p = rng.below(in_order.size()); p-- > 0;)
+      first.data_ptr<bool>()[r * first.size(1) + in_order[p]] = true;
+  const Tensor held = variables.by_column(first);
   const Draw moved = draw(x.contiguous(), held, rng);
   return at::where(held, x, moved.mean);
 }
 
-// ---------------------------------------------------------------- bits
+// ---------------------------------------------------------------- bits and categories
 
-BinaryAutoregressive::BinaryAutoregressive(std::string name, std::int64_t columns)
-    : columns_(columns), name_(std::move(name)), units_(UnitLayer::of(UnitKind::binary, columns)) {}
+DiscreteAutoregressive::DiscreteAutoregressive(std::string name, const DataShape& data)
+    : columns_(data.columns),
+      layout_(VariableLayout::of(data.groups, data.columns)),
+      name_(std::move(name)),
+      units_(layout_.bits() ? UnitLayer::of(UnitKind::binary, columns_) : UnitLayer::of(data.groups)) {
+  if (!layout_.bits()) cells_ = likelihood_for(name_, "auto", data, 2, 1);
+}
 
-void BinaryAutoregressive::check_data(const Tensor& x, const std::string& what,
-                                      std::int64_t first_row) const {
+Tensor DiscreteAutoregressive::differentiable_log_prob(const Tensor& logits, const Tensor& x) const {
+  return cells_ ? cells_->log_prob(logits, x) : bernoulli_log_prob(logits, x);
+}
+
+Tensor DiscreteAutoregressive::base_logits(const Tensor& x) const {
+  return cells_ ? cells_->marginals(x) : base_rate_logits(x);
+}
+
+void DiscreteAutoregressive::check_data(const Tensor& x, const std::string& what,
+                                        std::int64_t first_row) const {
   units_.check(x, name_, what, first_row);
   refuse_missing(x, name_, what, first_row);
 }
 
-Autoregressive::Draw BinaryAutoregressive::draw(const Tensor& x, const Tensor& held, Rng& rng) const {
+Autoregressive::Draw DiscreteAutoregressive::draw(const Tensor& x, const Tensor& held, Rng& rng) const {
   NoGradGuard no_graph;
-  const Tensor u = uniform(x.size(0), columns_, rng.next());
+  const Tensor u = uniform(x.size(0), layout_.variables(), rng.next());
   Draw done;
   done.x = x.clone().contiguous();
-  const Tensor a = draw_bits({done.x, u, held.contiguous()}).to(at::kDouble);
-  done.log_prob = bit_log_probs(a, done.x);
-  done.mean = bit_means(a);
+  const Tensor a = draw_pass({done.x, u, held.contiguous()}).to(at::kDouble);
+  done.log_prob = variable_log_probs(a, done.x, layout_);
+  done.mean = variable_means(a, layout_);
   return done;
 }
 

@@ -3,6 +3,9 @@
 //   p(x) = prod_i p(x_i | x_<i)
 //   log odds of x_i = b_i + sum_(j<i) x_j W_ji
 //
+// of bits; a category is a softmax over its columns, each of which has such a sum over the columns of the
+// variables before it.
+//
 // Objective: the mean log-probability, exact; convex, so any optimiser finds the same optimum. The gradient
 // comes from automatic differentiation of one product with the strictly triangular part of W; the rest of W
 // has no gradient and no effect. Sampled column by column; the sums run over the columns that are there, so a
@@ -22,7 +25,7 @@
 
 namespace deepgen {
 
-class Fvbn : public BinaryAutoregressive {
+class Fvbn : public DiscreteAutoregressive {
  public:
   Fvbn(FvbnOptions options, NoOptions learning, const DataShape& data);
 
@@ -35,14 +38,14 @@ class Fvbn : public BinaryAutoregressive {
   Options& learning() override { return learning_; }
 
  protected:
-  Tensor draw_bits(const BitPass& pass) const override;
+  Tensor draw_pass(const AncestralPass& pass) const override;
   std::vector<std::int64_t> order() const override { return ranks().order; }
 
  private:
   FvbnOptions options_;
   NoOptions learning_;
   std::shared_ptr<MaskedNet> net_;
-  Tensor order_;  // [D] int64, the columns from first to last; undefined: as in the data
+  Tensor order_;  // [variables] int64, from first to last; undefined: as in the data
   Ranks natural_;
 };
 

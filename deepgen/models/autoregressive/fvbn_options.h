@@ -30,10 +30,18 @@ struct FvbnCard {
             .source = "Frey, Hinton, Dayan 1996; Frey 1998; Larochelle and Murray 2011",
             .family = "autoregressive",
             .training = adam_training(),
-            .takes = {ColumnKind::binary},
+            .takes = {ColumnKind::binary, ColumnKind::softmax},
+            .table = {.bins = true},
             .recipe = "fvbn",
             .small_cases = {{.name = "", .settings = {}},
-                            {.name = "random_order", .settings = {"model.order=random"}}}};
+                            {.name = "random_order", .settings = {"model.order=random"}},
+                            {.name = "groups",
+                             .settings = {"model.order=random"},
+                             .values = ValueKind::mixed,
+                             .groups = {{ColumnKind::softmax, 0, 3},
+                                        {ColumnKind::binary, 3, 2},
+                                        {ColumnKind::softmax, 5, 2},
+                                        {ColumnKind::softmax, 7, 4}}}}};
   }
 };
 

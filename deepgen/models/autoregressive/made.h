@@ -3,7 +3,9 @@
 //   p(x) = prod_p p(x_o(p) | x_o(<p))
 //   all log odds = net(x) with masked weights (parts/nets/masked_net.h)
 //
-// A mask is an order of the columns and a rank for each hidden unit, how many inputs it may see, both drawn
+// of bits, and of categories the logits of a softmax.
+//
+// A mask is an order of the variables and a rank for each hidden unit, how many inputs it may see, both drawn
 // once from the seed. With several masks one set of weights is trained under each in turn, one mask an
 // update; each then is an exact distribution of its own. log_prob, samples and the chain are those of mask 0;
 // the mean of the probabilities under many masks (HasOrders) is better, and an ensemble.
@@ -27,7 +29,7 @@
 
 namespace deepgen {
 
-class Made : public BinaryAutoregressive, public HasOrders {
+class Made : public DiscreteAutoregressive, public HasOrders {
  public:
   Made(MadeOptions options, MadeLearning learning, const DataShape& data);
 
@@ -45,7 +47,7 @@ class Made : public BinaryAutoregressive, public HasOrders {
   Options& learning() override { return learning_; }
 
  protected:
-  Tensor draw_bits(const BitPass& pass) const override;
+  Tensor draw_pass(const AncestralPass& pass) const override;
   std::vector<std::int64_t> order() const override { return ranks(0).order; }
 
  private:

@@ -52,11 +52,19 @@ struct MadeCard {
             .source = "Germain, Gregor, Murray, Larochelle 2015",
             .family = "autoregressive",
             .training = adam_training(),
-            .takes = {ColumnKind::binary},
+            .takes = {ColumnKind::binary, ColumnKind::softmax},
+            .table = {.bins = true},
             .recipe = "made-dna",
             .small_cases = {{.name = "", .settings = {"model.hidden=9,7", "model.masks=3"}},
                             {.name = "random_order",
-                             .settings = {"model.hidden=9,7", "model.masks=3", "model.order=random"}}}};
+                             .settings = {"model.hidden=9,7", "model.masks=3", "model.order=random"}},
+                            {.name = "groups",
+                             .settings = {"model.hidden=9,7", "model.masks=3", "model.order=random"},
+                             .values = ValueKind::mixed,
+                             .groups = {{ColumnKind::softmax, 0, 3},
+                                        {ColumnKind::binary, 3, 2},
+                                        {ColumnKind::softmax, 5, 2},
+                                        {ColumnKind::softmax, 7, 4}}}}};
   }
 };
 

@@ -10,7 +10,7 @@ namespace deepgen {
 // ---------------------------------------------------------------- construction
 
 Nade::Nade(NadeOptions options, NoOptions learning, const DataShape& data)
-    : BinaryAutoregressive("nade", data.columns),
+    : DiscreteAutoregressive("nade", data),
       options_(std::move(options)),
       learning_(std::move(learning)) {
   weights.w = register_parameter("W", at::zeros({columns_, options_.hidden}));
@@ -46,7 +46,7 @@ Metrics Nade::gradients(const Rows& batch, const Turn&, Rng&) {
 
 // ---------------------------------------------------------------- sampling
 
-Tensor Nade::draw_bits(const BitPass& pass) const {
+Tensor Nade::draw_pass(const AncestralPass& pass) const {
   Tensor x = pass.x;
   return nade_draw(x, pass.uniform, pass.held, weights);
 }
@@ -55,7 +55,7 @@ Tensor Nade::draw_bits(const BitPass& pass) const {
 
 Tensor Nade::log_prob(const Rows& rows) const {
   NoGradGuard no_graph;
-  return exact_log_prob(logits(rows.x), rows.x);
+  return exact_log_prob(logits(rows.x), rows.x, layout_);
 }
 
 template std::shared_ptr<Model> create<NadeCard>(const Options&, const Options&, const DataShape&);

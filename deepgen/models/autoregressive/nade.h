@@ -27,7 +27,7 @@
 
 namespace deepgen {
 
-class Nade : public BinaryAutoregressive {
+class Nade : public DiscreteAutoregressive {
  public:
   Nade(NadeOptions options, NoOptions learning, const DataShape& data);
 
@@ -44,7 +44,7 @@ class Nade : public BinaryAutoregressive {
   NadeWeights weights;
 
  protected:
-  Tensor draw_bits(const BitPass& pass) const override;
+  Tensor draw_pass(const AncestralPass& pass) const override;
   std::vector<std::int64_t> order() const override { return natural_order(columns_); }
 
  private:

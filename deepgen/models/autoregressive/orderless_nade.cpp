@@ -205,16 +205,18 @@ OrderlessNade::Splits OrderlessNade::draw_splits(std::int64_t rows, Rng& rng, co
       const auto place = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() - unknown);
       std::nth_element(sorted.begin(), place, sorted.end());
       const float bound = *place;
-      double n = 0;  // `unknown`, or more where keys are equal
+      double n = 0, asked = 0;  // n: `unknown`, or more where keys are equal
       for (std::int64_t v = 0; v < variables; ++v) {
         const float key = order[static_cast<std::size_t>(v)];  // missing: neither
+        // The next one may be any that is unknown; while there are marks among them, any of these.
+        const bool next = key >= bound && (key < 0 || bound >= 0);
         splits.known.data_ptr<float>()[r * variables + v] = key < bound ? 1.0F : 0.0F;
-        splits.asked.data_ptr<float>()[r * variables + v] = key >= bound ? 1.0F : 0.0F;
-        n += key >= bound ? 1 : 0;
+        splits.asked.data_ptr<float>()[r * variables + v] = next ? 1.0F : 0.0F;
+        n += key >= bound ? 1 : 0, asked += next ? 1 : 0;
       }
-      // 1 / (n q(n)); the difference of two roots without cancellation.
+      // 1 / (asked q(n)); the difference of two roots without cancellation.
       splits.weight.data_ptr<float>()[r] =
-          static_cast<float>(std::sqrt(cells) * (std::sqrt(n) + std::sqrt(n - 1)) / n);
+          static_cast<float>(std::sqrt(cells) * (std::sqrt(n) + std::sqrt(n - 1)) / asked);
     }
   });
   return splits;

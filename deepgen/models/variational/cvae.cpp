@@ -11,7 +11,8 @@ LatentShape shape_of(const CvaeOptions& options, const DataShape& data) {
   return {.beside = classes,
           .condition = classes,
           .prior = options.prior,
-          .prior_components = options.prior_components};
+          .prior_components = options.prior_components,
+          .gaps = gap_inputs(options.gap_inputs, data)};
 }
 
 }  // namespace
@@ -28,7 +29,7 @@ Tensor Cvae::one_hot(const Tensor& y, std::int64_t rows) const {
 }
 
 Tensor Cvae::encoder_input(const Cases& cases) const {
-  return at::cat({likelihood_->input_of(cases.x), cases.condition}, 1);
+  return at::cat({shown(cases.x), cases.condition}, 1);
 }
 
 Tensor Cvae::encode(const Rows& rows) const {

@@ -6,8 +6,8 @@
 //   log p(x | y) >= E_q [log p(x | z, y)] - KL(q(z | x, y) || p(z))
 //
 // The decoder sees the label beside the code, the encoder beside the case, each as one unit a class; so the
-// code is left with what the label does not say. Objectives, priors, settings and the chain that fills in
-// missing cells are those of vae.h.
+// code is left with what the label does not say. Objectives, priors, settings, what is done with
+// missing cells and the chain that fills them in are those of vae.h.
 //
 // Differs from the sources: z does not depend on y before x is seen (model M2 of Kingma et al. 2014; Sohn et
 // al. give it a network, as structured_vae.h does).
@@ -39,6 +39,7 @@ class Cvae : public LatentModel,
   Tensor sample_given(const Tensor& y, Rng& rng) const override;
   Tensor complete(const Rows& rows, Rng& rng) const override;
   Tensor encode(const Rows& rows) const override;   // the mean of q(z | x, y)
+  bool encodes_gaps() const override { return knows_gaps(); }
   Tensor decode(const Rows& codes) const override;  // the mean of p(x | z, y)
   Options& options() override { return options_; }
 

@@ -35,6 +35,17 @@ std::shared_ptr<Likelihood> case_likelihood(const std::string& who, const Latent
   return likelihood_for(who, options.decoder, data, options.group, options.smallest_noise);
 }
 
+GapInputs gap_inputs(const std::string& asked, const DataShape& data) {
+  GapInputs gaps;
+  for (const ColumnGroup& group : data.column_groups()) {
+    std::vector<std::int64_t>& columns = group.marks ? gaps.unseen : gaps.told;
+    const std::int64_t cells = group.kind == ColumnKind::softmax ? 1 : group.size;
+    for (std::int64_t j = 0; j < cells; ++j) columns.push_back(group.first + j);
+  }
+  if (asked == "never" || (asked == "auto" && gaps.unseen.empty())) gaps.told.clear();
+  return gaps;
+}
+
 LatentModel::LatentModel(std::string name, const LatentOptions& sizes, VaeLearning learning,
                          std::shared_ptr<Likelihood> likelihood, const LatentShape& shape)
     : name_(std::move(name)),
@@ -42,7 +53,9 @@ LatentModel::LatentModel(std::string name, const LatentOptions& sizes, VaeLearni
       learning_(std::move(learning)),
       likelihood_(register_module("likelihood", std::move(likelihood))),
       upper_(shape.upper) {
-  const std::int64_t inputs = likelihood_->columns() + shape.beside;
+  if (!shape.gaps.told.empty()) told_ = at::tensor(shape.gaps.told, at::kLong);
+  if (!shape.gaps.unseen.empty()) unseen_ = at::tensor(shape.gaps.unseen, at::kLong);
+  const std::int64_t inputs = likelihood_->columns() + std::ssize(shape.gaps.told) + shape.beside;
   const std::vector<std::int64_t> hidden = parse_sizes("model.hidden", sizes_.hidden);
   GaussianNet::Shape net{hidden, sizes_.activation, sizes_.smallest_deviation, sizes_.covariance == "full",
                          shape.pictures};
@@ -90,6 +103,13 @@ LatentModel::Cases LatentModel::Cases::narrow(std::int64_t first, std::int64_t c
 
 Tensor LatentModel::Terms::log_weights(double beta) const {
   return (log_likelihood + (log_prior - log_posterior) * beta).view({posterior.mean.size(0), -1});
+}
+
+Tensor LatentModel::shown(const Tensor& x) const {
+  Tensor cells = at::nan_to_num(likelihood_->input_of(x));
+  if (unseen_.defined()) cells.index_fill_(1, unseen_, 0);
+  if (!told_.defined()) return cells;
+  return at::cat({cells, x.index_select(1, told_).isnan().logical_not().to(at::kFloat)}, 1);
 }
 
 PriorState LatentModel::prior_state() const {
@@ -258,12 +278,13 @@ Tensor LatentModel::completed(const Rows& rows, std::int64_t steps, Rng& rng) co
   Cases now{filled(sample_code(x.size(0), rng)), condition};
   Latents z;
   for (std::int64_t step = 0; step < steps; ++step) {
-    const Gaussian q = posterior_of(now);
+    const Cases seen{told_.defined() && step % 2 == 0 ? x : now.x, condition};
+    const Gaussian q = posterior_of(seen);
     Latents proposed = infer(q, 1, rng);
     if (step >= steps / 4 && step > 0) {
       if (z.upper.defined()) z.upper_posterior = upper_encoder_->forward(z.lower);
       const Tensor gain =
-          weigh(now, q, proposed, prior).log_weights() - weigh(now, q, z, prior).log_weights();
+          weigh(seen, q, proposed, prior).log_weights() - weigh(seen, q, z, prior).log_weights();
       Tensor limit = at::empty({x.size(0)}, at::kDouble);
       for (std::int64_t r = 0; r < x.size(0); ++r) limit.data_ptr<double>()[r] = std::log1p(-rng.uniform());
       const Tensor accepted = gain.view({-1}) > limit;

@@ -27,6 +27,10 @@
 //
 // the score stands in the objective beta times, and v_i^2 becomes v_i (beta v_i + 1 - beta). The gradient of
 // all other parameters is sum_i v_i d log w_i / d theta either way.
+//
+// Missing cells are left out of log p(x | z): all of the above is then of the known cells, and its bound one of
+// log p(known) (Mattei and Frellsen 2019, "MIWAE", eq. 4). The encoder sees zeros in their place and, where it is
+// told of gaps, which cells are there as further inputs.
 #pragma once
 
 #include <memory>
@@ -39,6 +43,15 @@
 
 namespace deepgen {
 
+// What the encoder knows of missing cells.
+struct GapInputs {
+  std::vector<std::int64_t> told = {};    // columns: whether they are there is an input each
+  std::vector<std::int64_t> unseen = {};  // columns that mark gaps: known in training alone, so never shown
+};
+
+// `asked`: auto (told where columns of the data mark gaps), always or never.
+GapInputs gap_inputs(const std::string& asked, const DataShape& data);
+
 // What the networks see of a case beside its cells, and how the codes are distributed before it is seen.
 struct LatentShape {
   std::int64_t beside = 0;            // columns of the encoder's input beside those of the likelihood
@@ -49,6 +62,7 @@ struct LatentShape {
   std::int64_t upper = 0;             // units of a second stochastic layer, whose prior that is; 0: none
   std::vector<std::int64_t> upper_hidden = {};
   std::optional<PictureNetShape> pictures = {};  // of convolutional networks
+  GapInputs gaps = {};
 };
 
 // The distribution of a case that these options ask for.
@@ -106,9 +120,13 @@ class LatentModel : public Model, public HasGradients, public HasBound {
   // Rows with their missing cells (NaN) drawn by this many steps of the chain that vae.h describes, [B, D].
   Tensor completed(const Rows& rows, std::int64_t steps, Rng& rng) const;
 
+  // What the encoder sees of cells: missing ones as zeros, and which are there where it is told, [B, inputs].
+  Tensor shown(const Tensor& x) const;
+  bool knows_gaps() const { return told_.defined() || unseen_.defined(); }
+
   // What conditional models change: the whole case is both input and target, and there is no condition.
   virtual Tensor condition_of(const Rows&) const { return {}; }
-  virtual Tensor encoder_input(const Cases& cases) const { return likelihood_->input_of(cases.x); }
+  virtual Tensor encoder_input(const Cases& cases) const { return shown(cases.x); }
   virtual Tensor target(const Tensor& x) const { return x; }
   // The objective's share in what is descended, and what stands beside it; undefined: nothing.
   virtual double bound_share() const { return 1; }
@@ -136,6 +154,7 @@ class LatentModel : public Model, public HasGradients, public HasBound {
   Tensor drawn_cost(const Terms& t, double& divergence) const;
 
   std::int64_t upper_ = 0;
+  Tensor told_, unseen_;  // as of GapInputs, int64; undefined: none
 };
 
 }  // namespace deepgen

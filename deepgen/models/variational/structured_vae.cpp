@@ -5,6 +5,7 @@
 #include "deepgen/core/error.h"
 #include "deepgen/model/create.h"
 #include "deepgen/ops/unit_layers.h"
+#include "deepgen/parts/likelihoods/likelihood_checks.h"
 #include "deepgen/parts/pixels/regions.h"
 
 namespace deepgen {
@@ -69,6 +70,9 @@ void StructuredVae::initialise(const Rows& sample, Rng& rng) {
 
 void StructuredVae::check_data(const Tensor& x, const std::string& what, std::int64_t first_row) const {
   whole_->check(x, what, first_row);
+  likelihood_checks::refuse(x, x.isnan(), what, {first_row, 0},
+                            "a value in every cell of a model of one part given the other (vae trains with "
+                            "gaps; or fill them first)");
 }
 
 // ---------------------------------------------------------------- gradients

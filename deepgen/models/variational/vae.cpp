@@ -18,7 +18,8 @@ LatentShape shape_of(const VaeOptions& options, const DataShape& data) {
           .prior_components = options.prior_components,
           .upper = options.upper_latent,
           .upper_hidden = parse_sizes("model.upper_hidden", options.upper_hidden),
-          .pictures = pictures_of(options, data)};
+          .pictures = pictures_of(options, data),
+          .gaps = gap_inputs(options.network == "dense" ? options.gap_inputs : "never", data)};
 }
 
 }  // namespace

@@ -20,8 +20,17 @@
 //   z' ~ q(z | x), accepted with probability min(1, w(z') / w(z)),
 //   missing cells ~ p(x | z).
 //
+// A model that is told of gaps asks its encoder of the known cells alone in every other step:
+//
+//   w(z) = p(known, z) / q(z | known).
+//
 // The first quarter of the steps accepts everything. It leaves p(z, missing | known) unchanged, but a finite
 // number of steps draws from it only nearly, and q is asked about cases that it may never have seen.
+//
+// Trained on rows with gaps it raises the bound of the known cells (Mattei and Frellsen 2019), and scores of
+// such rows are bounds of what is known. A table's columns that mark gaps (ColumnGroup::marks) are decoded as
+// others are, so that samples have gaps as the data do, and never shown to the encoder, since they are known in
+// training alone.
 //
 // Differs from the papers: the standard deviations of q have a floor (model.smallest_deviation); Adam in
 // place of Adagrad; the weights begin uniform.
@@ -38,7 +47,8 @@
 // reparameterized gradient estimators for Monte Carlo objectives"; Higgins et al. 2017, "beta-VAE"; Kingma et
 // al. 2016, "Improved variational inference with inverse autoregressive flow" (free bits); Tomczak and
 // Welling 2018, "VAE with a VampPrior"; Mattei and Frellsen 2018, "Leveraging the exact likelihood of deep
-// latent variable models".
+// latent variable models"; Mattei and Frellsen 2019, "MIWAE: deep generative modelling and imputation of
+// incomplete data sets".
 #pragma once
 
 #include "deepgen/models/variational/latent_model.h"
@@ -52,6 +62,7 @@ class Vae : public LatentModel, public CanSample, public CanComplete, public Can
   Tensor sample(std::int64_t count, Rng& rng) const override;
   Tensor complete(const Rows& rows, Rng& rng) const override;
   Tensor encode(const Rows& rows) const override;   // the mean of q(z1 | x)
+  bool encodes_gaps() const override { return knows_gaps(); }
   Tensor decode(const Rows& codes) const override;  // the mean of p(x | z1)
   Options& options() override { return options_; }
 

@@ -68,6 +68,7 @@ struct CvaeOptions : LatentOptions {
   std::string prior = "normal";
   std::int64_t prior_components = 500;
   std::int64_t completion_steps = 200;
+  std::string gap_inputs = "auto";
 
   void check() const override {
     LatentOptions::check();
@@ -93,6 +94,13 @@ struct CvaeOptions : LatentOptions {
     v.field({"prior_components", "Gaussians of a mixture, or pseudo-inputs (vamp)", 1, 1e5},
             prior_components);
     v.field({"completion_steps", "of the chain that fills in missing cells", 1, 1e6}, completion_steps);
+    v.field({"gap_inputs",
+             "tell the encoder which cells are missing, one more input for each; auto: of a table that was "
+             "trained with gaps",
+             0,
+             0,
+             {"auto", "always", "never"}},
+            gap_inputs);
   }
 };
 
@@ -105,6 +113,9 @@ struct VaeOptions : CvaeOptions {
 
   void check() const override {
     CvaeOptions::check();
+    if (gap_inputs == "always" && network == "convolutional")
+      fail_usage("model.gap_inputs",
+                 "expected auto or never with model.network=convolutional, whose encoder sees pictures alone");
     parse_sizes("model.upper_hidden", upper_hidden);
     parse_sizes("model.channels", channels);
   }
@@ -218,6 +229,13 @@ struct LatentCases {
   static std::vector<ColumnGroup> table_of_categories() {
     return {{ColumnKind::softmax, 0, 3}, {ColumnKind::binary, 3, 1}, {ColumnKind::softmax, 4, 4}};
   }
+  // One of whose columns says what is missing of the one before it.
+  static std::vector<ColumnGroup> table_with_gaps() {
+    return {{ColumnKind::softmax, 0, 3},
+            {ColumnKind::binary, 3, 1, true},
+            {ColumnKind::binary, 4, 2},
+            {ColumnKind::softmax, 6, 2}};
+  }
   static std::vector<ColumnKind> takes() {  // counts with model.decoder=gaussian alone
     return {ColumnKind::binary, ColumnKind::softmax, ColumnKind::count, ColumnKind::gaussian,
             ColumnKind::mean_field};
@@ -239,6 +257,7 @@ struct VaeCard {
             .family = "variational",
             .training = adam_training(),
             .takes = LatentCases::takes(),
+            .table = {.bins = true, .marks = true},
             .recipe = "vae",
             .small_cases = small_cases()};
   }
@@ -259,6 +278,7 @@ struct VaeCard {
             C::small("real_vamp", {"model.prior=vamp", few}, ValueKind::real),
             C::small("mixed", {}, ValueKind::mixed, C::mixed_table()),
             C::small("categories", {}, ValueKind::mixed, C::table_of_categories()),
+            C::small("gaps", {}, ValueKind::mixed, C::table_with_gaps()),
             C::pictures("pictures", {convolutions, channels}),
             C::pictures("pooled", {convolutions, channels, "model.pooling=true"})};
   }
@@ -277,6 +297,7 @@ struct CvaeCard {
             .family = "variational",
             .training = adam_training(),
             .takes = LatentCases::takes(),
+            .table = {.bins = true, .marks = true},
             .needs_labels = true,
             .recipe = "cvae",
             .small_cases = small_cases()};
@@ -288,7 +309,8 @@ struct CvaeCard {
             C::small("grey", {}, ValueKind::grey),
             C::small("real", {}, ValueKind::real),
             C::small("mixed", {}, ValueKind::mixed, C::mixed_table()),
-            C::small("categories", {}, ValueKind::mixed, C::table_of_categories())};
+            C::small("categories", {}, ValueKind::mixed, C::table_of_categories()),
+            C::small("gaps", {}, ValueKind::mixed, C::table_with_gaps())};
   }
 };
 

@@ -14,10 +14,28 @@
 namespace deepgen {
 namespace {
 
-// As if each value had been seen half a time more: no logit is infinite.
+// As if each value had been seen half a time more: no logit is infinite. Of the cells that are known.
 Tensor smoothed_shares(const Tensor& x) {
-  return (x.sum(0, false, at::kDouble) + 0.5) / (static_cast<double>(x.size(0)) + 1);
+  const Tensor known = x.isnan().logical_not();
+  return (at::nan_to_num(x).sum(0, false, at::kDouble) + 0.5) / (known.sum(0, false, at::kDouble) + 1);
 }
+
+// Cells and logits for a sum of x_j a_j - log_partition(a): what is missing has the value 0 and, for all draws
+// of its row, logits under which its log_partition is 0, and without a gradient.
+struct GivenCells {
+  Tensor logits, x;
+};
+
+GivenCells given_cells(const Tensor& logits, const Tensor& x, const Tensor& nothing) {
+  const Tensor gaps = x.isnan();
+  if (!gaps.any().item<bool>()) return {logits, x};
+  const Tensor by_case = logits.reshape({x.size(0), -1, x.size(1)});
+  return {at::where(gaps.unsqueeze(1), nothing, by_case).reshape(logits.sizes()), at::nan_to_num(x)};
+}
+
+constexpr float no_chance = -1000;  // a logit whose exponential is 0
+
+Tensor no_value(const Tensor& x) { return at::logical_and(at::logical_and(x != 0, x != 1), x == x); }
 
 class Bernoulli : public Likelihood {
  public:
@@ -25,7 +43,8 @@ class Bernoulli : public Likelihood {
   std::int64_t width() const override { return columns_; }
   std::int64_t columns() const override { return columns_; }
   Tensor log_prob(const Tensor& logits, const Tensor& x) const override {
-    return bernoulli_log_prob(logits, x);
+    const GivenCells known = given_cells(logits, x, at::full({columns_}, no_chance));
+    return bernoulli_log_prob(known.logits, known.x);
   }
   Tensor mean(const Tensor& logits) const override { return activate(logits, Activation::sigmoid); }
   Tensor sample(const Tensor& logits, Rng& rng) const override {
@@ -38,8 +57,8 @@ class Bernoulli : public Likelihood {
              std::int64_t first_column) const override {
     likelihood_checks::columns(x, columns_, what);
     likelihood_checks::refuse(
-        x, at::logical_and(x != 0, x != 1), what, {first_row, first_column},
-        "0 or 1 in every cell (binarise grey data with the data's option binarize; fill gaps first)");
+        x, no_value(x), what, {first_row, first_column},
+        "0 or 1 in every cell (binarise grey data with the data's option binarize)");
   }
 
  private:
@@ -54,11 +73,15 @@ class Categorical : public Likelihood {
     for (const std::int64_t size : sizes) ends.push_back(ends.back() + size);
     columns_ = ends.back();
     offsets_ = at::tensor(ends, at::kLong);
+    nothing_ = at::full({columns_}, no_chance);  // but one
+    for (const std::int64_t first : ends)
+      if (first < columns_) nothing_[first] = 0;
   }
   std::int64_t width() const override { return columns_; }
   std::int64_t columns() const override { return columns_; }
   Tensor log_prob(const Tensor& logits, const Tensor& x) const override {
-    return categorical_log_prob(logits, x, offsets_);
+    const GivenCells known = given_cells(logits, x, nothing_);
+    return categorical_log_prob(known.logits, known.x, offsets_);
   }
   Tensor mean(const Tensor& logits) const override {
     Tensor shares = at::empty(logits.sizes());
@@ -74,11 +97,13 @@ class Categorical : public Likelihood {
   void check(const Tensor& x, const std::string& what, std::int64_t first_row,
              std::int64_t first_column) const override {
     likelihood_checks::columns(x, columns_, what);
-    likelihood_checks::refuse(x, at::logical_and(x != 0, x != 1), what, {first_row, first_column},
-                              "one category on in every group (fill gaps first)");
+    likelihood_checks::refuse(x, no_value(x), what, {first_row, first_column},
+                              "one category on in every group");
     std::int64_t first = 0;
     for (const std::int64_t size : sizes_) {
-      const Tensor wrong = x.narrow(1, first, size).sum(1, true) != 1;
+      const Tensor group = x.narrow(1, first, size);
+      const Tensor wrong =
+          at::logical_and(group.sum(1, true) != 1, group.isnan().all(1, true).logical_not());
       likelihood_checks::refuse(
           x.narrow(1, first, 1), wrong, what, {first_row, first_column + first},
           fmt::format("exactly one of the categories of the group of columns {} to {} to be on{}",
@@ -92,6 +117,7 @@ class Categorical : public Likelihood {
   std::string hint_;
   std::int64_t columns_ = 0;
   Tensor offsets_;
+  Tensor nothing_;  // [D]: logits whose partition function is 1 in every group
 };
 
 // Parts side by side, each with its own columns and its own share of the parameters.

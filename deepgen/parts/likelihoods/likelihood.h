@@ -12,7 +12,9 @@
 //                two a column: mean and log-scale of a logistic variable; S is its distribution function, and
 //                the first and last byte take its tails (Salimans et al. 2017, eq. 2, one component)
 //
-// log p(x | z) is asked for many z of one x; x is not copied for them.
+// log p(x | z) is asked for many z of one x; x is not copied for them. Missing cells (NaN) are left out of it:
+// the columns are independent given z, so what is left is the log-probability of the known cells. A category
+// is missing in all columns of its group.
 #pragma once
 
 #include <memory>
@@ -39,7 +41,8 @@ class Likelihood : public torch::nn::Module {
   virtual Tensor sample(const Tensor& parameters, Rng& rng) const = 0;  // [B, D]
   // The bias of the output layer at which p(x) has about the marginals of these rows, [width].
   virtual Tensor marginals(const Tensor& x) const = 0;
-  // What a network should see in place of x: the same columns on a scale of about one.
+  // What a network should see in place of x: the same columns on a scale of about one; what is missing stays
+  // so.
   virtual Tensor input_of(const Tensor& x) const { return x; }
   virtual bool bounded() const { return true; }  // input_of lies in [0, 1]
   // Throws a data error with row and column (counted from first_row and first_column) of the first value it

@@ -17,13 +17,31 @@ Tensor by_case(const Tensor& parameters, const Tensor& x) {
 }
 Tensor row_sums(const Tensor& terms) { return terms.to(at::kDouble).sum(2).view({-1}); }
 
+// Cells with 0 where they are missing, and which are not, [B, 1, D] float32; undefined: all are there.
+struct KnownNumbers {
+  Tensor x, there;
+};
+KnownNumbers known_numbers(const Tensor& x) {
+  const Tensor gaps = x.isnan();
+  if (!gaps.any().item<bool>()) return {x, {}};
+  return {at::nan_to_num(x), gaps.logical_not().to(at::kFloat).unsqueeze(1)};
+}
+Tensor of_known(const Tensor& terms, const Tensor& there) { return there.defined() ? terms * there : terms; }
+
 struct Columns {
   Tensor mean, deviation;  // [D] float64
 };
 
+// Of the known cells; of a column without any the mean and the deviation are 0.
 Columns moments(const Tensor& x) {
-  const Tensor wide = x.to(at::kDouble), mean = wide.mean(0);
-  return {mean, (wide - mean).square().mean(0).sqrt()};
+  const Tensor wide = x.to(at::kDouble), gaps = x.isnan();
+  if (!gaps.any().item<bool>()) {
+    const Tensor mean = wide.mean(0);
+    return {mean, (wide - mean).square().mean(0).sqrt()};
+  }
+  const Tensor count = gaps.logical_not().sum(0, false, at::kDouble).clamp_min(1);
+  const Tensor mean = at::nan_to_num(wide).sum(0) / count;
+  return {mean, (at::nan_to_num(wide - mean).square().sum(0) / count).sqrt()};
 }
 
 class GaussianCases : public Likelihood {
@@ -44,11 +62,11 @@ class GaussianCases : public Likelihood {
   }
   Tensor input_of(const Tensor& x) const override { return (x - centre_) / scale_; }
   Tensor log_prob(const Tensor& parameters, const Tensor& x) const override {
-    const Tensor u = input_of(x).unsqueeze(1), m = by_case(parameters.narrow(1, 0, columns_), x);
+    const KnownNumbers known = known_numbers(x);
+    const Tensor u = input_of(known.x).unsqueeze(1), m = by_case(parameters.narrow(1, 0, columns_), x);
     const Tensor s = by_case(deviation(parameters), x);
-    const double constant =
-        0.5 * static_cast<double>(columns_) * log_two_pi + scale_.to(at::kDouble).log().sum().item<double>();
-    return row_sums(((u - m) / s).square() * -0.5 - s.log()) - constant;
+    const Tensor terms = of_known(((u - m) / s).square() * -0.5 - s.log(), known.there);
+    return row_sums(terms) - constants(known.there, s.size(1));
   }
   Tensor mean(const Tensor& parameters) const override {
     return parameters.narrow(1, 0, columns_) * scale_ + centre_;
@@ -65,11 +83,16 @@ class GaussianCases : public Likelihood {
   void check(const Tensor& x, const std::string& what, std::int64_t first_row,
              std::int64_t first_column) const override {
     likelihood_checks::columns(x, columns_, what);
-    likelihood_checks::refuse(x, x.isfinite().logical_not(), what, {first_row, first_column},
-                              "a number in every cell (fill gaps first)");
+    likelihood_checks::refuse(x, x.isinf(), what, {first_row, first_column}, "a number in every cell");
   }
 
  private:
+  // What does not depend on the parameters: of each row and draw where cells are missing, else one number.
+  Tensor constants(const Tensor& there, std::int64_t draws) const {
+    const Tensor logs = scale_.to(at::kDouble).log();
+    if (!there.defined()) return 0.5 * static_cast<double>(columns_) * log_two_pi + logs.sum();
+    return row_sums((there.to(at::kDouble) * (logs + 0.5 * log_two_pi)).expand({-1, draws, -1}));
+  }
   Tensor deviation(const Tensor& parameters) const {
     return activate(parameters.narrow(1, columns_, columns_), Activation::softplus) + smallest_;
   }
@@ -91,14 +114,16 @@ class LogisticBytes : public Likelihood {
   // S(b) - S(a) = S(b) S(-a) (1 - exp(a - b)), and b - a is the same for all levels: no difference of nearly
   // equal numbers.
   Tensor log_prob(const Tensor& parameters, const Tensor& x) const override {
-    const Tensor level = x.unsqueeze(1), m = by_case(parameters.narrow(1, 0, columns_), x);
+    const KnownNumbers known = known_numbers(x);
+    const Tensor level = known.x.unsqueeze(1), m = by_case(parameters.narrow(1, 0, columns_), x);
     const Tensor k = by_case(steepness(parameters), x);
     const Tensor above = k * (level + half_step - m), below = k * (level - half_step - m);
     const Tensor has_above = (level < 1 - half_step).to(at::kFloat),
                  has_below = (level > half_step).to(at::kFloat);
     const Tensor width = (-(k * (-2 * half_step)).expm1()).log();
-    return row_sums(width * (has_above * has_below) - activate(-above, Activation::softplus) * has_above -
-                    activate(below, Activation::softplus) * has_below);
+    const Tensor terms = width * (has_above * has_below) - activate(-above, Activation::softplus) * has_above -
+                         activate(below, Activation::softplus) * has_below;
+    return row_sums(of_known(terms, known.there));
   }
   // The sum of P(x > level) over the levels.
   Tensor mean(const Tensor& parameters) const override {
@@ -124,9 +149,9 @@ class LogisticBytes : public Likelihood {
     const Tensor level = x * 255, whole = (level - level.round()).abs() < 1e-3;
     const Tensor inside = at::logical_and(x >= 0, x <= 1);
     likelihood_checks::refuse(
-        x, at::logical_and(whole, inside).logical_not(), what, {first_row, first_column},
-        "grey levels, bytes divided by 255, in every cell (fill gaps first; other numbers "
-        "go with model.decoder=gaussian)");
+        x, at::logical_and(at::logical_and(whole, inside).logical_not(), x == x), what,
+        {first_row, first_column},
+        "grey levels, bytes divided by 255, in every cell (other numbers go with model.decoder=gaussian)");
   }
 
  private:

@@ -11,6 +11,7 @@
 #include "deepgen/kernels/kernels.h"
 #include "deepgen/ops/binary_units.h"
 #include "deepgen/ops/ranked_weights.h"
+#include "deepgen/parts/checks/categories.h"
 
 namespace deepgen {
 namespace {
@@ -27,6 +28,20 @@ float activate(Activation f, float a) {
   if (f == Activation::relu) return a > 0 ? a : 0;
   if (f == Activation::tanh) return std::tanh(a);
   return 1 / (1 + std::exp(-a));
+}
+
+// u in [0, 1) draws x, a bit or the one column of a category that is on.
+void draw_variable(bool category, const float* logits, std::int64_t size, float u, float* x) {
+  if (!category) {
+    x[0] = u < activate(Activation::sigmoid, logits[0]) ? 1.0F : 0.0F;
+    return;
+  }
+  const float most = *std::max_element(logits, logits + size);
+  const auto share = [&](std::int64_t k) { return std::exp(static_cast<double>(logits[k] - most)); };
+  double total = 0;
+  for (std::int64_t k = 0; k < size; ++k) total += share(k);
+  std::fill(x, x + size, 0.0F);
+  x[pick_category(size, static_cast<double>(u) * total, share)] = 1;
 }
 
 Activation known_activation(const std::string& name) {
@@ -54,18 +69,18 @@ Tensor base_rate_logits(const Tensor& x) {
 
 // ---------------------------------------------------------------- construction
 
-MaskedNet::MaskedNet(std::int64_t columns, const std::vector<std::int64_t>& sizes,
+MaskedNet::MaskedNet(VariableLayout layout, const std::vector<std::int64_t>& sizes,
                      const std::string& activation, bool direct)
-    : columns_(columns), activation_(known_activation(activation)) {
-  std::int64_t in = columns;
+    : layout_(std::move(layout)), columns_(layout_.columns), activation_(known_activation(activation)) {
+  std::int64_t in = columns_;
   auto add = [&](std::int64_t out, Activation f) {
     layers_.push_back(
         register_module(fmt::format("layer{}", layers_.size()), std::make_shared<DenseLayer>(in, out, f)));
     in = out;
   };
   for (const std::int64_t size : sizes) add(size, activation_);
-  add(columns, Activation::identity);
-  if (direct && !sizes.empty()) direct_ = register_parameter("direct", at::zeros({columns, columns}));
+  add(columns_, Activation::identity);
+  if (direct && !sizes.empty()) direct_ = register_parameter("direct", at::zeros({columns_, columns_}));
 }
 
 void MaskedNet::initialise(const Tensor& output_bias, Rng& rng) {
@@ -78,11 +93,13 @@ void MaskedNet::initialise(const Tensor& output_bias, Rng& rng) {
 
 Ranks MaskedNet::draw_ranks(std::vector<std::int64_t> order, Rng& rng) const {
   std::vector<std::int64_t> inputs(at(columns_)), outputs(at(columns_));
-  for (std::int64_t p = 0; p < columns_; ++p) inputs[at(order[at(p)])] = p + 1, outputs[at(order[at(p)])] = p;
+  for (std::int64_t p = 0; p < layout_.variables(); ++p)
+    for (const std::int64_t column : layout_.columns_of({order[at(p)]}))
+      inputs[at(column)] = p + 1, outputs[at(column)] = p;
   Ranks ranks;
   ranks.layers.push_back(whole_numbers(inputs));
   std::int64_t least = 1;
-  const std::int64_t most = std::max<std::int64_t>(1, columns_ - 1);
+  const std::int64_t most = std::max<std::int64_t>(1, layout_.variables() - 1);
   for (std::size_t l = 0; l + 1 < layers_.size(); ++l) {
     std::vector<std::int64_t> hidden(at(layers_[l]->weight.size(1)));
     for (std::int64_t& rank : hidden)
@@ -110,7 +127,7 @@ Tensor MaskedNet::logits(const Tensor& x, const Ranks& ranks, const Dropout& dro
   return h + dense(input, ranked_weights(direct_, ranks.layers.front(), ranks.layers.back()), {});
 }
 
-// ---------------------------------------------------------------- one column after another
+// ---------------------------------------------------------------- one variable after another
 
 // A layer with its units and its inputs in the order of their ranks, a row for each unit: what a unit sees is
 // then the beginning of a row.
@@ -161,33 +178,46 @@ std::vector<MaskedNet::Sorted> MaskedNet::sorted_layers(const Ranks& ranks) cons
   }
   if (!direct_.defined()) return all;
   Sorted layer;
-  layer.weight = sorted_weights(direct_, ranks.order, ranks.order);
+  const std::vector<std::int64_t> columns = layout_.columns_of(ranks.order);
+  layer.weight = sorted_weights(direct_, columns, columns);
   all.push_back(std::move(layer));
   return all;
 }
 
-// Some rows on their way through the columns: units in the order of their ranks, computed when they can be.
+// Some rows on their way through the variables: units in the order of their ranks, computed when they can be.
 class MaskedNet::Block {
  public:
   Block(const MaskedNet& net, const std::vector<Sorted>& layers, std::int64_t rows)
-      : net_(net), layers_(layers), rows_(rows), next_(net.layers_.size(), 0), past_(at(rows)) {
+      : net_(net),
+        layers_(layers),
+        rows_(rows),
+        widest_(net.layout_.widest()),
+        next_(net.layers_.size(), 0),
+        past_(at(rows * widest_)) {
     values_.emplace_back(at(rows * net.columns_));
     for (const auto& layer : net.layers_) values_.emplace_back(at(rows * layer->weight.size(1)));
   }
 
-  // The logits of the column at position p, the next one; cells before it are set.
-  void compute_logits(std::int64_t p) {
+  // The logits of the variable at position p, the next one, whose columns stand at `place` and after it in the
+  // order; those before it are set.
+  void compute_logits(std::int64_t p, std::int64_t place, std::int64_t size) {
     const std::size_t last = net_.layers_.size() - 1;
     for (std::size_t l = 0; l < last; ++l)
       while (next_[l] < layers_[l].rank.size() && layers_[l].rank[next_[l]] <= p)
         compute_unit(l, net_.activation_);
-    compute_unit(last, Activation::identity);
-    if (net_.direct_.defined()) dots(values_[0], net_.columns_, layers_.back(), p, p, 0, past_.data(), 1);
+    for (std::int64_t k = 0; k < size; ++k) {
+      compute_unit(last, Activation::identity);
+      if (net_.direct_.defined())
+        dots(values_[0], net_.columns_, layers_.back(), place + k, place, 0, past_.data() + k, widest_);
+    }
   }
-  float logit(std::int64_t row, std::int64_t p) const {
-    return values_.back()[at(row * net_.columns_ + p)] + past_[at(row)];
+  // Of column k of the variable at `place`.
+  float logit(std::int64_t row, std::int64_t place, std::int64_t k) const {
+    return values_.back()[at(row * net_.columns_ + place + k)] + past_[at(row * widest_ + k)];
   }
-  void set(std::int64_t row, std::int64_t p, float x) { values_[0][at(row * net_.columns_ + p)] = x; }
+  void set(std::int64_t row, std::int64_t place, float x) {
+    values_[0][at(row * net_.columns_ + place)] = x;
+  }
 
  private:
   void dots(const std::vector<float>& below, std::int64_t in, const Sorted& layer, std::int64_t unit,
@@ -214,31 +244,36 @@ class MaskedNet::Block {
 
   const MaskedNet& net_;
   const std::vector<Sorted>& layers_;
-  std::int64_t rows_;
+  std::int64_t rows_, widest_;
   std::vector<std::vector<float>> values_;  // inputs, then layers: [rows, units in the order of their ranks]
   std::vector<std::size_t> next_;           // of each layer: the unit that is computed next
-  std::vector<float> past_;                 // what reaches the logits past the hidden layers
+  std::vector<float> past_;  // what reaches the logits past the hidden layers: [rows, columns of a variable]
 };
 
-void MaskedNet::draw_rows(const BitPass& pass, const Ranks& ranks, const std::vector<Sorted>& layers,
+void MaskedNet::draw_rows(const AncestralPass& pass, const Ranks& ranks, const std::vector<Sorted>& layers,
                           float* logits, std::int64_t begin, std::int64_t end) const {
   Block block(*this, layers, end - begin);
   float* x = pass.x.data_ptr<float>();
   const float* u = pass.uniform.data_ptr<float>();
   const bool* held = pass.held.defined() ? pass.held.data_ptr<bool>() : nullptr;
-  for (std::int64_t p = 0; p < columns_; ++p) {
-    block.compute_logits(p);
+  const std::int64_t variables = layout_.variables();
+  std::int64_t place = 0;
+  for (std::int64_t p = 0; p < variables; ++p) {
+    const std::int64_t v = ranks.order[at(p)], size = layout_.sizes[at(v)];
+    block.compute_logits(p, place, size);
     for (std::int64_t r = 0; r < end - begin; ++r) {
-      const std::int64_t cell = (begin + r) * columns_ + ranks.order[at(p)];
-      logits[cell] = block.logit(r, p);
+      const std::int64_t cell = (begin + r) * columns_ + layout_.firsts[at(v)];
+      for (std::int64_t k = 0; k < size; ++k) logits[cell + k] = block.logit(r, place, k);
       const bool drawn = held == nullptr || !held[cell];
-      if (drawn) x[cell] = u[cell] < activate(Activation::sigmoid, logits[cell]) ? 1.0F : 0.0F;
-      block.set(r, p, x[cell]);
+      if (drawn)
+        draw_variable(layout_.categories[at(v)], logits + cell, size, u[(begin + r) * variables + v], x + cell);
+      for (std::int64_t k = 0; k < size; ++k) block.set(r, place + k, x[cell + k]);
     }
+    place += size;
   }
 }
 
-Tensor MaskedNet::draw(const BitPass& pass, const Ranks& ranks) const {
+Tensor MaskedNet::draw(const AncestralPass& pass, const Ranks& ranks) const {
   NoGradGuard no_graph;
   const std::vector<Sorted> layers = sorted_layers(ranks);
   Tensor logits = at::empty_like(pass.x);
