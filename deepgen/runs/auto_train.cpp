@@ -224,21 +224,23 @@ std::string AutoCandidate::name() const {
 
 std::vector<std::vector<AutoCandidate>> auto_candidates(const TableSchema& table, std::int64_t rows) {
   std::vector<std::vector<AutoCandidate>> all;
-  const auto mixture = [&](const char* model, int components, const char* numbers, const char* more = "") {
+  const auto mixture = [&](const char* model, int components, const char* numbers,
+                           const std::vector<std::string>& more = {}) {
     AutoCandidate candidate{model, {fmt::format("model.components={}", components)}, numbers};
-    if (*more != 0) candidate.settings.emplace_back(more);
+    candidate.settings.insert(candidate.settings.end(), more.begin(), more.end());
     all.push_back({candidate});
   };
-  const bool few = rows < few_rows;
-  if (numbers_alone(table))
-    for (const int components : {1, 2, 3, 5})
-      if (few || components > 3) mixture("gaussian_mixture", components, "gaussian", "model.covariance=full");
-  if (few && has_numbers(table))
+  const bool few = rows < few_rows, numbers = numbers_alone(table);
+  // Full covariances of few rows want a prior: docs/decisions.md.
+  if (numbers)
+    for (const int components : rows < 1000 ? std::vector<int>{1, 2, 3, 5} : std::vector<int>{3, 8, 20})
+      mixture("gaussian_mixture", components, "gaussian", {"model.covariance=full", "training.pseudo_count=3"});
+  if (few && !numbers && has_numbers(table))
     for (const int components : {3, 8}) mixture("latent_class", components, "gaussian");
   for (const int components : few ? std::vector<int>{5, 20} : std::vector<int>{30, 100})
     mixture("latent_class", components, "bins");
   all.push_back({{.model = "naive_bayes"}});
-  all.push_back({{.model = "rbm"}});
+  if (!numbers) all.push_back({{.model = "rbm"}});
   all.push_back({{.model = "orderless_nade"}});
   return all;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -17,6 +18,7 @@ constexpr double weight_of_nothing = 0.1;  // of a piece without a training valu
 constexpr double weight_of_tail = 0.5;
 constexpr std::int64_t ranges_of_bin = 8;  // pieces that a bin's values are spread over, atoms aside
 constexpr std::int64_t least_repeats = 3;  // of a value that is an atom within its bin
+constexpr std::size_t most_atoms = 2000;   // of a column: the most frequent ones
 
 double power_of_ten(int exponent) { return std::pow(10.0, exponent); }
 
@@ -53,7 +55,9 @@ std::vector<Value> counted(std::vector<double> values, int decimals) {
 class PieceMaker {
  public:
   PieceMaker(const std::vector<Value>& values, std::int64_t rows, std::int64_t most)
-      : values_(values), share_(std::max<std::int64_t>(1, (rows + most - 1) / most)) {}
+      : values_(values),
+        share_(std::max<std::int64_t>(1, (rows + most - 1) / most)),
+        atom_(repeats_of_atoms(values)) {}
 
   std::vector<NumberPiece> make() {
     choose_bins();
@@ -68,6 +72,17 @@ class PieceMaker {
   }
 
  private:
+  // How often a value must come up to be an atom. Between 15,024 and 15,831, say, there may be nothing: a range
+  // would draw what no row has.
+  static std::int64_t repeats_of_atoms(const std::vector<Value>& values) {
+    std::vector<std::int64_t> counts;
+    for (const Value& value : values)
+      if (value.count >= least_repeats) counts.push_back(value.count);
+    if (counts.size() <= most_atoms) return least_repeats;
+    std::nth_element(counts.begin(), counts.begin() + most_atoms, counts.end(), std::greater<>());
+    return counts[most_atoms] + 1;
+  }
+
   // Values of a bin's share or more are bins of their own; the others fill bins from left to right.
   void choose_bins() {
     std::int64_t bins = 0, open = -1, filled = 0;
@@ -105,9 +120,7 @@ class PieceMaker {
   void add(std::size_t i) {
     const Value& value = values_[i];
     const std::int64_t bin = bins_[i];
-    // A value that comes up again and again; of few values in a bin each is one.
-    const bool atom = value.count >= share_ || (value.count >= least_repeats &&
-                                                value.count * ranges_of_bin * 2 >= total(bin));
+    const bool atom = value.count >= std::min(share_, atom_);
     if (open_ && (atom || bin != open_bin_)) close();
     if (atom) {
       if (next_ < value.cell) pieces_.push_back({next_, value.cell - 1, weight_of_nothing, bin});
@@ -129,6 +142,7 @@ class PieceMaker {
 
   const std::vector<Value>& values_;
   const std::int64_t share_;  // training values of a bin
+  const std::int64_t atom_;   // repeats of a value that make it an atom
   std::vector<std::int64_t> bins_, totals_;
   std::vector<NumberPiece> pieces_;
   std::int64_t next_ = 0;  // the first cell that is in no piece yet

@@ -128,6 +128,8 @@ OrderlessNade::OrderlessNade(OrderlessNadeOptions options, OrderlessNadeLearning
   net_ = register_module(
       "net", std::make_shared<Mlp>(columns_ + variables(), std::move(sizes), options_.activation));
   output_ = register_module("output", std::make_shared<DenseLayer>(net_->out(), columns_));
+  if (options_.direct == "true" || (options_.direct == "auto" && !units_.all(UnitKind::binary)))
+    direct_ = register_parameter("direct", at::zeros({columns_ + variables(), columns_}));
 }
 
 void OrderlessNade::initialise(const Rows& sample, Rng& rng) {
@@ -138,6 +140,7 @@ void OrderlessNade::initialise(const Rows& sample, Rng& rng) {
   const Tensor bits = units_.columns_of(UnitKind::binary);
   const Tensor ones = at::nan_to_num(sample.x, 0).sum(0, false, at::kDouble) + 0.5,
                rows = known.sum(0, false, at::kDouble) + 1;
+  if (direct_.defined()) direct_.zero_();
   const Tensor theta = at::where(bits, ones.log() - (rows - ones).log(), ones.log());
   output_->bias.copy_(theta.to(at::kFloat));
 }
@@ -164,7 +167,12 @@ Tensor OrderlessNade::hidden_from(Tensor h, std::size_t first, double dropout, R
 
 Tensor OrderlessNade::logits_given(const Tensor& x, const Tensor& known, double dropout, Rng& rng) const {
   const Tensor input = at::cat({at::nan_to_num(x, 0) * known.index_select(1, variable_of_), known}, 1);
-  return output_->forward(hidden_from(input, 0, dropout, &rng));
+  return log_odds(hidden_from(input, 0, dropout, &rng), input);
+}
+
+Tensor OrderlessNade::log_odds(const Tensor& h, const Tensor& input) const {
+  const Tensor a = output_->forward(h);
+  return direct_.defined() ? a + dense(input, direct_, {}) : a;
 }
 
 std::vector<std::int64_t> OrderlessNade::order(std::int64_t number) const {
@@ -259,6 +267,8 @@ struct OrderlessNade::Walk {
   Tensor zero = {}, one = {};  // [V, H], [D, H]: what the first layer receives with a bit that is 0; with a column
                                // that is 1
   Tensor output = {};          // [D, out], the last layer's weights
+  // Of the direct weights, where there are any: [B, D] what the log odds receive; [V, D], [D, D] as above.
+  Tensor straight = {}, straight_zero = {}, straight_one = {};
 
   std::int64_t steps() const {
     return static_cast<std::int64_t>(variables.size()) / std::max<std::int64_t>(1, x.size(0));
@@ -291,6 +301,9 @@ void OrderlessNade::learn_variable(Walk& walk, std::int64_t r, std::int64_t step
                               0, size);
   for (std::int64_t k = 0; k < size; ++k)
     logits[static_cast<std::size_t>(k)] += output_->bias.data_ptr<float>()[first + k];
+  float* straight = walk.straight.defined() ? walk.straight.data_ptr<float>() + r * columns_ : nullptr;
+  for (std::int64_t k = 0; straight && k < size; ++k)
+    logits[static_cast<std::size_t>(k)] += straight[first + k];
   const bool bit = size == 1;
   std::int64_t on = 0;  // the column that is 1
   if (bit) {
@@ -305,6 +318,10 @@ void OrderlessNade::learn_variable(Walk& walk, std::int64_t r, std::int64_t step
                                         : walk.one.data_ptr<float>() + (first + on) * hidden;
   float* own = a.data_ptr<float>() + r * hidden;
   for (std::int64_t j = 0; j < hidden; ++j) own[j] += added[j];
+  if (!straight) return;
+  const float* more = bit && x[0] == 0 ? walk.straight_zero.data_ptr<float>() + v * columns_
+                                       : walk.straight_one.data_ptr<float>() + (first + on) * columns_;
+  for (std::int64_t j = 0; j < columns_; ++j) straight[j] += more[j];
 }
 
 // The log-probability of what each row has learnt.
@@ -317,7 +334,13 @@ std::vector<double> OrderlessNade::walk(Walk& walk) const {
   walk.output = output_->weight.detach().t().contiguous();
   const std::int64_t rows = walk.x.size(0);
   const Tensor known = walk.known.index_select(1, variable_of_);
-  Tensor a = dense(at::cat({at::nan_to_num(walk.x, 0) * known, walk.known}, 1), first.weight, first.bias);
+  const Tensor input = at::cat({at::nan_to_num(walk.x, 0) * known, walk.known}, 1);
+  Tensor a = dense(input, first.weight, first.bias);
+  if (direct_.defined()) {
+    walk.straight = dense(input, direct_, {});
+    walk.straight_zero = direct_.narrow(0, columns_, variables()).detach();
+    walk.straight_one = walk.straight_zero.index_select(0, variable_of_) + direct_.narrow(0, 0, columns_);
+  }
   std::vector<double> log_probs(static_cast<std::size_t>(rows), 0);
   const double width = static_cast<double>(columns_) / static_cast<double>(variables());
   for (std::int64_t step = 0; step < walk.steps(); ++step) {

@@ -2,7 +2,7 @@
 //
 //   p(x | o) = prod_p p(x_o(p) | x_o(<p))
 //   p(x_i | known) = sigmoid of its log odds, or softmax over the group of a category
-//   all log odds = net(x * m, m),   m marks the variables that are known
+//   all log odds = net(x * m, m) + U (x * m, m),   m marks the variables that are known; U where asked for
 //
 // A variable is a bit or a one-hot group (numbers of a table are categories too: number_bins.h). For each row of
 // a batch, with D cells that are not missing, a number n of unknown ones, from 1 to D, and which ones are drawn
@@ -94,6 +94,7 @@ class OrderlessNade : public Model,
   std::vector<double> walk(Walk& walk) const;
   void learn_variable(Walk& walk, std::int64_t r, std::int64_t step, const Tensor& h, Tensor& a,
                       double& log_prob) const;
+  Tensor log_odds(const Tensor& h, const Tensor& input) const;
   Tensor hidden_from(Tensor h, std::size_t first, double dropout, Rng* rng) const;
   Tensor there(const Tensor& x) const;
   Tensor objective(const Tensor& x, double dropout, Rng& rng) const;
@@ -108,6 +109,7 @@ class OrderlessNade : public Model,
   Tensor variable_of_;                        // [D] int64
   std::shared_ptr<Mlp> net_;
   std::shared_ptr<DenseLayer> output_;
+  Tensor direct_;  // [D + V, D], or undefined
 };
 
 }  // namespace deepgen

@@ -9,11 +9,15 @@ namespace deepgen {
 struct OrderlessNadeOptions : Options {
   std::string hidden = "512,512+,512+";
   std::string activation = "relu";
+  std::string direct = "auto";
 
   void visit(OptionVisitor& v) override {
     v.field({"hidden", "sizes of the hidden layers, as in 512,512+; at least one. A layer with + is added to "
                       "what it receives, which must be of its size"}, hidden);
     v.field({"activation", "of hidden units", 0, 0, {"relu", "tanh", "sigmoid"}}, activation);
+    v.field({"direct", "weights from what is known straight to the log odds; auto: where there are categories", 0, 0,
+             {"auto", "true", "false"}},
+            direct);
   }
   void check() const override {
     if (hidden.empty()) fail_usage("model.hidden", "expected at least one hidden layer, as in 500,500");
