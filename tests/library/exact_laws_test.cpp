@@ -16,7 +16,8 @@ using small_cases::Instance;
 constexpr std::int64_t columns = 10, classes = 3;
 
 bool enumerable(const Instance& instance) {
-  return instance.small().values == ValueKind::binary && !instance.small().pictures;
+  return instance.small().values == ValueKind::binary && !instance.small().pictures &&
+         instance.small().groups.empty();
 }
 
 struct Case {
