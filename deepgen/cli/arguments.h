@@ -27,18 +27,18 @@ struct Arguments {
   std::int64_t steps = 1000;              // Gibbs steps before a sample, or of a completion
   std::int64_t rows = 1, between = 1000;  // pictures: rows of samples, steps between them
   std::int64_t limit = std::numeric_limits<std::int64_t>::max();  // complete -n: rows at most
-  std::string hide;                   // complete: cells to forget first (bottom, top, left, right or a share)
-  std::int64_t draws = 1;             // complete: of each missing cell
-  std::string spread;                 // complete: file of how much they differ
-  std::string real, test, target;     // quality: SPECs of real rows, and the column to predict
-  double gaps = -1;                   // quality: share of the cells to hide; below 0: where the run can fill them
-  std::int64_t gap_draws = 50;        // quality: of each hidden cell
-  std::string ais = "standard";       // schedule of annealed importance sampling
-  std::int64_t chains = 100;          // of annealed importance sampling
-  std::int64_t samples = 100;         // of latent variables, a row (bounds)
-  std::int64_t orders = 1;            // of an ensemble over orders
-  bool features = false;              // evaluate: also what encode is worth
-  bool sample_tests = false;          // evaluate: also what samples alone can say
+  std::string hide;                // complete: cells to forget first (bottom, top, left, right or a share)
+  std::int64_t draws = 1;          // complete: of each missing cell
+  std::string spread;              // complete: file of how much they differ
+  std::string real, test, target;  // quality: SPECs of real rows, and the column to predict
+  double gaps = -1;              // quality: share of the cells to hide; below 0: where the run can fill them
+  std::int64_t gap_draws = 50;   // quality: of each hidden cell
+  std::string ais = "standard";  // schedule of annealed importance sampling
+  std::int64_t chains = 100;     // of annealed importance sampling
+  std::int64_t samples = 100;    // of latent variables, a row (bounds)
+  std::int64_t orders = 1;       // of an ensemble over orders
+  bool features = false;         // evaluate: also what encode is worth
+  bool sample_tests = false;     // evaluate: also what samples alone can say
   std::int64_t feature_rows = 10000;  // training rows of these classifiers at most
   std::int64_t columns = 0;           // pictures in a row of a grid
   double budget_seconds = 0;          // train, reproduce, search; 0: no limit

@@ -91,9 +91,10 @@ void CommandLine::annealing_options(CLI::App* sub) {
 
 void CommandLine::training() {
   CLI::App* sub = verb("train", "learn a model from data");
-  sub->add_option("MODEL", a_.subject,
-                  "a model (`deepgen models`), a recipe (recipes/*.toml), or auto: the best of a few models of "
-                  "a table")
+  sub->add_option(
+         "MODEL", a_.subject,
+         "a model (`deepgen models`), a recipe (recipes/*.toml), or auto: the best of a few models of "
+         "a table")
       ->required();
   sub->add_option("--data", a_.data, "SPEC of the data; a recipe brings its own");
   out_option(sub, "folder of the run: checkpoint, metrics, pictures, report.html");
@@ -243,27 +244,33 @@ void CommandLine::judging() {
   CLI::App* sub = verb("quality", "how like real rows synthetic ones are, and whether they are copies");
   sub->add_option("RUN|FILE", a_.subject, "a run, which is sampled, or a SPEC of synthetic rows")->required();
   sub->add_option("--real", a_.real, "SPEC of the rows that were learnt from")->required();
-  sub->add_option("--test", a_.test, "SPEC of rows held out from them; without it those of --real FILE:test=0.2");
-  sub->add_option("--target", a_.target,
-                  "column that classifiers learn to predict from synthetic and from real rows; the last category "
-                  "when not given");
-  sub->add_option("-n", a_.limit, "so many synthetic rows: sampled, as many as were learnt from when not given; of "
-                                  "a file at most so many")
+  sub->add_option("--test", a_.test,
+                  "SPEC of rows held out from them; without it those of --real FILE:test=0.2");
+  sub->add_option(
+      "--target", a_.target,
+      "column that classifiers learn to predict from synthetic and from real rows; the last category "
+      "when not given");
+  sub->add_option("-n", a_.limit,
+                  "so many synthetic rows: sampled, as many as were learnt from when not given; of "
+                  "a file at most so many")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{10000000}));
   sub->add_option("--steps", a_.steps, "Gibbs steps before a sample (models with chains)")
       ->default_val(1000)
       ->check(CLI::Range(0, 10000000));
-  sub->add_option("--gaps", a_.gaps,
-                  "share of the cells of held-out rows that the run is to fill; 0.2 when not given and the run can, "
-                  "0: none")
+  sub->add_option(
+         "--gaps", a_.gaps,
+         "share of the cells of held-out rows that the run is to fill; 0.2 when not given and the run can, "
+         "0: none")
       ->check(CLI::Range(0.0, 1.0));
   sub->add_option("--draws", a_.gap_draws, "fillings of each of these cells; 50 when not given")
       ->check(CLI::Range(2, 10000));
-  sub->add_option("--out", a_.out,
-                  "FILE.html: histograms and pair trends; when not given quality.html, of a run in its folder");
+  sub->add_option(
+      "--out", a_.out,
+      "FILE.html: histograms and pair trends; when not given quality.html, of a run in its folder");
   sub->add_flag("--json", a_.json, "print one JSON object on stdout");
   sub->footer(
-      "Column shapes, pair trends, detection by classifiers, usefulness for prediction, distance to the closest\n"
+      "Column shapes, pair trends, detection by classifiers, usefulness for prediction, distance to the "
+      "closest\n"
       "record and copies, beside held-out rows and independent columns; and of a run, how it fills gaps\n"
       "(docs/quality.md).\n\n"
       "  deepgen quality runs/census --real census.csv:test=0.1\n"

@@ -67,7 +67,8 @@ std::string about_column(const RawSet& set, const TableSchema& schema, const Row
     return text + "; of the training rows " +
            label_text(count_labels(
                table_labels(column, set.name, *set.table, static_cast<std::int64_t>(i), parts.train)));
-  if (column.missing > 0 && column.missing < 1) text += fmt::format("; {:.1f} % missing", 100 * column.missing);
+  if (column.missing > 0 && column.missing < 1)
+    text += fmt::format("; {:.1f} % missing", 100 * column.missing);
   const std::string why = column.reason == "stated" ? std::string() : plain_text(column.reason);
   if (!why.empty()) text += (text.empty() ? "" : "; ") + why;
   const std::string change = plain_text(remedy_text(column));

@@ -89,12 +89,14 @@ Tensor rounded_rows(const Tensor& x, const std::vector<std::int64_t>& index) {
 Tensor columns_of_codes(const Tensor& codes, const std::vector<std::int64_t>& sizes,
                         const std::vector<std::int64_t>& index) {
   const std::int64_t width = std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});
-  const auto count = static_cast<std::int64_t>(index.size()), variables = static_cast<std::int64_t>(sizes.size());
+  const auto count = static_cast<std::int64_t>(index.size()),
+             variables = static_cast<std::int64_t>(sizes.size());
   Tensor out = at::zeros({count, width});
   const Tensor dense = codes.contiguous();
   parallel_ranges(count, 0.3 * static_cast<double>(width), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
-      const std::int16_t* code = dense.data_ptr<std::int16_t>() + index[static_cast<std::size_t>(r)] * variables;
+      const std::int16_t* code =
+          dense.data_ptr<std::int16_t>() + index[static_cast<std::size_t>(r)] * variables;
       float* to = out.data_ptr<float>() + r * width;
       for (std::size_t v = 0; v < sizes.size(); to += sizes[v++]) {
         if (code[v] < 0)
@@ -289,9 +291,10 @@ void refuse_infinite(const Split& split, const std::string& what) {
   const double cell = split.x[bad->first][bad->second].item<double>();
   const std::string place = fmt::format("row {}, column {} of {}", bad->first, bad->second, split.name);
   if (std::isfinite(cell))
-    fail_data(what, fmt::format("expected values that float32 can hold (up to 3.4e38), got {} at {}; give the "
-                                "column another unit",
-                                cell, place));
+    fail_data(what,
+              fmt::format("expected values that float32 can hold (up to 3.4e38), got {} at {}; give the "
+                          "column another unit",
+                          cell, place));
   fail_data(what, fmt::format("expected finite values, got an infinite one at {}", place));
 }
 
@@ -346,7 +349,8 @@ void choose_values(Dataset& set, const RawSet& raw, const DataOptions& options, 
 
 }  // namespace
 
-Dataset make_dataset(RawSet raw, const DataOptions& asked, const Learnt* learnt, const TableReading& reading) {
+Dataset make_dataset(RawSet raw, const DataOptions& asked, const Learnt* learnt,
+                     const TableReading& reading) {
   if (learnt && learnt->table.empty() != (raw.table == nullptr))
     fail_data(raw.name, raw.table
                             ? "is a table of mixed columns; the run was not trained on one"

@@ -31,9 +31,9 @@ struct Split {
   Tensor codes;
   std::vector<std::int64_t> code_sizes;  // columns of each variable
   Tensor densities;  // [N, numbers in bins] float32: log-density given the bin, nats; undefined: none in bins
-  Tensor starts;           // [cases] int64, ascending from 0: the row at which each sequence begins;
-                           // undefined: every row is a case of its own
-  Tensor weights;          // [N] float32, 0 or more, or undefined: every row counts once
+  Tensor starts;     // [cases] int64, ascending from 0: the row at which each sequence begins;
+                     // undefined: every row is a case of its own
+  Tensor weights;    // [N] float32, 0 or more, or undefined: every row counts once
   bool binarise = false;   // draw each value anew as Bernoulli(byte / 255) whenever a batch is made
   float scale = 1;         // bytes are multiplied by this
   Tensor before;           // [N, columns of the file] before a learnt transform, or undefined:
@@ -175,7 +175,8 @@ Tensor map_rows(const Split& split, const Rng& rng, F function) {
 // column, and so are parts without any known cell. A column without any value in the training rows is set
 // aside (Transform::set_aside); of pictures such a pixel is refused. `learnt`: of a trained model, in place
 // of what would be learnt from this file. `reading`: how the model wants a table, where the SPEC does not say.
-Dataset load_dataset(const std::string& spec, const Learnt* learnt = nullptr, const TableReading& reading = {});
+Dataset load_dataset(const std::string& spec, const Learnt* learnt = nullptr,
+                     const TableReading& reading = {});
 
 // The same on a set that is already in memory (tests, programs).
 Dataset make_dataset(RawSet raw, const DataOptions& options, const Learnt* learnt = nullptr,

@@ -19,10 +19,11 @@ struct Rows {
   Tensor y;        // [B] int64 labels 0 .. classes - 1; -1: unknown
   Tensor weights;  // [B] float32, 0 or more: every row counts once where undefined. For CanFit::gather alone:
                    // the batches of gradients are drawn by weight
-  Tensor densities;  // [B, numbers in bins] float32: log-density of each given its bin (Dataset::log_jacobian);
-                     // nothing that a model looks at
-  Tensor starts;   // [cases] int64, ascending from 0: the row at which each sequence begins; undefined: every
-                   // row is a case of its own
+  Tensor
+      densities;  // [B, numbers in bins] float32: log-density of each given its bin (Dataset::log_jacobian);
+                  // nothing that a model looks at
+  Tensor starts;  // [cases] int64, ascending from 0: the row at which each sequence begins; undefined: every
+                  // row is a case of its own
 
   std::int64_t size() const { return x.defined() ? x.size(0) : 0; }
   std::int64_t cases() const { return starts.defined() ? starts.size(0) : size(); }

@@ -107,7 +107,8 @@ class TableMaker {
     if (options.numbers.empty() ? reading.bins : options.numbers == "bins")
       learn_table_bins(schema, *cells_, parts_.train);
     if (options.gaps.empty() ? reading.marks : options.gaps == "learn")
-      for (TableColumn& column : schema.columns) column.marks_missing = column.modelled() && column.missing > 0;
+      for (TableColumn& column : schema.columns)
+        column.marks_missing = column.modelled() && column.missing > 0;
     use_schema(schema);
   }
 

@@ -32,12 +32,13 @@ struct TrainingOptions : Options {
              "stated; 0: the epochs of the model",
              0, 1e9},
             updates);
-    v.field({"passes",
-             "passes over the rows that make an epoch: after each comes a line of the learning curve, a score "
-             "and a checkpoint. Of a table whose length of training is not stated, as many as make some 150 "
-             "updates",
-             1, 1000},
-            passes);
+    v.field(
+        {"passes",
+         "passes over the rows that make an epoch: after each comes a line of the learning curve, a score "
+         "and a checkpoint. Of a table whose length of training is not stated, as many as make some 150 "
+         "updates",
+         1, 1000},
+        passes);
     v.field({"batch", "cases an update: rows, or sequences where the data have them", 1, 1e6}, batch);
     v.field({"optimiser", "sgd (with momentum) or adam", 0, 0, {"sgd", "adam"}}, optimiser);
     v.field({"rate", "learning rate at the start", 0, 1e3}, rate);

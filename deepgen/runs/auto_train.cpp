@@ -234,7 +234,8 @@ std::vector<std::vector<AutoCandidate>> auto_candidates(const TableSchema& table
   // Full covariances of few rows want a prior: docs/decisions.md.
   if (numbers)
     for (const int components : rows < 1000 ? std::vector<int>{1, 2, 3, 5} : std::vector<int>{3, 8, 20})
-      mixture("gaussian_mixture", components, "gaussian", {"model.covariance=full", "training.pseudo_count=3"});
+      mixture("gaussian_mixture", components, "gaussian",
+              {"model.covariance=full", "training.pseudo_count=3"});
   if (few && !numbers && has_numbers(table))
     for (const int components : {3, 8}) mixture("latent_class", components, "gaussian");
   for (const int components : few ? std::vector<int>{5, 20} : std::vector<int>{30, 100})
@@ -260,8 +261,11 @@ int best_try(const std::vector<AutoTry>& tries) {
 }
 
 nlohmann::ordered_json AutoResult::to_json() const {
-  nlohmann::ordered_json json = {
-      {"chosen", chosen}, {"why", why}, {"data", data}, {"refitted", refitted}, {"tries", nlohmann::ordered_json::array()}};
+  nlohmann::ordered_json json = {{"chosen", chosen},
+                                 {"why", why},
+                                 {"data", data},
+                                 {"refitted", refitted},
+                                 {"tries", nlohmann::ordered_json::array()}};
   for (const AutoTry& each : tries) {
     nlohmann::ordered_json line = {{"model", each.model}, {"status", each.status}};
     if (each.scored()) {

@@ -56,8 +56,9 @@ std::size_t column_of(const std::string& piece, const TableSchema& table) {
 double number_of(const TableColumn& column, const std::string& text) {
   const auto value = column.format.parse(text);
   if (!is_number(column) || !value || !std::isfinite(*value))
-    fail_usage("--given", fmt::format("expected {} as a bound of '{}', got '{}'",
-                                      is_number(column) ? "a number" : "a number or date column", column.name, text));
+    fail_usage("--given",
+               fmt::format("expected {} as a bound of '{}', got '{}'",
+                           is_number(column) ? "a number" : "a number or date column", column.name, text));
   return *value;
 }
 
@@ -171,11 +172,13 @@ ConditionalDraws draw_given(const OpenRun& run, const std::vector<Condition>& co
   const Stream within = rng.fork({0xB175}).next();
   ConditionalDraws draws;
   while (draws.kept < count) {
-    const double share = draws.drawn == 0 ? 1 : static_cast<double>(draws.kept + 1) / static_cast<double>(draws.drawn);
+    const double share =
+        draws.drawn == 0 ? 1 : static_cast<double>(draws.kept + 1) / static_cast<double>(draws.drawn);
     if (draws.drawn > 0 && share < fewest)
-      fail_numerical("--given", fmt::format("{} of {} draws fit the conditions: too few to go on; give fewer, or "
-                                            "wider ranges",
-                                            draws.kept, draws.drawn));
+      fail_numerical("--given",
+                     fmt::format("{} of {} draws fit the conditions: too few to go on; give fewer, or "
+                                 "wider ranges",
+                                 draws.kept, draws.drawn));
     const auto wanted = static_cast<std::int64_t>(1.1 * static_cast<double>(count - draws.kept) / share) + 1;
     const std::int64_t some = draws.drawn == 0 ? count : std::clamp<std::int64_t>(wanted, 1, most_rows);
     const Tensor cells = row.expand({some, row.size(1)}).contiguous();

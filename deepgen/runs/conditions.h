@@ -16,10 +16,10 @@
 namespace deepgen {
 
 struct Condition {
-  std::size_t column = 0;                          // of the schema
-  bool exact = true;                               // one value, as spelled in `value`
+  std::size_t column = 0;  // of the schema
+  bool exact = true;       // one value, as spelled in `value`
   std::string value;
-  double low = 0, high = 0;                        // else the range, both included
+  double low = 0, high = 0;  // else the range, both included
 };
 
 // Throws usage errors for what names no column of the table, for ranges of what is no number, and for two

@@ -42,9 +42,8 @@ bool is_folder(const std::string& path) {
 // Whether deepgen writes files of this name into a run's folder.
 bool is_ours(const std::string& name) {
   static const std::vector<std::string> names = {
-      "model.safetensors", "latest.safetensors", "best.safetensors", "run.json",
-      "metrics.jsonl",     "report.html",        "filters.png",      "completions.png",
-      "quality.json",      "quality.html"};
+      "model.safetensors", "latest.safetensors", "best.safetensors", "run.json",     "metrics.jsonl",
+      "report.html",       "filters.png",        "completions.png",  "quality.json", "quality.html"};
   return std::find(names.begin(), names.end(), name) != names.end() ||
          (name.starts_with("samples") && name.ends_with(".png"));
 }

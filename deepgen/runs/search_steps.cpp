@@ -110,8 +110,7 @@ double measure_epoch(const TrainingPlan& plan, const Dataset& data, Observer& ob
   constexpr double enough = 0.2;  // seconds: a step is far shorter, or else long enough by itself
   const Candidate candidate = make_candidate(plan, data);
   const std::int64_t batch = plan.settings.training.batch;
-  const std::int64_t batches =
-      (data.train.cases() + batch - 1) / batch * plan.settings.training.passes;
+  const std::int64_t batches = (data.train.cases() + batch - 1) / batch * plan.settings.training.passes;
   candidate.trainer->step();  // the first one takes memory and is not typical
   std::int64_t steps = 0;
   const double begin = now_seconds();

@@ -69,8 +69,8 @@ class CasesFile {
   std::unique_ptr<FileWriter> table_;  // of a table as .csv, in place of file_
   bool numbers_;                       // of a table: as numbers
   const Stream stream_;
-  std::int64_t written_ = 0;  // rows
-  std::vector<Tensor> waiting_;        // for a whole block: a transform is undone in pieces of that size
+  std::int64_t written_ = 0;     // rows
+  std::vector<Tensor> waiting_;  // for a whole block: a transform is undone in pieces of that size
   std::int64_t waiting_rows_ = 0;
 };
 

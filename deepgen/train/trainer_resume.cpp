@@ -48,8 +48,8 @@ namespace {
 
 // Settings that may differ when a run goes on: how long it is and what is kept of it.
 bool may_change(const std::string& name) {
-  return name == "epochs" || name == "updates" || name == "checkpoint_every" || name == "patience" || name == "rollbacks" ||
-         name == "tolerance";
+  return name == "epochs" || name == "updates" || name == "checkpoint_every" || name == "patience" ||
+         name == "rollbacks" || name == "tolerance";
 }
 
 // What of the options and the data a checkpoint was made under differs from this run's.

@@ -56,9 +56,11 @@ TEST(Quality, SaysTheSameForAnyThreads) {
 
 TEST(Quality, PrintsATableAndWritesAPage) {
   const Workplace& place = with_tables();
-  const Result result = place.must("quality good.csv --real train.csv:test=0.2 --out page.html -n 100" + one_thread);
-  for (const char* part : {"column shapes", "pair trends", "boosted trees", "held-out", "independent", "grade",
-                           "100 synthetic rows", "240 training rows", "60 held-out rows", "worst columns"})
+  const Result result =
+      place.must("quality good.csv --real train.csv:test=0.2 --out page.html -n 100" + one_thread);
+  for (const char* part :
+       {"column shapes", "pair trends", "boosted trees", "held-out", "independent", "grade",
+        "100 synthetic rows", "240 training rows", "60 held-out rows", "worst columns"})
     EXPECT_TRUE(contains(result.out, part)) << part << "\n" << result;
   EXPECT_TRUE(contains(result.err, "page.html")) << result;
   EXPECT_TRUE(contains(place.read("page.html"), "<svg") && contains(place.read("page.html"), "colour"));
@@ -66,8 +68,10 @@ TEST(Quality, PrintsATableAndWritesAPage) {
 
 TEST(Quality, SamplesARunAndKeepsThePageInIt) {
   const Workplace& place = with_tables();
-  place.must("train rbm --out run --data train.csv --set model.hidden=4 training.epochs=2 --quiet" + one_thread);
-  const std::string line = "quality run --real train.csv --test test.csv --json --quiet --steps 20" + one_thread;
+  place.must("train rbm --out run --data train.csv --set model.hidden=4 training.epochs=2 --quiet" +
+             one_thread);
+  const std::string line =
+      "quality run --real train.csv --test test.csv --json --quiet --steps 20" + one_thread;
   const Json first = Json::parse(place.must(line).out);
   EXPECT_EQ(first.at("rows").at("synthetic"), 300) << "as many as were learnt from";
   EXPECT_EQ(first.at("synthetic"), "run");
@@ -86,8 +90,10 @@ TEST(Quality, SamplesARunAndKeepsThePageInIt) {
 
 TEST(Quality, HidesAsManyCellsAsAsked) {
   const Workplace& place = with_tables();
-  place.must("train latent_class --out gaps_run --data train.csv --set model.components=4 training.epochs=20 --quiet" +
-             one_thread);
+  place.must(
+      "train latent_class --out gaps_run --data train.csv --set model.components=4 training.epochs=20 "
+      "--quiet" +
+      one_thread);
   const std::string line = "quality gaps_run --real train.csv --test test.csv --quiet" + one_thread;
   const Json gaps = Json::parse(place.must(line + " --json --gaps 0.5 --draws 20").out).at("gaps");
   // Of 450 cells 17 sizes are missing anyway: half of the others, within five deviations.
@@ -105,7 +111,8 @@ TEST(Quality, HidesAsManyCellsAsAsked) {
 
 TEST(Quality, RefusesWhatItCannotJudge) {
   const Workplace& place = with_tables();
-  place.write("other.csv", "a,b\n1,2\n3,4\n"), place.write("text.csv", "size,colour,grade\n1,red,low\nbig,red,low\n");
+  place.write("other.csv", "a,b\n1,2\n3,4\n"),
+      place.write("text.csv", "size,colour,grade\n1,red,low\nbig,red,low\n");
   const std::string real = " --real train.csv --test test.csv --quiet";
   expect_refused(place.run("quality other.csv" + real), 3, {"other.csv", "a, b"});
   expect_refused(place.run("quality text.csv" + real), 3, {"line 3", "size", "big"});

@@ -33,7 +33,10 @@ std::string shop() {
     const char* names[] = {"A<=1", "B, large", "C"};
     text += std::string(kind == 1 ? "\"" : "") + names[kind] + (kind == 1 ? "\"," : ",") +
             std::to_string(10 * kind + i % 4) + "," + std::to_string(100 * kind + i % 50) + ".5," +
-            (i % 5 == 0 ? "?" : i % 2 == 0 ? "yes" : "no") + "\n";
+            (i % 5 == 0   ? "?"
+             : i % 2 == 0 ? "yes"
+                          : "no") +
+            "\n";
   }
   return text;
 }
@@ -42,7 +45,8 @@ const Workplace& shop_run() {
   static const Workplace* const place = [] {
     auto* made = new Workplace;  // kept to the end: other tests look at it
     made->write("shop.csv", shop());
-    made->must("train latent_class --data shop.csv --out run --seed 3 --set model.components=12" + one_thread);
+    made->must("train latent_class --data shop.csv --out run --seed 3 --set model.components=12" +
+               one_thread);
     return made;
   }();
   return *place;
@@ -63,21 +67,24 @@ TEST(TableConditions, AValueThatIsGivenIsInEveryRowAndBringsItsCompany) {
 
 TEST(TableConditions, SignsAndCommasOfAValueAreItsOwn) {
   const Workplace& place = shop_run();
-  const Result done = place.run(Words{"sample", "run", "-n", "20", "--out", "d.csv", "--given", "kind=B, large,note=no",
-                                      "--threads", "1"});
+  const Result done = place.run(Words{"sample", "run", "-n", "20", "--out", "d.csv", "--given",
+                                      "kind=B, large,note=no", "--threads", "1"});
   ASSERT_EQ(done.code, 0) << done;
   EXPECT_EQ(place.read("d.csv").find("\"A"), std::string::npos);
   for (const std::string& line : lines_of(place.read("d.csv")))
-    EXPECT_TRUE(line.starts_with("kind,") || (line.starts_with("\"B, large\",") && line.ends_with(",no"))) << line;
-  ASSERT_EQ(place.run(Words{"sample", "run", "-n", "20", "--out", "e.csv", "--given", "kind=A<=1", "--threads", "1"})
-                .code,
-            0);
+    EXPECT_TRUE(line.starts_with("kind,") || (line.starts_with("\"B, large\",") && line.ends_with(",no")))
+        << line;
+  ASSERT_EQ(
+      place
+          .run(Words{"sample", "run", "-n", "20", "--out", "e.csv", "--given", "kind=A<=1", "--threads", "1"})
+          .code,
+      0);
 }
 
 TEST(TableConditions, RangesHoldAndTheirPriceIsTold) {
   const Workplace& place = shop_run();
-  const Result done = place.run(
-      Words{"sample", "run", "-n", "100", "--out", "f.csv", "--given", "price>=150,size=8..21", "--threads", "1"});
+  const Result done = place.run(Words{"sample", "run", "-n", "100", "--out", "f.csv", "--given",
+                                      "price>=150,size=8..21", "--threads", "1"});
   ASSERT_EQ(done.code, 0) << done;
   EXPECT_TRUE(contains(done.err, "% of")) << done;
   const Lines rows = cells_of(place.read("f.csv"));

@@ -36,16 +36,15 @@ Table read(const std::string& text, const Options& options = {}) {
   const Header header = all.header == "true" ? Header::yes : Header::automatic;
   Table table{parse_csv_cells("t.csv", text, header, {}, cell_hints(all, "t.csv")), {}};
   add_column_hints(table.file.hints, all, "t.csv", table.file.names);
-  table.schema = infer_table("t.csv", table.file, all_rows(table.file),
-                             stated_kinds(all, "t.csv", table.file.names));
+  table.schema =
+      infer_table("t.csv", table.file, all_rows(table.file), stated_kinds(all, "t.csv", table.file.names));
   return table;
 }
 
 // A file with this column, named x, beside one of bits.
 std::string column(const Names& cells, const std::string& separator = ",") {
   std::string text = "x" + separator + "bit\n";
-  for (std::size_t i = 0; i < cells.size(); ++i)
-    text += cells[i] + separator + std::to_string(i % 2) + "\n";
+  for (std::size_t i = 0; i < cells.size(); ++i) text += cells[i] + separator + std::to_string(i % 2) + "\n";
   return text;
 }
 
@@ -91,7 +90,8 @@ TEST(TableReading, WordsForNothingAmongNumbers) {
   const TableColumn ages = first(column({"34", "NULL", "51", "-", "None", "#N/A", "28", "n/a"}));
   expect_number(ages, 28, 51);
   EXPECT_DOUBLE_EQ(ages.missing, 5.0 / 8);
-  EXPECT_EQ(first(column({"None", "none", "yes", "no", "no", "yes"})).values, (Names{"None", "no", "none", "yes"}));
+  EXPECT_EQ(first(column({"None", "none", "yes", "no", "no", "yes"})).values,
+            (Names{"None", "no", "none", "yes"}));
   expect_number(first(column({"34", "x1", "51", "999", "40"}), {{"missing", "x1+999"}}), 34, 51);
 }
 
@@ -116,8 +116,9 @@ TEST(TableReading, Dates) {
   const std::string both = column({"01/02/2024", "02/03/2024", "03/04/2024"});
   expect_error("t.csv", "state date=x(dmy) or date=x(mdy)", [&] { read(both); });
   EXPECT_EQ(first(both, {{"date", "x(mdy)"}}).format.date, "%m/%d/%Y");
-  expect_error("t.csv", "expected a date (date is stated)",
-               [&] { read(column({"3", "5", "8"}), {{"date", "x"}}); });
+  expect_error("t.csv", "expected a date (date is stated)", [&] {
+    read(column({"3", "5", "8"}), {{"date", "x"}});
+  });
 }
 
 TEST(TableReading, WhatIsSetAside) {
@@ -149,8 +150,9 @@ TEST(TableReading, OrdinalsHaveAnOrder) {
   EXPECT_EQ(stated.values, (Names{"low", "mid", "high"}));
   EXPECT_EQ(kind_text(stated), "ordinal");
   EXPECT_EQ(first(column({"10", "9", "100"}), {{"ordinal", "x"}}).values, (Names{"9", "10", "100"}));
-  expect_error("t.csv", "line 4, column 'x': expected one of the values of ordinal=x (low < mid)",
-               [&] { read(column(sizes), {{"ordinal", "x(low<mid)"}}); });
+  expect_error("t.csv", "line 4, column 'x': expected one of the values of ordinal=x (low < mid)", [&] {
+    read(column(sizes), {{"ordinal", "x(low<mid)"}});
+  });
 }
 
 TEST(TableReading, AllBadColumnsAtOnce) {
@@ -242,8 +244,9 @@ TEST(TableReading, WhatARunDoesNotKnowIsCountedAndMissing) {
 
 TEST(TableSchemas, SpellingsSurviveTheirJson) {
   const TableSchema schema =
-      read("p;d;o;q\n1.234,5;2024-01-31;3;\"a\"\n2,25;2023-12-24;1;\"b\"\nx1;2024-02-29;2;\"c\"\n7;;3;\"a\"\n",
-           {{"missing", "x1"}, {"ordinal", "o"}})
+      read(
+          "p;d;o;q\n1.234,5;2024-01-31;3;\"a\"\n2,25;2023-12-24;1;\"b\"\nx1;2024-02-29;2;\"c\"\n7;;3;\"a\"\n",
+          {{"missing", "x1"}, {"ordinal", "o"}})
           .schema;
   const TableSchema again =
       TableSchema::from_json(nlohmann::ordered_json::parse(schema.to_json().dump()), "run");

@@ -231,8 +231,8 @@ TEST(TableRefusals, NamePlaceAndCellWhileLearning) {
 }
 
 TEST(TableRefusals, NamePlaceAndCellOfLaterFiles) {
-  const TableSchema schema = learn(
-      "own,job,n,r,c\nno,a,1,1.5,DE\nyes,b,2,2.5,DE\nno,c,3,0,DE\nno,a,0,1,DE\n", {{"count", "n"}});
+  const TableSchema schema =
+      learn("own,job,n,r,c\nno,a,1,1.5,DE\nyes,b,2,2.5,DE\nno,c,3,0,DE\nno,a,0,1,DE\n", {{"count", "n"}});
   const auto expect = [&](const std::string& row, const std::string& part) {
     SCOPED_TRACE(row);
     expect_error("t.csv", part, [&] { encode(schema, "own,job,n,r,c\nno,a,1,1,DE\n" + row + "\n"); });

@@ -160,9 +160,8 @@ inline void table(ByteView bytes) {
     Array values = table_values(schema, encoded);
     parse_csv_cells("fuzz", encode_table_csv(schema, values), Header::yes);
     for (std::int64_t i = 0; i < values.items(); ++i) values.as<double>()[i] = std::nan("");
-    const CsvCells again =
-        parse_csv_cells("fuzz", complete_table_csv(schema, file, columns, rows, values),
-                        file.header > 0 ? Header::yes : Header::no);
+    const CsvCells again = parse_csv_cells("fuzz", complete_table_csv(schema, file, columns, rows, values),
+                                           file.header > 0 ? Header::yes : Header::no);
     require(again.names == file.names && again.rows() == file.rows());
     for (std::int64_t row = 0; row < file.rows(); ++row)
       for (std::int64_t column = 0; column < file.columns; ++column)

@@ -46,11 +46,15 @@ std::string name_of_case(const ::testing::TestParamInfo<Case>& about) {
 
 // The sums of other values are integrals, or too many to enumerate: each such case has laws of its own there.
 const std::map<std::string, std::string> laws_of_their_own = {
-    {"gaussian_mixture", "mixtures_test.cpp"},       {"gaussian_mixture_full", "mixtures_test.cpp"},
-    {"naive_bayes_mixed", "naive_bayes_test.cpp"},   {"rnade", "rnade_test.cpp"},
+    {"gaussian_mixture", "mixtures_test.cpp"},
+    {"gaussian_mixture_full", "mixtures_test.cpp"},
+    {"naive_bayes_mixed", "naive_bayes_test.cpp"},
+    {"rnade", "rnade_test.cpp"},
     {"orderless_nade_groups", "orderless_tables_test.cpp"},
-    {"latent_class_table", "latent_class_test.cpp"}, {"latent_class_categories", "latent_class_test.cpp"},
-    {"pixelcnn_grey", "pixel_output_test.cpp"},      {"conditional_pixelcnn_grey", "pixel_output_test.cpp"},
+    {"latent_class_table", "latent_class_test.cpp"},
+    {"latent_class_categories", "latent_class_test.cpp"},
+    {"pixelcnn_grey", "pixel_output_test.cpp"},
+    {"conditional_pixelcnn_grey", "pixel_output_test.cpp"},
     {"fvbn_groups", "autoregressive_groups_test.cpp"},
     {"made_groups", "autoregressive_groups_test.cpp"}};
 

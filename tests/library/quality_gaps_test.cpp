@@ -38,7 +38,8 @@ TEST(GapCoverage, OfOneMoreDrawIsTheShareOfTheInterval) {
     Doubles draws;
     for (int k = 0; k < 20; ++k) draws.push_back(std::floor(3 * rng.uniform() * rng.uniform()));
     const double truth = std::floor(3 * rng.uniform() * rng.uniform());
-    half += quality::covered(draws, truth, 0.5) / rounds, most += quality::covered(draws, truth, 0.9) / rounds;
+    half += quality::covered(draws, truth, 0.5) / rounds,
+        most += quality::covered(draws, truth, 0.9) / rounds;
   }
   EXPECT_NEAR(half, 0.5, 0.02);
   EXPECT_NEAR(most, 0.9, 0.02);
@@ -118,8 +119,8 @@ TEST_F(GapsOfNumbers, ProbabilitiesAreThoseOfTheConditionalInTheUnitsOfTheFile) 
   const Tensor given = z.narrow(0, 0, some);
   const double variance = 1 - rho * rho;
   const Tensor off = (given.select(1, 1) - rho * given.select(1, 0)).square();
-  const double expected = (-off / (2 * variance)).mean().item<double>() - 0.5 * std::log(2 * M_PI * variance) -
-                          std::log(set.table.columns[1].deviation);
+  const double expected = (-off / (2 * variance)).mean().item<double>() -
+                          0.5 * std::log(2 * M_PI * variance) - std::log(set.table.columns[1].deviation);
   EXPECT_EQ(gaps.columns.at(0).probabilities, some);
   EXPECT_NEAR(gaps.columns.at(0).log_prob, expected, 1e-4);
   EXPECT_EQ(judged(*normal(), set.train).columns.at(0).probabilities, quality::gap_probabilities);
@@ -151,7 +152,8 @@ std::string colours(std::int64_t rows) {
   return csv;
 }
 
-std::shared_ptr<Model> random_model(const std::string& name, const Dataset& set, const ordered_json& options) {
+std::shared_ptr<Model> random_model(const std::string& name, const Dataset& set,
+                                    const ordered_json& options) {
   const auto model = make_model(name, options, ordered_json::object(), set.data_shape());
   Rng rng(13);
   randomise(*model, 0.7, rng);
@@ -194,8 +196,9 @@ TEST(GapsOfCategories, ProbabilitiesAreThoseOfEnumeration) {
 
 TEST(GapsOfCategories, ProbabilitiesOfAnOrderSumToOneOverTheValues) {
   const Folder folder;
-  const Dataset set = load_dataset(folder.write("a.csv", text("colour,light\nred,on\ngreen,on\nblue,on\nred,off\n")) +
-                                   ":categorical=colour,binary=light");
+  const Dataset set =
+      load_dataset(folder.write("a.csv", text("colour,light\nred,on\ngreen,on\nblue,on\nred,off\n")) +
+                   ":categorical=colour,binary=light");
   const auto model = random_model("orderless_nade", set, {{"hidden", "8"}});
   double sum = 0;
   for (std::int64_t r = 0; r < 3; ++r)

@@ -49,7 +49,7 @@ TEST(ColumnShapes, CountMissingNumbersBesideTheShape) {
   const quality::Shape shape = quality::shapes(fields, real, synthetic).at(0);
   EXPECT_EQ(shape.real_known, 2);
   EXPECT_EQ(shape.synthetic_known, 3);
-  EXPECT_DOUBLE_EQ(shape.missing_score(), 0.75);   // shares 1/2 and 1/4
+  EXPECT_DOUBLE_EQ(shape.missing_score(), 0.75);         // shares 1/2 and 1/4
   EXPECT_NEAR(shape.score, 1 - (2.0 / 3 - 0.5), 1e-12);  // at 1: F is 1/2 and 2/3
 }
 
@@ -173,7 +173,8 @@ TEST(BoostedTrees, OneStumpIsTheNewtonStep) {
   const quality::BinnedTable binned(fields, table, {0}, 4);
   quality::BoostingPlan plan;
   plan.trees = 1, plan.depth = 1, plan.least_curvature = 0.1;
-  const quality::BoostedTrees trees(binned, quality::counted(4), {0, 0, 1, 1}, quality::TreeLoss::logistic, 1, plan);
+  const quality::BoostedTrees trees(binned, quality::counted(4), {0, 0, 1, 1}, quality::TreeLoss::logistic, 1,
+                                    plan);
   const Doubles f = trees.scores(binned, quality::counted(4))[0];
   EXPECT_NEAR(f[0], -0.1 / 1.5, 1e-12);
   EXPECT_NEAR(f[3], 0.1 / 1.5, 1e-12);
@@ -226,7 +227,10 @@ Table made_rows(std::int64_t rows, std::uint64_t seed) {
 
 Tables made_tables() {
   return {{number("size"), category("sign", {"minus", "plus"}), category("kind", {"a", "b", "c"})},
-          made_rows(3000, 1), made_rows(1500, 2), made_rows(3000, 3), {}};
+          made_rows(3000, 1),
+          made_rows(1500, 2),
+          made_rows(3000, 3),
+          {}};
 }
 
 TEST(QualityReport, OfIdenticalTablesIsOneEverywhere) {
@@ -245,7 +249,8 @@ TEST(QualityReport, OfIdenticalTablesIsOneEverywhere) {
   ASSERT_EQ(report.usefulness.from_real.figures.size(), 1U);
   EXPECT_EQ(report.usefulness.from_real.figures[0].name, "AUC");
   EXPECT_GT(report.usefulness.from_real.figures[0].value, 0.9);
-  EXPECT_DOUBLE_EQ(report.usefulness.from_real.figures[0].value, report.usefulness.from_synthetic.figures[0].value);
+  EXPECT_DOUBLE_EQ(report.usefulness.from_real.figures[0].value,
+                   report.usefulness.from_synthetic.figures[0].value);
 }
 
 TEST(QualityReport, OfIndependentColumnsKeepsTheShapesAlone) {

@@ -38,8 +38,8 @@ std::shared_ptr<Vae> make_vae(VaeOptions options, const VaeLearning& learning, d
 struct Range {
   std::int64_t first, size;
 };
-const std::vector<std::vector<Range>> patterns = {
-    {}, {{3, 1}}, {{0, 3}, {3, 1}}, {{0, 4}, {5, 1}}, {{4, 4}}, {{0, 8}}};
+const std::vector<std::vector<Range>> patterns = {{},       {{3, 1}}, {{0, 3}, {3, 1}}, {{0, 4}, {5, 1}},
+                                                  {{4, 4}}, {{0, 8}}};
 
 Tensor without(const Tensor& x, const std::vector<Range>& gaps) {
   Tensor holes = x.clone();
@@ -158,7 +158,10 @@ TEST(VaeGaps, ACategoryIsMissingAsAWhole) {
   Rng rng(7);
   const Tensor x = rows_of_shape(table(), 9, rng);
   for (const auto& gaps : patterns) vae->check_data(without(x, gaps), "file");
-  expect_says(error_of(ErrorKind::data, [&] { vae->check_data(without(x, {{1, 1}}), "file", 10); }),
+  expect_says(error_of(ErrorKind::data,
+                       [&] {
+                         vae->check_data(without(x, {{1, 1}}), "file", 10);
+                       }),
               {"file", "exactly one", "row 10"});
 }
 

@@ -225,8 +225,8 @@ TEST(Likelihoods, LeaveMissingCellsOut) {
              real = gaussian_likelihood(1, 0.1), byte = logistic_likelihood(1);
   const Tensor first = part(0, *bit, 1, {1}) + part(0, *pair, 2, {2, 3}) + part(0, *real, 6, {6, 7}) +
                        part(0, *byte, 7, {8, 10});
-  const Tensor second = part(1, *bit, 0, {0}) + part(1, *bit, 1, {1}) + part(1, *pair, 4, {4, 5}) +
-                        part(1, *byte, 8, {9, 11});
+  const Tensor second =
+      part(1, *bit, 0, {0}) + part(1, *bit, 1, {1}) + part(1, *pair, 4, {4, 5}) + part(1, *byte, 8, {9, 11});
   expect_twins(joint->log_prob(p, x), at::cat({first, second}), {p}, 1e-4, "gaps");
   EXPECT_LT(joint->log_prob(p, at::full({2, 9}, nan)).abs().max().item<double>(), 1e-30);
 }

@@ -49,7 +49,8 @@ class TemporaryFolder {
 };
 
 // Samples go the way of `deepgen sample --out FILE.csv`, so that what is judged is what a person gets.
-quality::Source samples_of(const OpenRun& run, std::int64_t rows, const Arguments& arguments, Observer& observer) {
+quality::Source samples_of(const OpenRun& run, std::int64_t rows, const Arguments& arguments,
+                           Observer& observer) {
   const TemporaryFolder folder;
   const std::string path = folder.file("samples.csv");
   const SamplingPlan plan{.count = rows, .steps = arguments.steps};

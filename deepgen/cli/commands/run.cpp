@@ -20,11 +20,11 @@ void use_threads(int wanted) {
 
 void dispatch(const Arguments& arguments) {
   static const std::map<std::string, void (*)(const Arguments&)> verbs = {
-      {"train", train_command},       {"search", search_command}, {"reproduce", reproduce_command},
-      {"sample", sample_command},     {"score", score_command},   {"evaluate", evaluate_command},
-      {"complete", complete_command}, {"encode", encode_command}, {"reconstruct", reconstruct_command},
-      {"classify", classify_command}, {"quality", quality_command},
-      {"models", models_command}, {"doctor", doctor_command}};
+      {"train", train_command},       {"search", search_command},   {"reproduce", reproduce_command},
+      {"sample", sample_command},     {"score", score_command},     {"evaluate", evaluate_command},
+      {"complete", complete_command}, {"encode", encode_command},   {"reconstruct", reconstruct_command},
+      {"classify", classify_command}, {"quality", quality_command}, {"models", models_command},
+      {"doctor", doctor_command}};
   if (arguments.device == "cuda" && !at::hasCUDA())
     fail_usage("--device",
                "this build of torch has no CUDA; use --device cpu, or build against a torch that has it");

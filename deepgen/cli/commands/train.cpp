@@ -34,7 +34,7 @@ void train_auto(const Arguments& arguments) {
     throw Error(ErrorKind::interrupted, "train auto", "interrupted; the best so far is kept");
   if (!result.refitted)
     observer.message(
-      fmt::format("next: deepgen evaluate {} --data {} --split valid", arguments.out, result.data));
+        fmt::format("next: deepgen evaluate {} --data {} --split valid", arguments.out, result.data));
 }
 
 }  // namespace

@@ -30,12 +30,14 @@ void sample_given_cells(const Arguments& arguments, const OpenRun& run, Observer
       draw_given(run, conditions, arguments.count, arguments.steps, arguments.seed, observer,
                  [&](const Tensor& values) { file.append_values(values); });
   file.close();
-  const bool all = std::all_of(conditions.begin(), conditions.end(), [](const Condition& c) { return c.exact; });
+  const bool all =
+      std::all_of(conditions.begin(), conditions.end(), [](const Condition& c) { return c.exact; });
   observer.message(fmt::format(
       "{} samples given {} in {}{}", arguments.count, arguments.given, arguments.out,
       all ? ""
           : fmt::format("; {:.3g} % of {} draws were within the ranges",
-                        100.0 * static_cast<double>(draws.kept) / static_cast<double>(draws.drawn), draws.drawn)));
+                        100.0 * static_cast<double>(draws.kept) / static_cast<double>(draws.drawn),
+                        draws.drawn)));
 }
 
 [[noreturn]] void fail_given(const OpenRun& run) {

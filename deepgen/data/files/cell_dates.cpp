@@ -101,8 +101,7 @@ std::string write_date(std::string_view form, double value) {
     const bool short_form = form[i + 1] == '-';
     i += short_form ? 2 : 1;
     const int number = *part_of(moment, form[i]);
-    text += short_form ? fmt::format("{}", number)
-                       : fmt::format("{:0{}}", number, form[i] == 'Y' ? 4 : 2);
+    text += short_form ? fmt::format("{}", number) : fmt::format("{:0{}}", number, form[i] == 'Y' ? 4 : 2);
   }
   return text;
 }
@@ -111,10 +110,10 @@ std::vector<std::string> date_forms(const std::string& order) {
   struct Days {
     const char *form, *order;
   };
-  static constexpr Days days[] = {
-      {"%Y-%m-%d", "ymd"},   {"%Y/%m/%d", "ymd"},   {"%Y.%m.%d", "ymd"},    {"%d.%m.%Y", "dmy"},
-      {"%d/%m/%Y", "dmy"},   {"%m/%d/%Y", "mdy"},   {"%d-%m-%Y", "dmy"},    {"%m-%d-%Y", "mdy"},
-      {"%-d.%-m.%Y", "dmy"}, {"%-d/%-m/%Y", "dmy"}, {"%-m/%-d/%Y", "mdy"}, {"%Y%m%d", "ymd"}};
+  static constexpr Days days[] = {{"%Y-%m-%d", "ymd"},   {"%Y/%m/%d", "ymd"},   {"%Y.%m.%d", "ymd"},
+                                  {"%d.%m.%Y", "dmy"},   {"%d/%m/%Y", "dmy"},   {"%m/%d/%Y", "mdy"},
+                                  {"%d-%m-%Y", "dmy"},   {"%m-%d-%Y", "mdy"},   {"%-d.%-m.%Y", "dmy"},
+                                  {"%-d/%-m/%Y", "dmy"}, {"%-m/%-d/%Y", "mdy"}, {"%Y%m%d", "ymd"}};
   std::vector<std::string> forms;
   for (const Days& each : days) {
     if (!order.empty() && order != each.order) continue;

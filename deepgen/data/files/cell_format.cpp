@@ -17,7 +17,7 @@ namespace {
 constexpr const char* currencies[] = {"$",   "€",   "£",   "¥",   "₹",   "CHF", "USD", "EUR", "GBP",
                                       "JPY", "CNY", "INR", "SEK", "NOK", "DKK", "PLN", "CZK", "CAD",
                                       "AUD", "NZD", "BRL", "MXN", "zł",  "Kč",  "kr",  "kr.", "R$",
-                                      "US$", "A$",  "C$",  "Fr.", "₽",   "₺",   "₩"};
+                                      "US$", "A$",  "C$",  "Fr.", "₽", "₺",   "₩"};
 constexpr const char* no_break = "\xc2\xa0";
 constexpr const char* narrow_no_break = "\xe2\x80\xaf";
 
@@ -189,8 +189,7 @@ std::string CellFormat::write(double value, int decimals, int least) const {
   if (is_date()) return write_date(date, value);
   constexpr int longest = 17, digits = 6;  // a double has 17 digits at most
   const bool wide = decimals > longest || std::abs(value) >= 1e17;
-  std::string text =
-      wide ? fmt::format("{:.{}g}", value, digits) : fmt::format("{:.{}f}", value, decimals);
+  std::string text = wide ? fmt::format("{:.{}g}", value, digits) : fmt::format("{:.{}f}", value, decimals);
   const bool zero = text.find_first_of("123456789") == text.npos;
   const bool negative = text.starts_with('-');
   if (negative) text.erase(0, 1);

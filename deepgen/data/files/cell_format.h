@@ -42,9 +42,9 @@ struct CellFormat {
 
 // What is known beforehand of a column's spelling.
 struct FormatHints {
-  char decimal = 0;        // '.' or ','; 0: to be found
-  bool commas = false;     // 1,234 is rather 1.234 than 1234: cells are not separated by commas
-  bool numbers = true;     // whether numbers are sought, and dates
+  char decimal = 0;     // '.' or ','; 0: to be found
+  bool commas = false;  // 1,234 is rather 1.234 than 1234: cells are not separated by commas
+  bool numbers = true;  // whether numbers are sought, and dates
   bool dates = true;
   std::string date_order;  // "dmy", "mdy", "ymd" or "": to be found
 };

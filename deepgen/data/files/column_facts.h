@@ -23,8 +23,8 @@ struct ColumnFacts {
   std::int64_t known = 0, missing_in_training = 0, known_in_training = 0;
   // Rows of the first cell that is text, infinite, no count, or a number that is no label.
   std::int64_t text = nowhere, infinite = nowhere, no_count = nowhere, no_label = nowhere;
-  std::int64_t plain_numbers = 0;  // of a column of texts: how many are numbers
-  double low = 0, high = 0;        // of the training rows
+  std::int64_t plain_numbers = 0;        // of a column of texts: how many are numbers
+  double low = 0, high = 0;              // of the training rows
   int decimals = 0, least_decimals = 0;  // least: where no zeros are added behind
   double step = 0;
   bool quoted = false;  // all known cells are in quotes
@@ -38,9 +38,9 @@ struct ColumnFacts {
 };
 
 struct FactsAsked {
-  bool as_texts = false;    // numbers are of no interest
-  bool dates = true;        // 20240131 may be one
-  bool must_date = false;   // it is stated
+  bool as_texts = false;   // numbers are of no interest
+  bool dates = true;       // 20240131 may be one
+  bool must_date = false;  // it is stated
   std::string date_order;
 };
 

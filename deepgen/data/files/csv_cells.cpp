@@ -121,8 +121,7 @@ std::string_view CsvCells::raw(std::int64_t row, std::int64_t column) const {
   std::size_t begin = first;
   if (at > 0) {
     const std::size_t end = ends[at - 1];
-    const bool both =
-        column == 0 && text[end] == '\r' && end + 1 < text.size() && text[end + 1] == '\n';
+    const bool both = column == 0 && text[end] == '\r' && end + 1 < text.size() && text[end + 1] == '\n';
     begin = end + (both ? 2 : 1);
   }
   return {text.data() + begin, ends[at] - begin};

@@ -23,12 +23,12 @@ struct CellHints {
 struct CsvCells {
   std::vector<std::string> names;  // of the columns: the header, or v0, v1, ... without one
   std::int64_t columns = 0;
-  std::int64_t header = 0;           // rows of the file before the first case: 1 with a header
-  std::string text;                  // the file as it is
-  std::size_t first = 0;             // where its first cell begins: after a byte-order mark and a line sep=
+  std::int64_t header = 0;  // rows of the file before the first case: 1 with a header
+  std::string text;         // the file as it is
+  std::size_t first = 0;    // where its first cell begins: after a byte-order mark and a line sep=
   char separator = ',';
-  std::vector<std::size_t> ends;     // where each cell ends in `text`
-  std::vector<std::int64_t> starts;  // line of the file where each of its rows begins
+  std::vector<std::size_t> ends;                         // where each cell ends in `text`
+  std::vector<std::int64_t> starts;                      // line of the file where each of its rows begins
   std::unordered_map<std::size_t, std::string> escaped;  // cells in which quotes are doubled, without that
   CellHints hints;
 

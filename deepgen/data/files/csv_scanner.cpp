@@ -31,7 +31,7 @@ bool is_missing_cell(std::string_view text) {
 
 bool is_missing_number(std::string_view text) {
   text = trimmed_cell(text);
-  constexpr std::string_view words[] = {"null", "none", "nil",     "#n/a", "#na",   "<na>", "n.a.",
+  constexpr std::string_view words[] = {"null", "none", "nil",     "#n/a", "#na",    "<na>", "n.a.",
                                         "-",    "--",   "missing", ".",    "#null!", "#nan", "-nan"};
   if (text.empty() || text.size() > 7 || (text[0] >= '0' && text[0] <= '9')) return false;
   char lower[8] = {};

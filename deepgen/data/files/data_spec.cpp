@@ -16,10 +16,10 @@ namespace {
 
 // Option and its value, of those that only a CSV table has.
 std::vector<std::pair<std::string, std::string>> table_options(const DataOptions& options) {
-  return {{"real", options.real},       {"count", options.count},   {"categorical", options.categorical},
-          {"binary", options.binary},   {"ignore", options.ignore}, {"weight", options.weight},
-          {"header", options.header},   {"date", options.date},     {"ordinal", options.ordinal},
-          {"numbers", options.numbers}, {"gaps", options.gaps},     {"identifier", options.identifier},
+  return {{"real", options.real},       {"count", options.count},     {"categorical", options.categorical},
+          {"binary", options.binary},   {"ignore", options.ignore},   {"weight", options.weight},
+          {"header", options.header},   {"date", options.date},       {"ordinal", options.ordinal},
+          {"numbers", options.numbers}, {"gaps", options.gaps},       {"identifier", options.identifier},
           {"decimal", options.decimal}, {"missing", options.missing}, {"delimiter", options.delimiter}};
 }
 
@@ -132,7 +132,8 @@ void DataOptions::visit(OptionVisitor& v) {
   v.field({"labels", "column that holds the class: its name, or its number from 0; -1: none"}, labels);
   v.field({"sequence", "column that names each row's sequence; lengths: the set's; none: rows are cases"},
           sequence);
-  v.field({"matrix", "array of a .npz file that holds the rows, where its name is not train or data"}, matrix);
+  v.field({"matrix", "array of a .npz file that holds the rows, where its name is not train or data"},
+          matrix);
   v.field({"seed", "seed of the binarisation and of dequantise", 0, 9e15}, seed);
   v.field({"real", "columns of a CSV file, by name or number, joined by +: real numbers, standardised"},
           real);
@@ -147,8 +148,9 @@ void DataOptions::visit(OptionVisitor& v) {
            0,
            {"", "true", "false"}},
           header);
-  v.field({"ordinal", "likewise: categories with an order, by number or as stated: ordinal=size(low<mid<high)"},
-          ordinal);
+  v.field(
+      {"ordinal", "likewise: categories with an order, by number or as stated: ordinal=size(low<mid<high)"},
+      ordinal);
   v.field({"date", "likewise: dates; date=when(dmy) or (mdy) where day and month may be swapped"}, date);
   v.field({"identifier", "likewise: names of rows, not for the model"}, identifier);
   v.field({"decimal", "decimal mark of a CSV file: point, comma", 0, 0, {"", "point", "comma"}}, decimal);
@@ -163,13 +165,14 @@ void DataOptions::visit(OptionVisitor& v) {
            0,
            {"", "bins", "gaussian"}},
           numbers);
-  v.field({"gaps",
-           "whether missing cells of a CSV file are learnt, so that samples have them too (learn, ignore); as "
-           "suits the model",
-           0,
-           0,
-           {"", "learn", "ignore"}},
-          gaps);
+  v.field(
+      {"gaps",
+       "whether missing cells of a CSV file are learnt, so that samples have them too (learn, ignore); as "
+       "suits the model",
+       0,
+       0,
+       {"", "learn", "ignore"}},
+      gaps);
 }
 
 bool DataOptions::asks_for_table() const {
@@ -243,17 +246,16 @@ void add_column_hints(CellHints& hints, const DataOptions& options, const std::s
     if (text.empty()) return;
     for (const std::string& one : listed(text)) {
       const Stated stated = stated_column(one);
-      const std::int64_t column = find_column(who + " " + option, stated.column, names,
-                                              static_cast<std::int64_t>(names.size()));
+      const std::int64_t column =
+          find_column(who + " " + option, stated.column, names, static_cast<std::int64_t>(names.size()));
       add(names[static_cast<std::size_t>(column)], stated.more);
     }
   };
   each("date", options.date, [&](const std::string& name, const std::vector<std::string>& more) {
     hints.dates[name] = more.empty() ? "" : more[0];
   });
-  each("ordinal", options.ordinal, [&](const std::string& name, const std::vector<std::string>& more) {
-    hints.orders[name] = more;
-  });
+  each("ordinal", options.ordinal,
+       [&](const std::string& name, const std::vector<std::string>& more) { hints.orders[name] = more; });
 }
 
 std::int64_t held_out(double asked, std::int64_t cases, std::int64_t left, const std::string& what) {

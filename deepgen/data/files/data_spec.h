@@ -37,10 +37,10 @@ struct DataOptions : Options {
   std::int64_t seed = 0;
   // Of a CSV file: columns by name or number, joined by +, and the column of weights.
   std::string real, count, categorical, binary, ignore, weight;
-  std::string ordinal, date, identifier;     // likewise; size(low<high) and when(dmy) say more of a column
-  std::string decimal, delimiter, missing;   // how its cells are spelled
-  bool strict = false;                       // refuse what a trained run does not know of a file
-  std::string header;  // "true", "false" or ""
+  std::string ordinal, date, identifier;    // likewise; size(low<high) and when(dmy) say more of a column
+  std::string decimal, delimiter, missing;  // how its cells are spelled
+  bool strict = false;                      // refuse what a trained run does not know of a file
+  std::string header;                       // "true", "false" or ""
   std::string numbers, gaps;  // of a table: "bins" or "gaussian"; "learn" or "ignore"; "": as suits the model
 
   void visit(OptionVisitor& v) override;

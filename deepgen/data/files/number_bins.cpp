@@ -13,7 +13,7 @@
 namespace deepgen {
 namespace {
 
-constexpr double largest_cell = 4e15;     // below 2^52: cells and their differences are exact doubles
+constexpr double largest_cell = 4e15;      // below 2^52: cells and their differences are exact doubles
 constexpr double weight_of_nothing = 0.1;  // of a piece without a training value, in values
 constexpr double weight_of_tail = 0.5;
 constexpr std::int64_t ranges_of_bin = 8;  // pieces that a bin's values are spread over, atoms aside
@@ -41,7 +41,8 @@ std::vector<Value> counted(std::vector<double> values, int decimals) {
   const double scale = power_of_ten(decimals < 0 ? -decimals : decimals);
   std::vector<std::int64_t> units;
   units.reserve(values.size());
-  for (const double value : values) units.push_back(std::llround(decimals < 0 ? value / scale : value * scale));
+  for (const double value : values)
+    units.push_back(std::llround(decimals < 0 ? value / scale : value * scale));
   std::sort(units.begin(), units.end());
   std::vector<Value> all;
   for (const std::int64_t unit : units) {
@@ -150,7 +151,9 @@ class PieceMaker {
   std::int64_t open_bin_ = 0, held_ = 0, last_ = 0;
 };
 
-[[noreturn]] void fail_bins(const std::string& what) { fail_data(what, "the bins of a column are malformed"); }
+[[noreturn]] void fail_bins(const std::string& what) {
+  fail_data(what, "the bins of a column are malformed");
+}
 
 }  // namespace
 
@@ -194,7 +197,8 @@ double NumberBins::value_of(std::int64_t cell) const {
 
 std::optional<NumberBins::Place> NumberBins::place(double value) const {
   const double cell = std::round((value - value_of(0)) / step());
-  if (!(cell >= static_cast<double>(pieces_.front().first) && cell <= static_cast<double>(pieces_.back().last)))
+  if (!(cell >= static_cast<double>(pieces_.front().first) &&
+        cell <= static_cast<double>(pieces_.back().last)))
     return std::nullopt;
   const auto own = static_cast<std::int64_t>(cell);
   const auto piece = std::lower_bound(pieces_.begin(), pieces_.end(), own,
@@ -292,7 +296,8 @@ int NumberBins::overlap(std::int64_t bin, double low, double high) const {
 
 nlohmann::ordered_json NumberBins::to_json() const {
   nlohmann::ordered_json pieces = nlohmann::ordered_json::array();
-  for (const NumberPiece& piece : pieces_) pieces.push_back({piece.first, piece.last, piece.weight, piece.bin});
+  for (const NumberPiece& piece : pieces_)
+    pieces.push_back({piece.first, piece.last, piece.weight, piece.bin});
   return {{"origin", origin_}, {"multiple", multiple_}, {"decimals", decimals_}, {"pieces", pieces}};
 }
 

@@ -39,7 +39,7 @@ class NumberBins {
 
   bool empty() const { return pieces_.empty(); }
   std::int64_t count() const { return static_cast<std::int64_t>(totals_.size()); }  // of bins
-  const std::vector<NumberPiece>& pieces() const { return pieces_; }                // ascending, without holes
+  const std::vector<NumberPiece>& pieces() const { return pieces_; }  // ascending, without holes
   double step() const;
   int decimals() const { return decimals_; }
 
@@ -54,8 +54,8 @@ class NumberBins {
   // The least value below or at which lies this share of the mass, the bins having these probabilities (any
   // positive sum); without the tails.
   double quantile(std::span<const double> probabilities, double share) const;
-  std::string range_text(std::int64_t bin) const;  // "17..19", or one value
-  double mean(std::int64_t bin) const;             // without the tails
+  std::string range_text(std::int64_t bin) const;            // "17..19", or one value
+  double mean(std::int64_t bin) const;                       // without the tails
   double mean_square(std::int64_t bin, double about) const;  // of (value - about)
   // Whether the bin lies wholly within [low, high] (2), partly (1), or not at all (0); without the tails.
   int overlap(std::int64_t bin, double low, double high) const;

@@ -49,9 +49,9 @@ struct TableColumn {
   bool quoted = false;              // the training file has its cells in quotes
   CellFormat format = {};           // how numbers are spelled (real, count, categories that are numbers)
   std::vector<std::string> missing_as = {};  // texts that stand for a missing cell, beside the usual ones
-  std::string gap = {};     // how a missing cell is mostly spelled: what samples write
-  std::string reason = {};  // why it is of this kind; of a column that was just learnt
-  NumberBins bins = {};     // real: a category for each; none: standardised
+  std::string gap = {};                      // how a missing cell is mostly spelled: what samples write
+  std::string reason = {};                   // why it is of this kind; of a column that was just learnt
+  NumberBins bins = {};                      // real: a category for each; none: standardised
   // The last of the encoded columns says whether the cell is missing: known in training rows alone, so that
   // samples have gaps and scores are those of the cells that are there.
   bool marks_missing = false;

@@ -79,9 +79,7 @@ class ColumnReader {
   std::int64_t code(std::int64_t row) const { return is_blank(row) ? -1 : index(row); }
 
   // Of a number in bins: its log-density given its bin, nats in the units of the file; 0 where it is missing.
-  double log_density(std::int64_t row) const {
-    return is_blank(row) ? 0 : place(row).log_density;
-  }
+  double log_density(std::int64_t row) const { return is_blank(row) ? 0 : place(row).log_density; }
 
   std::int64_t label(std::int64_t row) const {
     if (cells_.missing(row)) return -1;
@@ -157,7 +155,8 @@ class ColumnReader {
 
   double number(std::int64_t row) const {
     const auto value = cells_.number(row);
-    if (!value) fail(row, about_.format.is_date() ? "a date as " + about_.format.date : std::string("a number"));
+    if (!value)
+      fail(row, about_.format.is_date() ? "a date as " + about_.format.date : std::string("a number"));
     if (!std::isfinite(*value)) fail(row, "a finite number");
     return *value;
   }
@@ -242,8 +241,8 @@ Array encode_table(const TableSchema& schema, const std::string& path, const Csv
 }
 
 Array table_codes(const TableSchema& schema, const std::string& path, const CsvCells& file,
-                  const std::vector<std::int64_t>& columns, const std::vector<std::int64_t>& rows,
-                  bool marks, UnreadCells* unread) {
+                  const std::vector<std::int64_t>& columns, const std::vector<std::int64_t>& rows, bool marks,
+                  UnreadCells* unread) {
   const auto width = static_cast<std::int64_t>(schema.code_layout().sizes.size());
   Array codes = make_array(DType::i16, {static_cast<std::int64_t>(rows.size()), width});
   std::int64_t place = 0;

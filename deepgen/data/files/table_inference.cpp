@@ -125,19 +125,18 @@ class Inference {
 
   void check_stated() const {
     if ((stated_ == Kind::real || stated_ == Kind::count) && !numeric() && facts_.text != nowhere)
-      fail(facts_.text,
-           asked().must_date
-               ? std::string("a date (date is stated)")
-               : fmt::format("a number ({} is stated)", name_of(*stated_)));
+      fail(facts_.text, asked().must_date ? std::string("a date (date is stated)")
+                                          : fmt::format("a number ({} is stated)", name_of(*stated_)));
     if (stated_ == Kind::count && facts_.no_count != nowhere)
       fail(facts_.no_count, "a whole number of 0 or more (count is stated)");
     if (stated_ != Kind::categorical && numeric() && facts_.infinite != nowhere)
-      fail(facts_.infinite, fmt::format("a finite number (missing={} reads it as a missing cell)",
-                                        text(facts_.infinite)));
+      fail(facts_.infinite,
+           fmt::format("a finite number (missing={} reads it as a missing cell)", text(facts_.infinite)));
     if (facts_.ambiguous)
-      fail(fmt::format("its dates, as {}, may have the day first or the month; state date={}(dmy) or "
-                       "date={}(mdy)",
-                       shown(text(facts_.value_rows[0])), result_.name, result_.name));
+      fail(
+          fmt::format("its dates, as {}, may have the day first or the month; state date={}(dmy) or "
+                      "date={}(mdy)",
+                      shown(text(facts_.value_rows[0])), result_.name, result_.name));
   }
 
   void decide() {
@@ -166,16 +165,17 @@ class Inference {
 
   void decide_numbers() {
     result_.kind = Kind::real;
-    result_.reason = facts_.format.is_date()                                   ? "all known cells are dates"
+    result_.reason = facts_.format.is_date()                              ? "all known cells are dates"
                      : facts_.decimals == 0 && facts_.infinite == nowhere ? "whole numbers"
-                                                                               : "numbers";
+                                                                          : "numbers";
     const std::string spelling = facts_.format.description();
     if (!spelling.empty()) result_.reason += " (" + spelling + ")";
     const bool named = is_named_as_identifier(result_.name), counted = counts_rows(facts_.numbers);
     if (!identifiers_ || facts_.format.is_date() || facts_.decimals > 0 || !(named || counted)) return;
     if (!all_differ(facts_.numbers)) return;
     result_.kind = Kind::identifier;
-    result_.reason = counted ? "the numbers count the rows" : "another whole number in every row, and its name";
+    result_.reason =
+        counted ? "the numbers count the rows" : "another whole number in every row, and its name";
   }
 
   void decide_texts() {
@@ -185,31 +185,31 @@ class Inference {
     const bool unique = count == cells || (cells >= 20 && count > nearly * cells);
     const bool numbers = 2 * facts_.plain_numbers > facts_.known;
     const std::string stray =
-        numbers ? fmt::format("most of its cells are numbers, but line {} has {}; missing={} would make it "
-                              "a column of numbers",
-                              file_.line(facts_.text), shown(text(facts_.text)), text(facts_.text))
+        numbers ? fmt::format(
+                      "most of its cells are numbers, but line {} has {}; missing={} would make it "
+                      "a column of numbers",
+                      file_.line(facts_.text), shown(text(facts_.text)), text(facts_.text))
                 : std::string();
     const bool many = facts_.values() > most_guessed_categories;
     if ((many || unique) && numbers)
-      fail(fmt::format("{} different texts in {} cells, too many to be guessed as categories; {}; or leave it "
-                       "out with ignore={}, or state categorical={}",
-                       facts_.values(), facts_.known, stray, result_.name, result_.name));
+      fail(
+          fmt::format("{} different texts in {} cells, too many to be guessed as categories; {}; or leave it "
+                      "out with ignore={}, or state categorical={}",
+                      facts_.values(), facts_.known, stray, result_.name, result_.name));
     result_.kind = Kind::categorical;
     result_.reason = fmt::format("{} different texts", facts_.values());
     if (numbers) result_.reason += "; " + stray;
     if (!many && !unique) return;
-    const std::string different =
-        unique ? std::string("almost every cell differs") : fmt::format("over {} different texts",
-                                                                        most_guessed_categories);
+    const std::string different = unique ? std::string("almost every cell differs")
+                                         : fmt::format("over {} different texts", most_guessed_categories);
     const bool prose = facts_.mean_length > long_text || !unique;
     result_.kind = prose ? Kind::text : Kind::identifier;
     result_.reason = different;
   }
 
   [[noreturn]] void refuse_third() const {
-    fail(facts_.value_rows[2],
-         fmt::format("{} or {} (binary is stated)", shown(text(facts_.value_rows[0])),
-                     shown(text(facts_.value_rows[1]))));
+    fail(facts_.value_rows[2], fmt::format("{} or {} (binary is stated)", shown(text(facts_.value_rows[0])),
+                                           shown(text(facts_.value_rows[1]))));
   }
 
   // The different values, each in the form of its first cell: by number, as stated, or by the bytes.
@@ -230,8 +230,8 @@ class Inference {
   void order_as(const std::vector<std::string>& stated) {
     for (const std::int64_t row : facts_.value_rows)
       if (std::find(stated.begin(), stated.end(), text(row)) == stated.end())
-        fail(row, fmt::format("one of the values of ordinal={} ({})", result_.name,
-                              fmt::join(stated, " < ")));
+        fail(row,
+             fmt::format("one of the values of ordinal={} ({})", result_.name, fmt::join(stated, " < ")));
     result_.values = stated;
   }
 
@@ -260,8 +260,7 @@ class Inference {
   // Whole numbers are classes by themselves; texts are numbered in their order.
   TableColumn labels() {
     if (numeric() && facts_.no_label != nowhere) fail(facts_.no_label, expected_label);
-    if (!facts_.all_values())
-      fail(fmt::format("expected at most {} classes, got more", most_categories));
+    if (!facts_.all_values()) fail(fmt::format("expected at most {} classes, got more", most_categories));
     if (!numeric()) keep_values();
     return result_;
   }

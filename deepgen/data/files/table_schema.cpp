@@ -14,9 +14,9 @@ namespace {
 using Kind = TableColumnKind;
 
 const std::vector<std::string>& table_kind_names() {  // in the order of TableColumnKind
-  static const std::vector<std::string> names = {"binary", "categorical", "count",  "real",    "constant",
-                                                 "ignore", "weight",      "labels", "sequence", "identifier",
-                                                 "text"};
+  static const std::vector<std::string> names = {"binary",   "categorical", "count",  "real",
+                                                 "constant", "ignore",      "weight", "labels",
+                                                 "sequence", "identifier",  "text"};
   return names;
 }
 
@@ -144,8 +144,8 @@ std::vector<ColumnGroup> TableSchema::groups() const {
     if (!column.modelled()) continue;
     const ColumnKind kind = group_kind(column);
     const std::int64_t width = column.value_width();
-    if (kind != ColumnKind::softmax && !groups.empty() && groups.back().kind == kind && !groups.back().marks &&
-        !column.marks_missing)
+    if (kind != ColumnKind::softmax && !groups.empty() && groups.back().kind == kind &&
+        !groups.back().marks && !column.marks_missing)
       groups.back().size += width;
     else
       groups.push_back({kind, first, width});

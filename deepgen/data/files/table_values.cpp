@@ -13,9 +13,8 @@ ColumnCells::ColumnCells(const TableColumn& about, const CsvCells& file, std::in
     : about_(about), file_(file), column_(column) {
   if (about.kind == TableColumnKind::real || about.kind == TableColumnKind::count) return;
   const std::vector<std::string>& values = about.values;
-  numeric_ = std::all_of(values.begin(), values.end(), [&](const std::string& value) {
-    return about.format.parse(value).has_value();
-  });
+  numeric_ = std::all_of(values.begin(), values.end(),
+                         [&](const std::string& value) { return about.format.parse(value).has_value(); });
   for (std::size_t i = 0; i < values.size(); ++i) {
     const auto place = static_cast<std::int64_t>(i);
     if (numeric_)
@@ -25,9 +24,7 @@ ColumnCells::ColumnCells(const TableColumn& about, const CsvCells& file, std::in
   }
 }
 
-std::string_view ColumnCells::text(std::int64_t row) const {
-  return trimmed_cell(file_.cell(row, column_));
-}
+std::string_view ColumnCells::text(std::int64_t row) const { return trimmed_cell(file_.cell(row, column_)); }
 
 bool ColumnCells::missing(std::int64_t row) const {
   const std::string_view cell = text(row);

@@ -13,12 +13,14 @@ using Kind = TableColumnKind;
 std::string set_aside_text(const TableColumn& column) {
   if (column.kind == Kind::constant)
     return column.values.empty()
-               ? fmt::format("column {} without any value in the training rows: set aside, and written as "
-                             "missing cells",
-                             shown(column.name))
-               : fmt::format("column {} with the one value {} in the training rows: set aside, and written "
-                             "back as it is",
-                             shown(column.name), shown(column.values[0]));
+               ? fmt::format(
+                     "column {} without any value in the training rows: set aside, and written as "
+                     "missing cells",
+                     shown(column.name))
+               : fmt::format(
+                     "column {} with the one value {} in the training rows: set aside, and written "
+                     "back as it is",
+                     shown(column.name), shown(column.values[0]));
   return fmt::format("column {}, {}: {}; set aside, and kept in completed files ({})", shown(column.name),
                      kind_text(column), column.reason, remedy_text(column));
 }
@@ -64,10 +66,10 @@ std::vector<std::string> UnreadCells::notes(const TableSchema& schema, const Csv
     const TableColumn& about = schema.columns[i];
     const Column& cells = columns[i];
     if (cells.count > 0)
-      notes.push_back(fmt::format("{} cells of column {} in {} are none of what the training file has, first "
-                                  "{} in line {}: read as missing (strict=true refuses them)",
-                                  cells.count, shown(about.name), part, shown(cells.first),
-                                  file.line(cells.first_row)));
+      notes.push_back(
+          fmt::format("{} cells of column {} in {} are none of what the training file has, first "
+                      "{} in line {}: read as missing (strict=true refuses them)",
+                      cells.count, shown(about.name), part, shown(cells.first), file.line(cells.first_row)));
     if (cells.beyond > 0)
       notes.push_back(fmt::format("{} numbers of column {} in {} lie beyond the training rows' {} to {}",
                                   cells.beyond, shown(about.name), part,
@@ -85,7 +87,8 @@ std::vector<std::string> table_notes(const TableSchema& schema) {
     const bool doubtful = column.kind == Kind::categorical && column.reason.find("; ") != std::string::npos;
     if (aside) notes.push_back(set_aside_text(column));
     if (doubtful)
-      notes.push_back(fmt::format("column {} is taken for categories: {}", shown(column.name), column.reason));
+      notes.push_back(
+          fmt::format("column {} is taken for categories: {}", shown(column.name), column.reason));
   }
   return notes;
 }

@@ -208,7 +208,8 @@ std::string completed_csv_rows(const TableSchema& schema, const CsvCells& file,
                          cells[j]->missing(rows[i]);
       const double value = column && column->modelled() ? line[about[j].value] : missing;
       // Cells that the model could not read stay.
-      const bool filled = fixed || (!std::isnan(value) && (cells[j]->missing(rows[i]) || cells[j]->fits(rows[i])));
+      const bool filled =
+          fixed || (!std::isnan(value) && (cells[j]->missing(rows[i]) || cells[j]->fits(rows[i])));
       if (j > 0) out += file.separator;
       if (filled)
         out += table_cell(*column, value, file.separator);

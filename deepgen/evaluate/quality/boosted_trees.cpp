@@ -38,8 +38,9 @@ BinnedTable::BinnedTable(const std::vector<Field>& fields, const Table& table,
                          const std::vector<std::size_t>& columns, std::int64_t learnt)
     : rows_(table.rows) {
   for (const std::size_t j : columns)
-    columns_.push_back(fields[j].is_number ? bin_number(table.columns[j].numbers, slot(learnt))
-                                           : bin_category(table.columns[j].codes, fields[j].codes(), slot(learnt)));
+    columns_.push_back(fields[j].is_number
+                           ? bin_number(table.columns[j].numbers, slot(learnt))
+                           : bin_category(table.columns[j].codes, fields[j].codes(), slot(learnt)));
 }
 
 BinnedTable::Binned BinnedTable::bin_number(const std::vector<double>& numbers, std::size_t learnt) {
@@ -55,9 +56,9 @@ BinnedTable::Binned BinnedTable::bin_number(const std::vector<double>& numbers, 
   Binned binned{std::vector<std::uint8_t>(numbers.size()), static_cast<int>(ends.size()) + 1, true};
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     if (std::isnan(numbers[i]) || ends.empty()) continue;
-    const auto bin = std::min<std::ptrdiff_t>(
-        std::lower_bound(ends.begin(), ends.end(), numbers[i]) - ends.begin(),
-        static_cast<std::ptrdiff_t>(ends.size()) - 1);
+    const auto bin =
+        std::min<std::ptrdiff_t>(std::lower_bound(ends.begin(), ends.end(), numbers[i]) - ends.begin(),
+                                 static_cast<std::ptrdiff_t>(ends.size()) - 1);
     binned.bins[i] = static_cast<std::uint8_t>(bin + 1);
   }
   return binned;
@@ -204,15 +205,14 @@ class Grower {
     const std::uint8_t* bins = table_.bins(slot(split.column));
     const auto first = places_.begin() + static_cast<std::ptrdiff_t>(begin);
     const auto last = places_.begin() + static_cast<std::ptrdiff_t>(end);
-    const auto middle = std::stable_partition(first, last, [&](std::int64_t place) {
-      return split.low_bins[bins[(*rows_)[slot(place)]]];
-    });
+    const auto middle = std::stable_partition(
+        first, last, [&](std::int64_t place) { return split.low_bins[bins[(*rows_)[slot(place)]]]; });
     return static_cast<std::size_t>(middle - places_.begin());
   }
 
   // The smaller side is summed, the other is what is left of the whole.
-  void share_histogram(std::size_t begin, std::size_t middle, std::size_t end, Histogram& whole, Histogram& low,
-                       Histogram& high) const {
+  void share_histogram(std::size_t begin, std::size_t middle, std::size_t end, Histogram& whole,
+                       Histogram& low, Histogram& high) const {
     const bool low_is_smaller = middle - begin <= end - middle;
     Histogram smaller = low_is_smaller ? histogram(begin, middle) : histogram(middle, end);
     for (std::size_t i = 0; i < whole.size(); ++i) whole[i] = whole[i] - smaller[i];
@@ -259,7 +259,8 @@ Sums gradient_of(TreeLoss loss, double score, double p, double y, std::size_t k)
 // ---------------------------------------------------------------- all trees
 
 // The best constant: log-odds, logarithms of the shares, the mean.
-void BoostedTrees::start(const Index& rows, const std::vector<double>& y, TreeLoss loss, std::int64_t classes) {
+void BoostedTrees::start(const Index& rows, const std::vector<double>& y, TreeLoss loss,
+                         std::int64_t classes) {
   const auto n = static_cast<double>(rows.size());
   first_.assign(loss == TreeLoss::softmax ? slot(classes) : 1, 0);
   for (const std::int64_t row : rows) {

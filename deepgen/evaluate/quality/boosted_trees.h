@@ -55,14 +55,14 @@ enum class TreeLoss { logistic, softmax, squared };
 struct BoostingPlan {
   int trees = 100, depth = 6;
   double rate = 0.1;
-  double penalty = 1;          // of leaf values
-  double least_curvature = 1;  // H of a side at least
-  std::function<void()> after; // called after every round; may throw to stop
+  double penalty = 1;           // of leaf values
+  double least_curvature = 1;   // H of a side at least
+  std::function<void()> after;  // called after every round; may throw to stop
 };
 
 struct TreeNode {
-  std::int32_t column = -1;     // -1: a leaf
-  std::bitset<256> low_bins;    // that go to `low`
+  std::int32_t column = -1;   // -1: a leaf
+  std::bitset<256> low_bins;  // that go to `low`
   std::int32_t low = 0, high = 0;
   double value = 0;
 };

@@ -66,15 +66,17 @@ Distances summary(std::vector<double> distances) {
 // The bytes of a row, equal for equal rows.
 std::string row_key(const Table& table, std::size_t row, const std::vector<bool>& left_out) {
   std::string key;
-  const auto add = [&](const void* from, std::size_t size) { key.append(static_cast<const char*>(from), size); };
+  const auto add = [&](const void* from, std::size_t size) {
+    key.append(static_cast<const char*>(from), size);
+  };
   for (std::size_t j = 0; j < table.columns.size(); ++j) {
     if (left_out[j]) continue;
     const Column& column = table.columns[j];
     if (!column.codes.empty()) {
       add(&column.codes[row], sizeof(std::int32_t));
     } else {
-      const double value =
-          std::isnan(column.numbers[row]) ? std::numeric_limits<double>::quiet_NaN() : column.numbers[row] + 0.0;
+      const double value = std::isnan(column.numbers[row]) ? std::numeric_limits<double>::quiet_NaN()
+                                                           : column.numbers[row] + 0.0;
       add(&value, sizeof value);
     }
   }
@@ -112,7 +114,8 @@ Copies copies(const Tables& tables, const std::vector<bool>& left_out) {
 
 }  // namespace
 
-std::vector<double> closest_distances(const std::vector<Field>& fields, const Table& rows, const Table& training) {
+std::vector<double> closest_distances(const std::vector<Field>& fields, const Table& rows,
+                                      const Table& training) {
   std::vector<Scaled> columns;
   for (std::size_t j = 0; j < fields.size(); ++j)
     columns.push_back(scale(fields[j], training.columns[j], rows.columns[j]));

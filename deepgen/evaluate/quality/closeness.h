@@ -22,19 +22,20 @@ struct Distances {
 };
 
 struct Copies {
-  std::vector<std::string> ignored;  // columns
+  std::vector<std::string> ignored;    // columns
   double synthetic = 0, held_out = 0;  // shares of the rows that stand in the training rows
 };
 
 struct Closeness {
   std::int64_t training_rows = 0;  // that distances were measured to
   Distances synthetic, held_out;
-  Copies all;    // over all columns
-  Copies some;   // without columns that are nearly unique: more values than half the training rows
+  Copies all;   // over all columns
+  Copies some;  // without columns that are nearly unique: more values than half the training rows
 };
 
 // Of each row of `rows` the least distance to a row of `training`.
-std::vector<double> closest_distances(const std::vector<Field>& fields, const Table& rows, const Table& training);
+std::vector<double> closest_distances(const std::vector<Field>& fields, const Table& rows,
+                                      const Table& training);
 
 // The share of `rows` that stand in `training` as they are, but for the columns left out.
 double share_of_copies(const Table& rows, const Table& training, const std::vector<bool>& left_out);

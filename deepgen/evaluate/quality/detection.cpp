@@ -90,7 +90,8 @@ Detection detect(const std::vector<Field>& fields, const Table& real, const Tabl
   Detection result;
   result.rows = std::min({real.rows, synthetic.rows, detection_rows});
   if (result.rows < detection_folds)
-    fail_data("quality", fmt::format("expected at least {} rows to tell apart, got {}", detection_folds, result.rows));
+    fail_data("quality",
+              fmt::format("expected at least {} rows to tell apart, got {}", detection_folds, result.rows));
   const Table both = joined(rows_of(real, some_rows(real.rows, result.rows, rng.fork({1}))),
                             rows_of(synthetic, some_rows(synthetic.rows, result.rows, rng.fork({2}))));
   std::vector<double> y(static_cast<std::size_t>(both.rows));

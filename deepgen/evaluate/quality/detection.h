@@ -22,7 +22,7 @@ inline constexpr std::int64_t detection_rows = 50000;
 inline constexpr int detection_folds = 3;
 
 struct Detection {
-  std::int64_t rows = 0;  // of each set
+  std::int64_t rows = 0;                      // of each set
   std::vector<double> linear_auc, trees_auc;  // fold by fold
   double linear_score() const;
   double trees_score() const;

@@ -50,7 +50,9 @@ struct HiddenCell {
   double fill = 0;
 };
 
-double mean_of(double sum, std::int64_t count) { return count > 0 ? sum / static_cast<double>(count) : no_value; }
+double mean_of(double sum, std::int64_t count) {
+  return count > 0 ? sum / static_cast<double>(count) : no_value;
+}
 
 // The median of the known numbers, or the most frequent of the known categories (of equals the first).
 double middle_of(const Tensor& column, bool is_number) {
@@ -72,8 +74,9 @@ double middle_of(const Tensor& column, bool is_number) {
 // ---------------------------------------------------------------- draws
 
 // Fills `cells` from draws of the rows; `given`: what the model is told.
-void draw_cells(const Model& model, const Dataset& data, const Rows& given, const std::vector<Variable>& variables,
-                const GapPlan& plan, std::vector<HiddenCell>& cells, Observer& observer) {
+void draw_cells(const Model& model, const Dataset& data, const Rows& given,
+                const std::vector<Variable>& variables, const GapPlan& plan, std::vector<HiddenCell>& cells,
+                Observer& observer) {
   Rng chain = Rng(plan.seed).fork({0x6A9, 1}), within = Rng(plan.seed).fork({0x6A9, 2});
   Completer completer(model, plan.steps, data.groups, chain, observer, given.size(), 1, plan.draws);
   DrawSums sums;
@@ -131,7 +134,8 @@ class CellProbabilities {
     if (!bit && !about.is_category()) return {};
     const std::int64_t width = about.value_width();
     Rows all = with.select(at::zeros({bit ? 2 : width}, at::kLong));
-    all.x.narrow(1, variable.first, width).copy_(bit ? at::arange(2).to(at::kFloat).unsqueeze(1) : at::eye(width));
+    all.x.narrow(1, variable.first, width)
+        .copy_(bit ? at::arange(2).to(at::kFloat).unsqueeze(1) : at::eye(width));
     return exact_->log_prob(all).logsumexp(0, true);
   }
 
@@ -142,8 +146,8 @@ class CellProbabilities {
 };
 
 void tell_probabilities(const CellProbabilities& probabilities, const std::vector<Variable>& variables,
-                        const std::vector<HiddenCell>& cells, std::uint64_t seed, std::vector<ColumnGaps>& columns,
-                        Observer& observer) {
+                        const std::vector<HiddenCell>& cells, std::uint64_t seed,
+                        std::vector<ColumnGaps>& columns, Observer& observer) {
   if (!probabilities.exact()) return;
   NoGradGuard no_graph;
   const Index some =
@@ -218,7 +222,8 @@ ColumnGaps Gaps::total(bool numbers, bool categories) const {
   }
   std::vector<ColumnGaps> one = {sum};
   finish(one);
-  return one.empty() ? ColumnGaps{"", sum.is_number, 0, no_value, no_value, no_value, no_value, 0, no_value} : one[0];
+  return one.empty() ? ColumnGaps{"", sum.is_number, 0, no_value, no_value, no_value, no_value, 0, no_value}
+                     : one[0];
 }
 
 double covered(const std::vector<double>& draws, double truth, double share) {
@@ -239,7 +244,8 @@ std::string no_gaps_because(const Model& model, const Dataset& data) {
   return "";
 }
 
-Tensor table_truth(const TableSchema& table, const std::string& path, const CsvCells& cells, const Index& rows) {
+Tensor table_truth(const TableSchema& table, const std::string& path, const CsvCells& cells,
+                   const Index& rows) {
   const std::vector<std::int64_t> places = match_columns(table, path, cells);
   const std::vector<Variable> variables = variables_of(table);
   const auto width = static_cast<std::int64_t>(table_value_names(table).size());
@@ -268,9 +274,9 @@ Gaps judge_hidden(const Model& model, const Dataset& data, const Split& rows, co
   const std::vector<std::int64_t> sizes = variable_sizes(data.table);
   Rows known = truth;
   known.x = truth.x.masked_fill(hidden.repeat_interleave(at::tensor(sizes, at::kLong), 1), std::nanf(""));
-  std::vector<HiddenCell> cells = cells_of(hidden, table_known(data.table, truth.x),
-                                           table_truth(data.table, data.name, *data.file.cells, rows.table_rows),
-                                           variables);
+  std::vector<HiddenCell> cells =
+      cells_of(hidden, table_known(data.table, truth.x),
+               table_truth(data.table, data.name, *data.file.cells, rows.table_rows), variables);
   Gaps gaps{truth.size(), plan.share, plan.draws, {}};
   for (const Variable& variable : variables)
     gaps.columns.push_back({variable.about->name, variable.is_number(), 0, 0, 0, 0, 0, 0, 0});

@@ -29,12 +29,12 @@
 
 namespace deepgen::quality {
 
-inline constexpr std::int64_t gap_rows = 1000;       // of more held-out rows, so many drawn at random
+inline constexpr std::int64_t gap_rows = 1000;          // of more held-out rows, so many drawn at random
 inline constexpr std::int64_t gap_probabilities = 500;  // cells whose probability is told, likewise
 
 struct GapPlan {
-  double share = 0.2;       // of the cells
-  std::int64_t draws = 50;  // of each hidden cell
+  double share = 0.2;         // of the cells
+  std::int64_t draws = 50;    // of each hidden cell
   std::int64_t steps = 1000;  // of the chain of each draw, of models without direct ones
   std::uint64_t seed = 1;
 };
@@ -43,10 +43,10 @@ struct GapPlan {
 struct ColumnGaps {
   std::string name;
   bool is_number = false;
-  std::int64_t cells = 0;  // hidden ones
-  double error = 0, middle_error = 0;        // of a category: 1 - accuracy
+  std::int64_t cells = 0;                   // hidden ones
+  double error = 0, middle_error = 0;       // of a category: 1 - accuracy
   double coverage_50 = 0, coverage_90 = 0;  // numbers
-  std::int64_t probabilities = 0;            // cells of log_prob
+  std::int64_t probabilities = 0;           // cells of log_prob
   double log_prob = 0;
 };
 
@@ -79,6 +79,7 @@ Gaps judge_gaps(const Model& model, const Dataset& data, const Split& rows, cons
 
 // Cells of a file as table_values has them: [rows, modelled and constant columns] float64, NaN where a cell is
 // missing or none that the schema knows. Numbers in bins are the file's own, which their encoding does not say.
-Tensor table_truth(const TableSchema& table, const std::string& path, const CsvCells& cells, const Index& rows);
+Tensor table_truth(const TableSchema& table, const std::string& path, const CsvCells& cells,
+                   const Index& rows);
 
 }  // namespace deepgen::quality

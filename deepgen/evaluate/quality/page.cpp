@@ -79,9 +79,9 @@ std::string svg_bars(const std::string& name, const Bars& bars) {
   double most = 0;
   for (std::size_t i = 0; i < bars.real.size(); ++i) most = std::max({most, bars.real[i], bars.synthetic[i]});
   if (most <= 0) return "<p class=\"quiet\">no known cells</p>";
-  std::string svg = fmt::format(
-      "<svg class=\"chart\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"histogram of {}\">", width,
-      height + foot, escape_html(name));
+  std::string svg =
+      fmt::format("<svg class=\"chart\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"histogram of {}\">",
+                  width, height + foot, escape_html(name));
   const double step = width / static_cast<double>(bars.real.size());
   const auto bar = [&](std::size_t i, double share, double offset, const char* colour, const char* whose) {
     const double tall = share / most * (height - 4);
@@ -110,7 +110,8 @@ std::string svg_bars(const std::string& name, const Bars& bars) {
 
 std::string histograms(const Report& report, const Tables& tables) {
   std::string html =
-      "<section><h2>Columns, worst first</h2><ul class=\"legend\"><li><span class=\"key series-0\"></span>training "
+      "<section><h2>Columns, worst first</h2><ul class=\"legend\"><li><span class=\"key "
+      "series-0\"></span>training "
       "rows</li><li><span class=\"key\" style=\"color:var(--orange)\"></span>synthetic rows</li></ul>"
       "<div class=\"charts\">";
   const std::vector<std::size_t> order = report.worst_columns();
@@ -142,7 +143,8 @@ std::string matrix(const Report& report) {
   for (std::size_t i = 0; i < count; ++i) place[order[i]] = i;
   const double names = 190, side = cell * static_cast<double>(count);
   std::string svg = fmt::format(
-      "<svg class=\"chart\" viewBox=\"0 0 {0} {1}\" style=\"max-width:{0}px\" role=\"img\" aria-label=\"matrix of "
+      "<svg class=\"chart\" viewBox=\"0 0 {0} {1}\" style=\"max-width:{0}px\" role=\"img\" "
+      "aria-label=\"matrix of "
       "pair trends\">",
       names + side, side);
   const auto square = [&](std::size_t row, std::size_t column, double score, const std::string& title) {
@@ -161,14 +163,14 @@ std::string matrix(const Report& report) {
   for (const Trend& trend : report.likeness.trends) {
     const std::size_t a = place[trend.first], b = place[trend.second];
     if (a >= count || b >= count) continue;
-    const std::string title = fmt::format("{}, {}: {:.4f} (real {:.3f}, synthetic {:.3f})",
-                                          escape_html(report.fields[trend.first].name),
-                                          escape_html(report.fields[trend.second].name), trend.score, trend.real,
-                                          trend.synthetic);
+    const std::string title = fmt::format(
+        "{}, {}: {:.4f} (real {:.3f}, synthetic {:.3f})", escape_html(report.fields[trend.first].name),
+        escape_html(report.fields[trend.second].name), trend.score, trend.real, trend.synthetic);
     square(a, b, trend.score, title), square(b, a, trend.score, title);
   }
   return fmt::format(
-      "<section><h2>Pair trends</h2><p class=\"quiet\">Clear: alike (1). Full colour: {} or less. On the diagonal the "
+      "<section><h2>Pair trends</h2><p class=\"quiet\">Clear: alike (1). Full colour: {} or less. On the "
+      "diagonal the "
       "shape of the column.</p><div class=\"wide\">{}</svg></div></section>",
       worst, svg);
 }
@@ -177,7 +179,8 @@ std::string matrix(const Report& report) {
 
 std::string report_sections(const Report& report, const Tables& tables) {
   return fmt::format(
-             "{}<section><h2>Quality of the synthetic rows</h2><div class=\"wide\"><pre>{}</pre></div></section>",
+             "{}<section><h2>Quality of the synthetic rows</h2><div "
+             "class=\"wide\"><pre>{}</pre></div></section>",
              sections_begin, escape_html(report_text(report))) +
          histograms(report, tables) + matrix(report) + sections_end;
 }
@@ -188,7 +191,8 @@ std::string report_page(const Report& report, const Tables& tables) {
       "content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">"
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src &#39;none&#39;; style-src "
       "&#39;unsafe-inline&#39;\"><title>quality of {0}</title><style>{1}</style></head>"
-      "<body><main><header><p class=\"kicker\">deepgen quality</p><h1>{0}</h1></header>{2}</main></body></html>\n",
+      "<body><main><header><p class=\"kicker\">deepgen "
+      "quality</p><h1>{0}</h1></header>{2}</main></body></html>\n",
       escape_html(report.synthetic), report::style_sheet(), report_sections(report, tables));
 }
 

@@ -74,15 +74,16 @@ class FieldReader {
 
  private:
   // As the training file spells its numbers, or plainly, as other programs write them.
-  double number_of(const ColumnCells& cells, const Source& source, std::int64_t row, std::int64_t column) const {
+  double number_of(const ColumnCells& cells, const Source& source, std::int64_t row,
+                   std::int64_t column) const {
     if (cells.missing(row)) return std::numeric_limits<double>::quiet_NaN();
     std::optional<double> value = cells.number(row);
     if (!value && !about_.format.is_date()) value = cell_number(cells.text(row));
     if (!value || !std::isfinite(*value))
-      fail_data(source.name, fmt::format("{}: expected a {}, as in the training rows, got {}",
-                                         table_place(*source.cells, row, column),
-                                         about_.format.is_date() ? "date" : "finite number",
-                                         shown(cells.text(row))));
+      fail_data(source.name,
+                fmt::format("{}: expected a {}, as in the training rows, got {}",
+                            table_place(*source.cells, row, column),
+                            about_.format.is_date() ? "date" : "finite number", shown(cells.text(row))));
     return *value + 0.0;  // -0 is 0
   }
 
@@ -141,7 +142,9 @@ RealSources read_real_sources(const std::string& real, const std::string& test) 
     return sources;
   }
   if (parts.test.empty())
-    fail_data(real, "expected held-out rows, got none; name their file with --test, or hold rows out with :test=0.2");
+    fail_data(
+        real,
+        "expected held-out rows, got none; name their file with --test, or hold rows out with :test=0.2");
   sources.test = {spec.name + " (held out)", sources.train.cells, parts.test};
   return sources;
 }

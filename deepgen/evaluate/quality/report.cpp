@@ -155,24 +155,28 @@ std::string likeness_text(const Report& r) {
                  {d.linear_score(), dh.linear_score(), di.linear_score()}) +
          line_of("not told from training rows by boosted trees",
                  {d.trees_score(), dh.trees_score(), di.trees_score()}) +
-         line_of("not told from held-out rows by logistic regression", {r.from_held_out.linear_score(), none, none}) +
-         line_of("not told from held-out rows by boosted trees", {r.from_held_out.trees_score(), none, none}) +
-         fmt::format("  (1: alike; three folds of {} synthetic and as many training rows, {} of held-out rows)\n",
-                     d.rows, r.from_held_out.rows);
+         line_of("not told from held-out rows by logistic regression",
+                 {r.from_held_out.linear_score(), none, none}) +
+         line_of("not told from held-out rows by boosted trees",
+                 {r.from_held_out.trees_score(), none, none}) +
+         fmt::format(
+             "  (1: alike; three folds of {} synthetic and as many training rows, {} of held-out rows)\n",
+             d.rows, r.from_held_out.rows);
 }
 
 std::string usefulness_text(const Usefulness& useful) {
-  std::string text = fmt::format("\nboosted trees that predict {}{}, judged on {} held-out rows:\n", useful.target,
-                                 useful.chosen ? " (the last category; another by --target)" : "",
-                                 useful.held_out_rows);
+  std::string text =
+      fmt::format("\nboosted trees that predict {}{}, judged on {} held-out rows:\n", useful.target,
+                  useful.chosen ? " (the last category; another by --target)" : "", useful.held_out_rows);
   const auto add = [&](const char* of, const Learning& learning) {
     std::vector<std::string> figures;
     for (const Figure& figure : learning.figures)
-      figures.push_back(fmt::format("{} {}", figure.name, short_number(figure.value) == "nan"
-                                                              ? "-"
-                                                              : fmt::format("{:.4g}", figure.value)));
-    text += fmt::format("  learnt from {} {} rows: {}\n", learning.rows, of,
-                        figures.empty() ? "nothing to learn from" : fmt::format("{}", fmt::join(figures, ", ")));
+      figures.push_back(
+          fmt::format("{} {}", figure.name,
+                      short_number(figure.value) == "nan" ? "-" : fmt::format("{:.4g}", figure.value)));
+    text +=
+        fmt::format("  learnt from {} {} rows: {}\n", learning.rows, of,
+                    figures.empty() ? "nothing to learn from" : fmt::format("{}", fmt::join(figures, ", ")));
   };
   add("synthetic", useful.from_synthetic), add("real", useful.from_real);
   return text;
@@ -182,14 +186,15 @@ std::string percent(double share) { return std::isnan(share) ? "-" : fmt::format
 
 std::string closeness_text(const Closeness& c) {
   std::string text = fmt::format(
-      "\ndistance to the closest of {} training rows: median {:.4g}, 5 % quantile {:.4g} of {} synthetic rows; "
+      "\ndistance to the closest of {} training rows: median {:.4g}, 5 % quantile {:.4g} of {} synthetic "
+      "rows; "
       "{:.4g} and {:.4g} of {} held-out rows\n"
       "rows that stand in the training rows: {} of the synthetic, {} of the held-out ones\n",
-      c.training_rows, c.synthetic.median, c.synthetic.low, c.synthetic.rows, c.held_out.median, c.held_out.low,
-      c.held_out.rows, percent(c.all.synthetic), percent(c.all.held_out));
+      c.training_rows, c.synthetic.median, c.synthetic.low, c.synthetic.rows, c.held_out.median,
+      c.held_out.low, c.held_out.rows, percent(c.all.synthetic), percent(c.all.held_out));
   if (!c.some.ignored.empty())
-    text += fmt::format("  without {}: {} and {}\n", fmt::join(c.some.ignored, ", "), percent(c.some.synthetic),
-                        percent(c.some.held_out));
+    text += fmt::format("  without {}: {} and {}\n", fmt::join(c.some.ignored, ", "),
+                        percent(c.some.synthetic), percent(c.some.held_out));
   return text;
 }
 
@@ -205,16 +210,18 @@ std::string gaps_text(const Gaps& gaps) {
   std::string text = fmt::format(
       "\ngaps: {:.4g} % of the cells of {} held-out rows hidden, {} cells filled from {} draws each\n\n"
       "  {:<30}{:>10}{:>12}{:>12}{:>12}{:>12}{:>12}\n",
-      100 * gaps.share, gaps.rows, gaps.cells(), gaps.draws, "hidden cells", "cells", "error", "of middles", "in 50 %",
-      "in 90 %", "log p");
+      100 * gaps.share, gaps.rows, gaps.cells(), gaps.draws, "hidden cells", "cells", "error", "of middles",
+      "in 50 %", "in 90 %", "log p");
   const ColumnGaps numbers = gaps.total(true, false), categories = gaps.total(false, true);
   if (numbers.cells > 0) text += gap_line("all numbers", numbers);
   if (categories.cells > 0) text += gap_line("all categories", categories);
   for (std::size_t j = 0; j < std::min(most, gaps.columns.size()); ++j)
     text += gap_line(gaps.columns[j].name, gaps.columns[j]);
   if (gaps.columns.size() > most) text += fmt::format("  and {} more\n", gaps.columns.size() - most);
-  return text + "  (error: numbers by the range of the training rows, categories 0 or 1; middles: medians and most "
-                "frequent\n  categories of the training rows; in: share within the middle 50 and 90 % of the draws)\n";
+  return text +
+         "  (error: numbers by the range of the training rows, categories 0 or 1; middles: medians and most "
+         "frequent\n  categories of the training rows; in: share within the middle 50 and 90 % of the "
+         "draws)\n";
 }
 
 std::string columns_text(const Report& r) {
@@ -237,37 +244,37 @@ std::string columns_text(const Report& r) {
 
 Json report_json(const Report& report) {
   Json json = {{"synthetic", report.synthetic},
-          {"real", report.real},
-          {"test", report.test},
-          {"seed", report.seed},
-          {"rows",
-           {{"synthetic", report.synthetic_rows},
-            {"training", report.real_rows},
-            {"held_out", report.test_rows}}},
-          {"notes", report.notes},
-          {"shapes", shapes_json(report)},
-          {"trends", trends_json(report)},
-          {"detection",
-           Json::array({detection_json("synthetic", "training", report.likeness.detection),
-                        detection_json("synthetic", "held_out", report.from_held_out),
-                        detection_json("held_out", "training", report.of_held_out.detection),
-                        detection_json("independent", "training", report.of_independent.detection)})},
-          {"usefulness", usefulness_json(report.usefulness)},
-          {"closest_record", closest_json(report.closeness)},
-          {"copies",
-           {{"all_columns", copies_json(report, report.closeness.all)},
-            {"without_nearly_unique", copies_json(report, report.closeness.some)}}}};
+               {"real", report.real},
+               {"test", report.test},
+               {"seed", report.seed},
+               {"rows",
+                {{"synthetic", report.synthetic_rows},
+                 {"training", report.real_rows},
+                 {"held_out", report.test_rows}}},
+               {"notes", report.notes},
+               {"shapes", shapes_json(report)},
+               {"trends", trends_json(report)},
+               {"detection",
+                Json::array({detection_json("synthetic", "training", report.likeness.detection),
+                             detection_json("synthetic", "held_out", report.from_held_out),
+                             detection_json("held_out", "training", report.of_held_out.detection),
+                             detection_json("independent", "training", report.of_independent.detection)})},
+               {"usefulness", usefulness_json(report.usefulness)},
+               {"closest_record", closest_json(report.closeness)},
+               {"copies",
+                {{"all_columns", copies_json(report, report.closeness.all)},
+                 {"without_nearly_unique", copies_json(report, report.closeness.some)}}}};
   if (report.gaps) json["gaps"] = gaps_json(*report.gaps);
   return json;
 }
 
 std::string report_text(const Report& r) {
-  std::string text = fmt::format("{}: {} synthetic rows; {} training rows of {}, {} held-out rows of {}\n", r.synthetic,
-                                 r.synthetic_rows, r.real_rows, r.real, r.test_rows, r.test);
+  std::string text = fmt::format("{}: {} synthetic rows; {} training rows of {}, {} held-out rows of {}\n",
+                                 r.synthetic, r.synthetic_rows, r.real_rows, r.real, r.test_rows, r.test);
   for (const std::string& note : r.notes) text += note + "\n";
   text += fmt::format("\n  {:<56}{:>12}{:>12}{:>12}\n", "", "synthetic", "held-out", "independent");
-  return text + likeness_text(r) + usefulness_text(r.usefulness) + closeness_text(r.closeness) + columns_text(r) +
-         (r.gaps ? gaps_text(*r.gaps) : "");
+  return text + likeness_text(r) + usefulness_text(r.usefulness) + closeness_text(r.closeness) +
+         columns_text(r) + (r.gaps ? gaps_text(*r.gaps) : "");
 }
 
 }  // namespace deepgen::quality

@@ -9,7 +9,9 @@
 namespace deepgen::quality {
 namespace {
 
-double sum_of(const std::vector<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0); }
+double sum_of(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0);
+}
 
 double share(std::int64_t part, std::int64_t all) {
   return all == 0 ? 0 : static_cast<double>(part) / static_cast<double>(all);
@@ -17,7 +19,8 @@ double share(std::int64_t part, std::int64_t all) {
 
 std::int64_t known_cells(const Field& field, const Column& column) {
   if (field.is_number)
-    return std::count_if(column.numbers.begin(), column.numbers.end(), [](double v) { return !std::isnan(v); });
+    return std::count_if(column.numbers.begin(), column.numbers.end(),
+                         [](double v) { return !std::isnan(v); });
   return std::count_if(column.codes.begin(), column.codes.end(),
                        [&](std::int32_t code) { return code != field.missing_code; });
 }

@@ -18,8 +18,8 @@ struct Shape {
   std::string name;
   bool is_number = false;
   double score = 0;
-  std::int64_t real_known = 0, synthetic_known = 0;    // cells
-  double real_missing = 0, synthetic_missing = 0;      // shares
+  std::int64_t real_known = 0, synthetic_known = 0;  // cells
+  double real_missing = 0, synthetic_missing = 0;    // shares
   double missing_score() const;
 };
 

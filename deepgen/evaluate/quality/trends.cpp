@@ -82,7 +82,8 @@ double table_similarity(const CellCounts& a, const CellCounts& b, double rows_a,
 // Cramer's V without its bias, from the cells that occur: chi2 / n = sum p(cell)^2 / (p(row) p(column)) - 1.
 double cramers_v(const CellCounts& cells, double n) {
   std::map<std::int64_t, double> rows, columns;
-  for (const auto& [cell, count] : cells) rows[cell / next_value] += count, columns[cell % next_value] += count;
+  for (const auto& [cell, count] : cells)
+    rows[cell / next_value] += count, columns[cell % next_value] += count;
   double sum = 0;
   for (const auto& [cell, count] : cells)
     sum += count * count / (rows[cell / next_value] * columns[cell % next_value]);
@@ -166,7 +167,8 @@ double mean_associated(const std::vector<Trend>& trends) {
 }
 
 std::int64_t count_associated(const std::vector<Trend>& trends) {
-  return std::count_if(trends.begin(), trends.end(), [](const Trend& trend) { return trend.is_associated(); });
+  return std::count_if(trends.begin(), trends.end(),
+                       [](const Trend& trend) { return trend.is_associated(); });
 }
 
 std::vector<double> means_by_column(const std::vector<Trend>& trends, std::size_t columns) {

@@ -78,7 +78,8 @@ Examples examples_of(const Table& table, const Target& target, std::int64_t most
   return examples;
 }
 
-std::vector<Figure> number_figures(const std::vector<double>& f, const std::vector<double>& y, double deviation) {
+std::vector<Figure> number_figures(const std::vector<double>& f, const std::vector<double>& y,
+                                   double deviation) {
   double mean = 0, errors = 0, spread = 0;
   for (const double each : y) mean += each;
   mean /= static_cast<double>(y.size());
@@ -100,11 +101,12 @@ std::vector<Figure> class_figures(const std::vector<std::vector<double>>& f, con
     predicted.push_back(best), truth.push_back(static_cast<std::size_t>(y[i]));
     if (best == truth.back()) ++right;
   }
-  return {{"accuracy", right / static_cast<double>(y.size())}, {"macro-F1", macro_f1(predicted, truth, f.size())}};
+  return {{"accuracy", right / static_cast<double>(y.size())},
+          {"macro-F1", macro_f1(predicted, truth, f.size())}};
 }
 
 Learning learn_and_judge(const std::vector<Field>& fields, const Examples& learn, const Examples& judge,
-                       const Target& target, const BoostingPlan& plan) {
+                         const Target& target, const BoostingPlan& plan) {
   std::vector<std::size_t> inputs;
   for (std::size_t j = 0; j < fields.size(); ++j)
     if (j != target.column) inputs.push_back(j);

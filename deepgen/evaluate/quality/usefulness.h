@@ -41,6 +41,7 @@ std::size_t target_column(const std::vector<Field>& fields, const std::string& n
 Usefulness usefulness(const Tables& tables, const std::string& target, const Rng& rng, Observer& observer);
 
 // Of predicted and true classes.
-double macro_f1(const std::vector<std::size_t>& predicted, const std::vector<std::size_t>& truth, std::size_t classes);
+double macro_f1(const std::vector<std::size_t>& predicted, const std::vector<std::size_t>& truth,
+                std::size_t classes);
 
 }  // namespace deepgen::quality

@@ -30,7 +30,8 @@ Block choose_block(std::int64_t count, const float* u) {
 }
 
 // Which variables keep their value in this step, row by row; `missing` lists the missing ones of each row.
-Tensor held_variables(const std::vector<std::vector<std::int64_t>>& missing, std::int64_t variables, Rng& rng) {
+Tensor held_variables(const std::vector<std::vector<std::int64_t>>& missing, std::int64_t variables,
+                      Rng& rng) {
   const auto rows = static_cast<std::int64_t>(missing.size());
   Tensor held = at::ones({rows, variables}, at::kBool);
   const Tensor u = uniform(rows, 3, rng.next());

@@ -10,9 +10,7 @@ namespace deepgen {
 // ---------------------------------------------------------------- construction
 
 Nade::Nade(NadeOptions options, NoOptions learning, const DataShape& data)
-    : DiscreteAutoregressive("nade", data),
-      options_(std::move(options)),
-      learning_(std::move(learning)) {
+    : DiscreteAutoregressive("nade", data), options_(std::move(options)), learning_(std::move(learning)) {
   weights.w = register_parameter("W", at::zeros({columns_, options_.hidden}));
   weights.c = register_parameter("c", at::zeros({options_.hidden}));
   weights.v = register_parameter("V", at::zeros({columns_, options_.hidden}));

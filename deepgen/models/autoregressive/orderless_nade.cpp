@@ -43,11 +43,12 @@ class WeightedLogProb : public torch::autograd::Function<WeightedLogProb> {
 // The same of bits and categories: sum_j weight_j log p_j(x_j), the weights being equal in a group.
 class WeightedGroupLogProb : public torch::autograd::Function<WeightedGroupLogProb> {
  public:
-  static Tensor forward(AutogradContext* context, const Tensor& logits, const Tensor& x, const Tensor& weights,
-                        const Tensor& bit, const UnitLayer* units) {
+  static Tensor forward(AutogradContext* context, const Tensor& logits, const Tensor& x,
+                        const Tensor& weights, const Tensor& bit, const UnitLayer* units) {
     const Tensor p = units->mean(logits, {});
     context->save_for_backward({(x - p).mul_(weights)});
-    const Tensor log_p = (p.clamp_min(1e-30) * x + (1 - p).clamp_min(1e-30) * (1 - x) * bit + (1 - x) * (1 - bit));
+    const Tensor log_p =
+        (p.clamp_min(1e-30) * x + (1 - p).clamp_min(1e-30) * (1 - x) * bit + (1 - x) * (1 - bit));
     return row_dots(log_p.log_(), weights).to(at::kDouble);
   }
   static variable_list backward(AutogradContext* context, variable_list gradients) {
@@ -82,7 +83,8 @@ double log_prob_of_bit(float bit, float logit) {
 }
 
 // The category that u in [0, 1) draws under these logits, or the given one; and its log-probability.
-std::int64_t category_of(const std::vector<float>& logits, const float* one_hot, const float* u, double& log_prob) {
+std::int64_t category_of(const std::vector<float>& logits, const float* one_hot, const float* u,
+                         double& log_prob) {
   const double most = *std::max_element(logits.begin(), logits.end());
   double total = 0;
   for (const float logit : logits) total += std::exp(static_cast<double>(logit) - most);
@@ -178,7 +180,8 @@ Tensor OrderlessNade::log_odds(const Tensor& h, const Tensor& input) const {
 std::vector<std::int64_t> OrderlessNade::order(std::int64_t number) const {
   if (number < 0) fail_usage("orderless_nade", fmt::format("expected an order from 0 on, got {}", number));
   auto all = Rng(0).fork({static_cast<std::uint64_t>(number)}).permutation(variables());
-  std::stable_partition(all.begin(), all.end(), [&](std::int64_t v) { return marks_[static_cast<std::size_t>(v)]; });
+  std::stable_partition(all.begin(), all.end(),
+                        [&](std::int64_t v) { return marks_[static_cast<std::size_t>(v)]; });
   return all;
 }
 
@@ -264,9 +267,10 @@ struct OrderlessNade::Walk {
   std::vector<std::int64_t> variables;  // [B, steps], row by row; below 0: none
   Tensor uniform;                       // [B, steps]: values are drawn; undefined: they are in x
 
-  Tensor zero = {}, one = {};  // [V, H], [D, H]: what the first layer receives with a bit that is 0; with a column
-                               // that is 1
-  Tensor output = {};          // [D, out], the last layer's weights
+  Tensor zero = {},
+         one = {};     // [V, H], [D, H]: what the first layer receives with a bit that is 0; with a column
+                       // that is 1
+  Tensor output = {};  // [D, out], the last layer's weights
   // Of the direct weights, where there are any: [B, D] what the log odds receive; [V, D], [D, D] as above.
   Tensor straight = {}, straight_zero = {}, straight_one = {};
 

@@ -104,9 +104,9 @@ class OrderlessNade : public Model,
   OrderlessNadeLearning learning_;
   UnitLayer units_;
   std::vector<std::int64_t> sizes_, firsts_;  // of each variable: its columns, and the first of them
-  std::vector<bool> marks_;                   // of each variable: whether it says what is missing of the one before
-  std::vector<bool> added_;                   // of each hidden layer: whether it is added to what it receives
-  Tensor variable_of_;                        // [D] int64
+  std::vector<bool> marks_;  // of each variable: whether it says what is missing of the one before
+  std::vector<bool> added_;  // of each hidden layer: whether it is added to what it receives
+  Tensor variable_of_;       // [D] int64
   std::shared_ptr<Mlp> net_;
   std::shared_ptr<DenseLayer> output_;
   Tensor direct_;  // [D + V, D], or undefined

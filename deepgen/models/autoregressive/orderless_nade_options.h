@@ -12,10 +12,15 @@ struct OrderlessNadeOptions : Options {
   std::string direct = "auto";
 
   void visit(OptionVisitor& v) override {
-    v.field({"hidden", "sizes of the hidden layers, as in 512,512+; at least one. A layer with + is added to "
-                      "what it receives, which must be of its size"}, hidden);
+    v.field({"hidden",
+             "sizes of the hidden layers, as in 512,512+; at least one. A layer with + is added to "
+             "what it receives, which must be of its size"},
+            hidden);
     v.field({"activation", "of hidden units", 0, 0, {"relu", "tanh", "sigmoid"}}, activation);
-    v.field({"direct", "weights from what is known straight to the log odds; auto: where there are categories", 0, 0,
+    v.field({"direct",
+             "weights from what is known straight to the log odds; auto: where there are categories",
+             0,
+             0,
              {"auto", "true", "false"}},
             direct);
   }
@@ -55,12 +60,12 @@ struct OrderlessNadeCard {
             .takes = {ColumnKind::binary, ColumnKind::softmax},
             .table = {.bins = true, .marks = true},
             .recipe = "orderless-mushrooms",
-            .small_cases = {{.name = "", .settings = {"model.hidden=9,7"}},
-                            {.name = "groups",
-                             .settings = {"model.hidden=9,9+"},
-                             .groups = {{ColumnKind::softmax, 0, 3},
-                                        {ColumnKind::binary, 3, 2},
-                                        {ColumnKind::softmax, 5, 2}}}}};
+            .small_cases = {
+                {.name = "", .settings = {"model.hidden=9,7"}},
+                {.name = "groups",
+                 .settings = {"model.hidden=9,9+"},
+                 .groups = {
+                     {ColumnKind::softmax, 0, 3}, {ColumnKind::binary, 3, 2}, {ColumnKind::softmax, 5, 2}}}}};
   }
 };
 

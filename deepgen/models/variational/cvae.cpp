@@ -28,9 +28,7 @@ Tensor Cvae::one_hot(const Tensor& y, std::int64_t rows) const {
   return one_hot_labels(y, rows, classes_, "cvae");
 }
 
-Tensor Cvae::encoder_input(const Cases& cases) const {
-  return at::cat({shown(cases.x), cases.condition}, 1);
-}
+Tensor Cvae::encoder_input(const Cases& cases) const { return at::cat({shown(cases.x), cases.condition}, 1); }
 
 Tensor Cvae::encode(const Rows& rows) const {
   NoGradGuard no_graph;

@@ -38,7 +38,7 @@ class Cvae : public LatentModel,
   bool has_label_distribution() const override { return false; }
   Tensor sample_given(const Tensor& y, Rng& rng) const override;
   Tensor complete(const Rows& rows, Rng& rng) const override;
-  Tensor encode(const Rows& rows) const override;   // the mean of q(z | x, y)
+  Tensor encode(const Rows& rows) const override;  // the mean of q(z | x, y)
   bool encodes_gaps() const override { return knows_gaps(); }
   Tensor decode(const Rows& codes) const override;  // the mean of p(x | z, y)
   Options& options() override { return options_; }

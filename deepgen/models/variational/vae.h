@@ -61,7 +61,7 @@ class Vae : public LatentModel, public CanSample, public CanComplete, public Can
 
   Tensor sample(std::int64_t count, Rng& rng) const override;
   Tensor complete(const Rows& rows, Rng& rng) const override;
-  Tensor encode(const Rows& rows) const override;   // the mean of q(z1 | x)
+  Tensor encode(const Rows& rows) const override;  // the mean of q(z1 | x)
   bool encodes_gaps() const override { return knows_gaps(); }
   Tensor decode(const Rows& codes) const override;  // the mean of p(x | z1)
   Options& options() override { return options_; }

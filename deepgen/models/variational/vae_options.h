@@ -114,8 +114,9 @@ struct VaeOptions : CvaeOptions {
   void check() const override {
     CvaeOptions::check();
     if (gap_inputs == "always" && network == "convolutional")
-      fail_usage("model.gap_inputs",
-                 "expected auto or never with model.network=convolutional, whose encoder sees pictures alone");
+      fail_usage(
+          "model.gap_inputs",
+          "expected auto or never with model.network=convolutional, whose encoder sees pictures alone");
     parse_sizes("model.upper_hidden", upper_hidden);
     parse_sizes("model.channels", channels);
   }

@@ -56,9 +56,8 @@ class Bernoulli : public Likelihood {
   void check(const Tensor& x, const std::string& what, std::int64_t first_row,
              std::int64_t first_column) const override {
     likelihood_checks::columns(x, columns_, what);
-    likelihood_checks::refuse(
-        x, no_value(x), what, {first_row, first_column},
-        "0 or 1 in every cell (binarise grey data with the data's option binarize)");
+    likelihood_checks::refuse(x, no_value(x), what, {first_row, first_column},
+                              "0 or 1 in every cell (binarise grey data with the data's option binarize)");
   }
 
  private:
@@ -102,8 +101,7 @@ class Categorical : public Likelihood {
     std::int64_t first = 0;
     for (const std::int64_t size : sizes_) {
       const Tensor group = x.narrow(1, first, size);
-      const Tensor wrong =
-          at::logical_and(group.sum(1, true) != 1, group.isnan().all(1, true).logical_not());
+      const Tensor wrong = at::logical_and(group.sum(1, true) != 1, group.isnan().all(1, true).logical_not());
       likelihood_checks::refuse(
           x.narrow(1, first, 1), wrong, what, {first_row, first_column + first},
           fmt::format("exactly one of the categories of the group of columns {} to {} to be on{}",

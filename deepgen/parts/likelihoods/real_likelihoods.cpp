@@ -121,7 +121,8 @@ class LogisticBytes : public Likelihood {
     const Tensor has_above = (level < 1 - half_step).to(at::kFloat),
                  has_below = (level > half_step).to(at::kFloat);
     const Tensor width = (-(k * (-2 * half_step)).expm1()).log();
-    const Tensor terms = width * (has_above * has_below) - activate(-above, Activation::softplus) * has_above -
+    const Tensor terms = width * (has_above * has_below) -
+                         activate(-above, Activation::softplus) * has_above -
                          activate(below, Activation::softplus) * has_below;
     return row_sums(of_known(terms, known.there));
   }

@@ -215,9 +215,7 @@ class MaskedNet::Block {
   float logit(std::int64_t row, std::int64_t place, std::int64_t k) const {
     return values_.back()[at(row * net_.columns_ + place + k)] + past_[at(row * widest_ + k)];
   }
-  void set(std::int64_t row, std::int64_t place, float x) {
-    values_[0][at(row * net_.columns_ + place)] = x;
-  }
+  void set(std::int64_t row, std::int64_t place, float x) { values_[0][at(row * net_.columns_ + place)] = x; }
 
  private:
   void dots(const std::vector<float>& below, std::int64_t in, const Sorted& layer, std::int64_t unit,
@@ -266,7 +264,8 @@ void MaskedNet::draw_rows(const AncestralPass& pass, const Ranks& ranks, const s
       for (std::int64_t k = 0; k < size; ++k) logits[cell + k] = block.logit(r, place, k);
       const bool drawn = held == nullptr || !held[cell];
       if (drawn)
-        draw_variable(layout_.categories[at(v)], logits + cell, size, u[(begin + r) * variables + v], x + cell);
+        draw_variable(layout_.categories[at(v)], logits + cell, size, u[(begin + r) * variables + v],
+                      x + cell);
       for (std::int64_t k = 0; k < size; ++k) block.set(r, place + k, x[cell + k]);
     }
     place += size;

@@ -57,8 +57,8 @@ class MaskedNet : public torch::nn::Module {
   struct Sorted;
   class Block;
   std::vector<Sorted> sorted_layers(const Ranks& ranks) const;
-  void draw_rows(const AncestralPass& pass, const Ranks& ranks, const std::vector<Sorted>& layers, float* logits,
-                 std::int64_t begin, std::int64_t end) const;
+  void draw_rows(const AncestralPass& pass, const Ranks& ranks, const std::vector<Sorted>& layers,
+                 float* logits, std::int64_t begin, std::int64_t end) const;
 
   VariableLayout layout_;
   std::int64_t columns_;
