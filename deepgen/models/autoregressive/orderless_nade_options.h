@@ -48,7 +48,7 @@ struct OrderlessNadeCard {
     training.batch = 200;
     training.schedule = "cosine";
     training.average = 0.999;
-    training.updates = 24000;
+    training.updates = 10000;
     return training;
   }
   static ModelCard card() {
