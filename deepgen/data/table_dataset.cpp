@@ -143,15 +143,15 @@ class TableMaker {
     const bool marks = !learnt_ && &split == &set_.train;
     split.code_sizes = set_.table.code_layout().sizes;
     const auto size = std::max_element(split.code_sizes.begin(), split.code_sizes.end());
-    UnreadCells unread, again;  // counted once
+    UnreadCells unread;
     UnreadCells* const counted = strict_ ? nullptr : &unread;
+    Array densities;
+    Array* const asked = set_.table.numbers_in_bins() > 0 ? &densities : nullptr;
     if (size != split.code_sizes.end() && *size > 1)
-      split.codes = to_tensor(table_codes(set_.table, name_, *cells_, columns_, rows, marks, counted));
+      split.codes = to_tensor(table_codes(set_.table, name_, *cells_, columns_, rows, marks, counted, asked));
     else
-      split.x = to_tensor(encode_table(set_.table, name_, *cells_, columns_, rows, marks, counted));
-    if (set_.table.numbers_in_bins() > 0)
-      split.densities = to_tensor(
-          table_log_densities(set_.table, name_, *cells_, columns_, rows, strict_ ? nullptr : &again));
+      split.x = to_tensor(encode_table(set_.table, name_, *cells_, columns_, rows, marks, counted, asked));
+    if (asked) split.densities = to_tensor(std::move(densities));
     if (!learnt_ && &split == &set_.train) return;
     for (std::string& note : unread.notes(set_.table, *cells_, learnt_ ? "this file" : split.name))
       set_.notes.push_back(std::move(note));

@@ -170,7 +170,9 @@ std::optional<double> CellFormat::parse(std::string_view text) const {
 
 int CellFormat::decimals_of(std::string_view text) const {
   if (is_date()) return 0;
-  const std::size_t exponent_at = prefix.empty() && suffix.empty() ? text.find_first_of("eE") : text.npos;
+  const auto e = std::find_if(text.begin(), text.end(), [](char c) { return c == 'e' || c == 'E'; });
+  const bool has_exponent = prefix.empty() && suffix.empty() && e != text.end();
+  const std::size_t exponent_at = has_exponent ? static_cast<std::size_t>(e - text.begin()) : text.npos;
   std::string_view mantissa = text.substr(0, exponent_at);
   if (mantissa.ends_with(suffix)) mantissa.remove_suffix(suffix.size());
   const std::size_t point = mantissa.rfind(decimal);

@@ -24,7 +24,9 @@ struct CellFormat {
   std::string date;            // the form; "": numbers
 
   bool operator==(const CellFormat&) const = default;
-  bool plain() const { return *this == CellFormat(); }  // as cell_number reads
+  bool plain() const {  // as cell_number reads
+    return decimal == '.' && thousands.empty() && prefix.empty() && suffix.empty() && date.empty();
+  }
   bool is_date() const { return !date.empty(); }
   bool has_time() const { return date.find("%H") != std::string::npos; }
 

@@ -1,4 +1,4 @@
-// Inside of the tables: what one pass over the cells of a column tells.
+// Inside of the tables: what the cells of a column tell of it.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,11 @@ constexpr std::int64_t nowhere = -1;
 struct ColumnFacts {
   bool numeric = true;  // the known cells are numbers (or dates) of one spelling
   CellFormat format;
-  bool ambiguous = false;       // of dates: day and month may be swapped
-  std::vector<double> numbers;  // of all rows; NaN where the cell is missing; none where it is not numeric
+  bool ambiguous = false;  // of dates: day and month may be swapped
+  // Of the distinct cells (distinct_cells.h): in how many rows each stands, and training rows; and its number,
+  // NaN where it is missing. There are no numbers where the column is not numeric.
+  std::vector<std::int64_t> rows, training_rows;
+  std::vector<double> numbers;
   std::int64_t known = 0, missing_in_training = 0, known_in_training = 0;
   // Rows of the first cell that is text, infinite, no count, or a number that is no label.
   std::int64_t text = nowhere, infinite = nowhere, no_count = nowhere, no_label = nowhere;
@@ -30,7 +33,7 @@ struct ColumnFacts {
   bool quoted = false;  // all known cells are in quotes
   // The different values: the row of the first cell of each, and its text. More than most_categories: not all.
   std::vector<std::int64_t> value_rows;
-  std::int64_t looked_at = 0;  // known cells until there were too many values
+  std::int64_t looked_at = 0;  // of a column of texts: known cells until there were too many values
   double mean_length = 0;      // of texts, bytes
 
   std::size_t values() const { return value_rows.size(); }

@@ -45,7 +45,7 @@ std::optional<Csv> read_numbers(const std::string& path, std::string_view text, 
     scanner.name_columns(csv.names);
   }
   bool numeric = true;
-  const CsvScanner::OnCell keep = [&](std::int64_t column, std::string_view cell, std::int64_t line) {
+  const auto keep = [&](std::int64_t column, std::string_view cell, std::int64_t line) {
     const auto value = cell_number(cell);
     if (!value && refuse)
       scanner.fail(line, column + 1, fmt::format("expected a number, got {}", shown(cell)));

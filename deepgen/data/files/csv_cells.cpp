@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <limits>
 #include <set>
 
 #include "deepgen/core/error.h"
@@ -100,11 +102,39 @@ std::size_t character_size(std::string_view text) {
   return wrong ? 0 : size;
 }
 
+// Where each cell is, to the end of the file.
+void read_cells(CsvCells& file, const std::string& path, CsvScanner& scanner) {
+  file.ends.reserve(file.text.size() / 8);
+  std::size_t begin = scanner.offset(), longest = 0;
+  const auto keep = [&](std::int64_t, std::string_view cell, std::int64_t) {
+    if (scanner.escaped()) file.escaped.emplace(file.ends.size(), cell);
+    const std::size_t end = scanner.offset() - begin;
+    longest = std::max(longest, end);
+    file.ends.push_back(static_cast<std::uint32_t>(end));
+  };
+  for (std::int64_t line = scanner.line(); scanner.next_row(keep); line = scanner.line()) {
+    file.starts.push_back(line), file.begins.push_back(begin);
+    begin = scanner.offset();
+    if (longest > std::numeric_limits<std::uint32_t>::max())
+      fail_data(path, fmt::format("line {}: expected a row of less than 4 GiB, got more", line));
+  }
+  file.columns = scanner.columns();
+}
+
 }  // namespace
 
 std::size_t utf8_end(std::string_view text) {
   std::size_t at = 0;
   while (at < text.size()) {
+    constexpr std::uint64_t high_bits = 0x8080808080808080;
+    std::uint64_t eight;
+    if (at + sizeof eight <= text.size()) {
+      std::memcpy(&eight, text.data() + at, sizeof eight);
+      if ((eight & high_bits) == 0) {
+        at += sizeof eight;
+        continue;
+      }
+    }
     if (static_cast<unsigned char>(text[at]) < 0x80) {
       ++at;
       continue;
@@ -118,13 +148,8 @@ std::size_t utf8_end(std::string_view text) {
 
 std::string_view CsvCells::raw(std::int64_t row, std::int64_t column) const {
   const std::size_t at = index(row, column);
-  std::size_t begin = first;
-  if (at > 0) {
-    const std::size_t end = ends[at - 1];
-    const bool both = column == 0 && text[end] == '\r' && end + 1 < text.size() && text[end + 1] == '\n';
-    begin = end + (both ? 2 : 1);
-  }
-  return {text.data() + begin, ends[at] - begin};
+  const std::size_t begin = column == 0 ? 0 : ends[at - 1] + std::size_t{1};
+  return {text.data() + begins[static_cast<std::size_t>(row + header)] + begin, ends[at] - begin};
 }
 
 std::string_view CsvCells::cell(std::int64_t row, std::int64_t column) const {
@@ -136,13 +161,14 @@ std::string_view CsvCells::cell(std::int64_t row, std::int64_t column) const {
 }
 
 std::string_view CsvCells::head() const {
-  if (header == 0) return std::string_view(text).substr(0, first);
-  return std::string_view(text).substr(0, ends[static_cast<std::size_t>(columns - 1)]);
+  const std::size_t first_row = header == 0 ? 0 : ends[static_cast<std::size_t>(columns - 1)];
+  return std::string_view(text).substr(0, begins[0] + first_row);
 }
 
 std::string_view CsvCells::line_end(std::int64_t row) const {
-  for (const std::size_t at : {index(row, columns - 1), static_cast<std::size_t>(columns - 1)}) {
-    const std::string_view rest = std::string_view(text).substr(ends[at]);
+  for (const std::int64_t each : {row, -header}) {
+    const std::size_t begin = begins[static_cast<std::size_t>(each + header)];
+    const std::string_view rest = std::string_view(text).substr(begin + ends[index(each, columns - 1)]);
     if (rest.starts_with("\r\n")) return rest.substr(0, 2);
     if (!rest.empty()) return rest.substr(0, 1);
   }
@@ -155,16 +181,9 @@ CsvCells parse_csv_cells(const std::string& path, std::string_view text, Header 
   check_utf8(path, text);
   CsvCells file;
   file.text = text;
-  file.first = scanner.offset(), file.separator = scanner.separator();
+  file.separator = scanner.separator();
   file.hints = hints;
-  file.ends.reserve(text.size() / 8);
-  const CsvScanner::OnCell keep = [&](std::int64_t, std::string_view cell, std::int64_t) {
-    if (scanner.escaped()) file.escaped.emplace(file.ends.size(), cell);
-    file.ends.push_back(scanner.offset());
-  };
-  for (std::int64_t line = scanner.line(); scanner.next_row(keep); line = scanner.line())
-    file.starts.push_back(line);
-  file.columns = scanner.columns();
+  read_cells(file, path, scanner);
   std::vector<std::string> first;
   for (std::int64_t column = 0; column < file.columns; ++column)
     first.emplace_back(trimmed_cell(file.cell(0, column)));
@@ -175,6 +194,9 @@ CsvCells parse_csv_cells(const std::string& path, std::string_view text, Header 
     for (std::int64_t column = 0; column < file.columns; ++column)
       file.names.push_back(fmt::format("v{}", column));
   }
+  file.distinct = find_distinct_cells(file.rows(), file.columns, [&](std::int64_t row, std::int64_t column) {
+    return file.raw(row, column);
+  });
   return file;
 }
 

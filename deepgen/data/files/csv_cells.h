@@ -9,6 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "deepgen/data/files/distinct_cells.h"
+
 namespace deepgen {
 
 // What a SPEC states of how the cells of a file are spelled.
@@ -25,11 +27,12 @@ struct CsvCells {
   std::int64_t columns = 0;
   std::int64_t header = 0;  // rows of the file before the first case: 1 with a header
   std::string text;         // the file as it is
-  std::size_t first = 0;    // where its first cell begins: after a byte-order mark and a line sep=
   char separator = ',';
-  std::vector<std::size_t> ends;                         // where each cell ends in `text`
-  std::vector<std::int64_t> starts;                      // line of the file where each of its rows begins
+  std::vector<std::size_t> begins;   // where each row of the file begins in `text`
+  std::vector<std::uint32_t> ends;   // where each cell ends, counted from where its row begins
+  std::vector<std::int64_t> starts;  // line of the file where each of its rows begins
   std::unordered_map<std::size_t, std::string> escaped;  // cells in which quotes are doubled, without that
+  std::vector<DistinctCells> distinct;                   // of each column, its cells below the header
   CellHints hints;
 
   std::int64_t rows() const { return static_cast<std::int64_t>(starts.size()) - header; }
@@ -37,6 +40,9 @@ struct CsvCells {
   // Without its quotes; and as it stands in the file.
   std::string_view cell(std::int64_t row, std::int64_t column) const;
   std::string_view raw(std::int64_t row, std::int64_t column) const;
+  const DistinctCells& distinct_of(std::int64_t column) const {
+    return distinct[static_cast<std::size_t>(column)];
+  }
   bool quoted(std::int64_t row, std::int64_t column) const { return raw(row, column).starts_with('"'); }
   // What stands in front of the first case, and between a row and the next (as after the first row where
   // nothing follows).

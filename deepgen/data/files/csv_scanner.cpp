@@ -72,6 +72,7 @@ CsvScanner::CsvScanner(const std::string& path, std::string_view text, char sepa
   take_separator_line();
   if (separator != 0) separator_ = separator;
   if (separator_ == 0) separator_ = find_separator();
+  for (const char end : {separator_, '\n', '\r'}) ends_cell_[static_cast<unsigned char>(end)] = true;
   before_ = static_cast<std::size_t>(text_.data() - text.data());
 }
 
@@ -89,22 +90,10 @@ void CsvScanner::take_separator_line() {
   ++line_;
 }
 
-bool CsvScanner::next_row(const OnCell& on_cell) {
-  if (at_ >= text_.size()) return false;
-  const std::int64_t line = line_;
-  std::int64_t column = 0;
-  for (;; ++at_) {
-    const std::int64_t cell_line = line_;
-    const std::string_view text = cell(++column);
-    if (columns_ > 0 && column > columns_)
-      fail(line, column, fmt::format("expected {} cells, got more", columns_));
-    on_cell(column - 1, text, cell_line);
-    if (at_line_end()) break;
-  }
-  if (column < columns_) fail(line, column, fmt::format("expected {} cells, got {}", columns_, column));
-  columns_ = column;
-  end_line();
-  return true;
+void CsvScanner::fail_length(std::int64_t line, std::int64_t cells) const {
+  fail(line, cells,
+       cells > columns_ ? fmt::format("expected {} cells, got more", columns_)
+                        : fmt::format("expected {} cells, got {}", columns_, cells));
 }
 
 void CsvScanner::fail(std::int64_t line, std::int64_t column, const std::string& what) const {
@@ -140,8 +129,10 @@ std::string_view CsvScanner::cell(std::int64_t column) {
   escaped_ = false;
   if (at_ < text_.size() && text_[at_] == '"') return quoted(column);
   const std::size_t begin = at_;
-  while (!at_line_end() && text_[at_] != separator_) ++at_;
-  return text_.substr(begin, at_ - begin);
+  std::size_t end = begin;
+  while (end < text_.size() && !ends_cell_[static_cast<unsigned char>(text_[end])]) ++end;
+  at_ = end;
+  return text_.substr(begin, end - begin);
 }
 
 std::string_view CsvScanner::quoted(std::int64_t column) {

@@ -28,27 +28,30 @@ struct Value {
 };
 
 // Decimals that leave cells below the limit.
-int usable_decimals(const std::vector<double>& values, int decimals) {
+int usable_decimals(const std::vector<NumberOfRows>& values, int decimals) {
   double largest = 0;
-  for (const double value : values) largest = std::max(largest, std::abs(value));
+  for (const NumberOfRows& each : values) largest = std::max(largest, std::abs(each.value));
   if (largest == 0) return std::clamp(decimals, 0, 15);
   const int most = static_cast<int>(std::floor(std::log10(largest_cell / largest)));
   return std::min(decimals, most);
 }
 
 // Ascending, in units of 10^-decimals.
-std::vector<Value> counted(std::vector<double> values, int decimals) {
+std::vector<Value> counted(const std::vector<NumberOfRows>& values, int decimals) {
   const double scale = power_of_ten(decimals < 0 ? -decimals : decimals);
-  std::vector<std::int64_t> units;
-  units.reserve(values.size());
-  for (const double value : values)
-    units.push_back(std::llround(decimals < 0 ? value / scale : value * scale));
-  std::sort(units.begin(), units.end());
   std::vector<Value> all;
-  for (const std::int64_t unit : units) {
-    if (all.empty() || all.back().cell != unit) all.push_back({unit, 0});
-    ++all.back().count;
+  all.reserve(values.size());
+  for (const auto& [value, rows] : values)
+    all.push_back({std::llround(decimals < 0 ? value / scale : value * scale), rows});
+  std::sort(all.begin(), all.end(), [](const Value& a, const Value& b) { return a.cell < b.cell; });
+  std::size_t last = 0;
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    if (all[i].cell == all[last].cell)
+      all[last].count += all[i].count;
+    else
+      all[++last] = all[i];
   }
+  all.resize(std::min(last + 1, all.size()));
   return all;
 }
 
@@ -162,11 +165,19 @@ std::int64_t suitable_bins(std::int64_t values) {
   return std::clamp(values / values_of_bin, least, most);
 }
 
-NumberBins learn_number_bins(std::vector<double> values, int decimals, std::int64_t most) {
+NumberBins learn_number_bins(const std::vector<double>& values, int decimals, std::int64_t most) {
+  std::vector<NumberOfRows> each;
+  each.reserve(values.size());
+  for (const double value : values) each.push_back({value, 1});
+  return learn_number_bins(each, decimals, most);
+}
+
+NumberBins learn_number_bins(const std::vector<NumberOfRows>& values, int decimals, std::int64_t most) {
   NumberBins bins;
   bins.decimals_ = usable_decimals(values, decimals);
-  const auto rows = static_cast<std::int64_t>(values.size());
-  std::vector<Value> counts = counted(std::move(values), bins.decimals_);
+  std::int64_t rows = 0;
+  for (const NumberOfRows& each : values) rows += each.rows;
+  std::vector<Value> counts = counted(values, bins.decimals_);
   bins.origin_ = counts.front().cell;
   std::int64_t multiple = 0;
   for (const Value& value : counts) multiple = std::gcd(multiple, value.cell - bins.origin_);
@@ -183,9 +194,16 @@ void NumberBins::add_up() {
     if (piece.bin >= count()) totals_.resize(static_cast<std::size_t>(piece.bin) + 1, 0);
     totals_[static_cast<std::size_t>(piece.bin)] += piece.weight;
   }
+  step_ = grid_step(), first_value_ = value_of(0);
+  lasts_.clear(), log_densities_.clear();
+  for (const NumberPiece& piece : pieces_) {
+    const double share = piece.weight / totals_[static_cast<std::size_t>(piece.bin)];
+    lasts_.push_back(piece.last);
+    log_densities_.push_back(std::log(share / piece.cells()) - std::log(step_));
+  }
 }
 
-double NumberBins::step() const {
+double NumberBins::grid_step() const {
   const auto multiple = static_cast<double>(multiple_);
   return decimals_ < 0 ? multiple * power_of_ten(-decimals_) : multiple / power_of_ten(decimals_);
 }
@@ -196,15 +214,17 @@ double NumberBins::value_of(std::int64_t cell) const {
 }
 
 std::optional<NumberBins::Place> NumberBins::place(double value) const {
-  const double cell = std::round((value - value_of(0)) / step());
+  const double cell = std::round((value - first_value_) / step_);
   if (!(cell >= static_cast<double>(pieces_.front().first) &&
         cell <= static_cast<double>(pieces_.back().last)))
     return std::nullopt;
   const auto own = static_cast<std::int64_t>(cell);
-  const auto piece = std::lower_bound(pieces_.begin(), pieces_.end(), own,
-                                      [](const NumberPiece& p, std::int64_t c) { return p.last < c; });
-  const double share = piece->weight / totals_[static_cast<std::size_t>(piece->bin)];
-  return Place{piece->bin, std::log(share / piece->cells()) - std::log(step())};
+  // The first piece that ends there or later, by halves and without a jump that depends on the value.
+  const std::int64_t* piece = lasts_.data();
+  for (std::size_t left = lasts_.size(); left > 1; left -= left / 2)
+    piece += piece[left / 2 - 1] < own ? left / 2 : 0;
+  const auto found = static_cast<std::size_t>(piece - lasts_.data());
+  return Place{pieces_[found].bin, log_densities_[found]};
 }
 
 double NumberBins::draw(std::int64_t bin, double u, bool beyond) const {

@@ -33,6 +33,12 @@ struct NumberPiece {
   bool operator==(const NumberPiece&) const = default;
 };
 
+// A value, and in how many rows it stands.
+struct NumberOfRows {
+  double value;
+  std::int64_t rows;
+};
+
 class NumberBins {
  public:
   NumberBins() = default;  // none
@@ -40,7 +46,7 @@ class NumberBins {
   bool empty() const { return pieces_.empty(); }
   std::int64_t count() const { return static_cast<std::int64_t>(totals_.size()); }  // of bins
   const std::vector<NumberPiece>& pieces() const { return pieces_; }  // ascending, without holes
-  double step() const;
+  double step() const { return step_; }
   int decimals() const { return decimals_; }
 
   struct Place {
@@ -64,22 +70,28 @@ class NumberBins {
   // Throws a data error naming `what` for anything but what to_json writes.
   static NumberBins from_json(const nlohmann::ordered_json& json, const std::string& what);
 
-  friend NumberBins learn_number_bins(std::vector<double> values, int decimals, std::int64_t most);
+  friend NumberBins learn_number_bins(const std::vector<NumberOfRows>& values, int decimals,
+                                      std::int64_t most);
 
  private:
   bool is_tail(std::size_t piece) const { return piece == 0 || piece + 1 == pieces_.size(); }
   double value_of(std::int64_t cell) const;
-  void add_up();
+  double grid_step() const;
+  void add_up();  // what follows from the pieces and the grid
 
   std::int64_t origin_ = 0, multiple_ = 1;
   int decimals_ = 0;  // below 0: tens, hundreds, ...
   std::vector<NumberPiece> pieces_;
-  std::vector<double> totals_;  // weight of each bin
+  std::vector<double> totals_;         // weight of each bin
+  std::vector<std::int64_t> lasts_;    // cell of each piece
+  std::vector<double> log_densities_;  // of each piece, given its bin
+  double step_ = 1, first_value_ = 0;  // of the grid; of cell 0
 };
 
 // From the known training values (finite, at least one), which have at most so many decimals; `most` bins
 // about (values that are bins of their own come on top). Cost: that of sorting the values.
-NumberBins learn_number_bins(std::vector<double> values, int decimals, std::int64_t most);
+NumberBins learn_number_bins(const std::vector<NumberOfRows>& values, int decimals, std::int64_t most);
+NumberBins learn_number_bins(const std::vector<double>& values, int decimals, std::int64_t most);
 
 // How many bins suit so many known values: enough of them for each bin, at most 64.
 std::int64_t suitable_bins(std::int64_t values);

@@ -103,10 +103,6 @@ std::vector<std::string> table_notes(const TableSchema& schema);
 std::string kind_text(const TableColumn& column);
 std::string remedy_text(const TableColumn& column);
 
-// The numbers of a column of kind real, NaN where a cell is missing or no number.
-std::vector<double> table_numbers(const TableColumn& about, const CsvCells& file, std::int64_t column,
-                                  const std::vector<std::int64_t>& rows);
-
 // Puts the numbers (real) of the schema into bins, from the same rows.
 void learn_table_bins(TableSchema& schema, const CsvCells& file, const std::vector<std::int64_t>& training);
 
@@ -136,25 +132,20 @@ struct UnreadCells {
                                  const std::string& part) const;
 };
 
-// The rows as the model sees them, f32 [rows, width]; `marks`: with the columns that say what is missing known.
-// Throws a data error naming line, column and cell for
-// what the schema does not allow (another value, an unseen category, a broken count, an infinite number),
-// unless `unread` is there to count such cells.
+// The rows as the model sees them, f32 [rows, width]; `marks`: with the columns that say what is missing
+// known. `densities` becomes what that does not say: of each number in bins its log-density given the bin, f32
+// [rows, numbers_in_bins], nats in the units of the file; 0 where the cell is missing. Throws a data error
+// naming line, column and cell for what the schema does not allow (another value, an unseen category, a broken
+// count, an infinite number), unless `unread` is there to count such cells.
 Array encode_table(const TableSchema& schema, const std::string& path, const CsvCells& file,
                    const std::vector<std::int64_t>& columns, const std::vector<std::int64_t>& rows,
-                   bool marks = false, UnreadCells* unread = nullptr);
+                   bool marks = false, UnreadCells* unread = nullptr, Array* densities = nullptr);
 
 // The same of a table that has categories and bits alone (CodeLayout), as their numbers: i16 [rows, sizes of
 // the layout], -1 where a cell is missing.
 Array table_codes(const TableSchema& schema, const std::string& path, const CsvCells& file,
                   const std::vector<std::int64_t>& columns, const std::vector<std::int64_t>& rows,
-                  bool marks = false, UnreadCells* unread = nullptr);
-
-// Of each number in bins its log-density given the bin, f32 [rows, numbers_in_bins], nats in the units of the
-// file; 0 where the cell is missing. What `encode_table` does not say.
-Array table_log_densities(const TableSchema& schema, const std::string& path, const CsvCells& file,
-                          const std::vector<std::int64_t>& columns, const std::vector<std::int64_t>& rows,
-                          UnreadCells* unread = nullptr);
+                  bool marks = false, UnreadCells* unread = nullptr, Array* densities = nullptr);
 
 // i64 [rows]: the index of the text, or the number itself where the classes are numbers (no values); -1
 // (unknown) for a missing cell and for the number -1.

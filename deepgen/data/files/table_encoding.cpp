@@ -42,7 +42,18 @@ std::string first_few(const std::vector<std::string>& values) {
   return values.size() > few ? text + ", ..." : text;
 }
 
-// One column of a file, read by what the schema says of it.
+// What a cell is for a model.
+struct ReadCell {
+  bool known = false;      // of those that are kept: whether it was looked at
+  bool blank = false;      // missing, or one that cannot be read
+  bool unread = false;     // the latter
+  bool beyond = false;     // a number beyond the range of the training rows
+  std::int64_t index = 0;  // which value or bin
+  float value = 0;         // of a column that is one number for a model
+  double log_density = 0;  // of a number in bins, given its bin: nats in the units of the file
+};
+
+// One column of a file, read by what the schema says of it. Cells that are the same are looked at once.
 class ColumnReader {
  public:
   // `unread`: where cells are counted that the schema cannot read, in place of an error.
@@ -53,37 +64,43 @@ class ColumnReader {
         file_(file),
         column_(column),
         cells_(about, file, column),
-        unread_(unread) {}
+        distinct_(file.distinct_of(column)),
+        unread_(unread) {
+    kept_.resize(distinct_.are_shared() ? static_cast<std::size_t>(distinct_.count()) : 1);
+  }
+
+  // The cell of a row, counted where it should be; valid until the next one.
+  const ReadCell& read(std::int64_t row) {
+    ReadCell& cell = kept_[distinct_.are_shared() ? static_cast<std::size_t>(distinct_.number(row)) : 0];
+    if (!cell.known || !distinct_.are_shared()) cell = looked_at(row);
+    if (!unread_) return cell;
+    if (cell.unread && unread_->count++ == 0)
+      unread_->first_row = row, unread_->first = file_.cell(row, column_);
+    unread_->beyond += cell.beyond;
+    return cell;
+  }
 
   // The encoded cell: about.width() numbers; `marks`: whether it is missing is known.
-  void encode(std::int64_t row, float* out, bool marks) const {
-    const bool blank = is_blank(row);
-    if (about_.marks_missing) out[about_.value_width()] = marks ? (blank ? 1.0F : 0.0F) : unknown;
-    if (blank) {
-      std::fill(out, out + about_.value_width(), unknown);
-    } else if (about_.kind == Kind::binary) {
-      out[0] = static_cast<float>(value_index(row));
+  void encode(const ReadCell& cell, float* out, bool marks) const {
+    const std::int64_t width = about_.value_width();
+    if (about_.marks_missing) out[width] = marks ? (cell.blank ? 1.0F : 0.0F) : unknown;
+    if (cell.blank) {
+      std::fill(out, out + width, unknown);
     } else if (about_.is_category()) {
-      std::fill(out, out + about_.value_width(), 0.0F);
-      out[index(row)] = 1;
-    } else if (about_.kind == Kind::count) {
-      out[0] = static_cast<float>(count(row));
-    } else if (about_.kind == Kind::real) {
-      out[0] = standardised(row);
-    } else if (about_.kind == Kind::constant) {
-      value_index(row);
+      std::fill(out, out + width, 0.0F);
+      out[cell.index] = 1;
+    } else if (about_.modelled()) {
+      out[0] = cell.value;
     }
   }
 
-  // Of a column whose cells are one of several: which, or -1 where it is missing.
-  std::int64_t code(std::int64_t row) const { return is_blank(row) ? -1 : index(row); }
-
-  // Of a number in bins: its log-density given its bin, nats in the units of the file; 0 where it is missing.
-  double log_density(std::int64_t row) const { return is_blank(row) ? 0 : place(row).log_density; }
-
   std::int64_t label(std::int64_t row) const {
     if (cells_.missing(row)) return -1;
-    if (!about_.values.empty()) return value_index(row);
+    if (!about_.values.empty()) {
+      const std::int64_t index = cells_.value(row);
+      if (index < 0) fail(row, expected_value());
+      return index;
+    }
     const auto value = cells_.number(row);
     if (!value || !is_label(*value)) fail(row, expected_label);
     return static_cast<std::int64_t>(*value);
@@ -112,61 +129,46 @@ class ColumnReader {
                        about_.kind == Kind::labels ? "classes" : "categories", first_few(values));
   }
 
-  std::int64_t value_index(std::int64_t row) const {
-    const std::int64_t index = cells_.value(row);
-    if (index < 0) fail(row, expected_value());
-    return index;
+  // What would have been read.
+  std::string expected(std::optional<double> number) const {
+    if (about_.kind == Kind::count) return "a whole number of 0 or more (a count)";
+    if (about_.kind != Kind::real) return expected_value();
+    if (!number) return about_.format.is_date() ? "a date as " + about_.format.date : std::string("a number");
+    if (!std::isfinite(*number)) return "a finite number";
+    return fmt::format("a number that is comparable to the training rows ({} to {})", about_.low,
+                       about_.high);
   }
 
-  // Missing; or nothing that the schema can read, where such cells are counted.
-  bool is_blank(std::int64_t row) const {
-    if (cells_.missing(row)) return true;
-    if (!unread_) return false;
-    if (cells_.fits(row)) {
-      if (about_.low < about_.high) count_beyond(*cells_.number(row));
-      return false;
+  ReadCell looked_at(std::int64_t row) const {
+    ReadCell cell{.known = true, .blank = cells_.missing(row)};
+    if (cell.blank) return cell;
+    const bool numeric = about_.kind == Kind::real || about_.kind == Kind::count;
+    const std::optional<double> number = numeric ? cells_.number(row) : std::nullopt;
+    if (numeric ? number && read_number(*number, cell) : read_value(row, cell)) return cell;
+    if (!unread_) fail(row, expected(number));
+    return {.known = true, .blank = true, .unread = true};
+  }
+
+  // False where it is not one that can be read.
+  bool read_value(std::int64_t row, ReadCell& cell) const {
+    cell.index = cells_.value(row), cell.value = static_cast<float>(cell.index);
+    return cell.index >= 0;
+  }
+
+  bool read_number(double number, ReadCell& cell) const {
+    if (!std::isfinite(number)) return false;
+    cell.beyond = about_.low < about_.high && (number < about_.low || number > about_.high);
+    if (about_.kind == Kind::count) {
+      cell.value = static_cast<float>(number);
+      return is_count(number);
     }
-    if (unread_->count++ == 0) unread_->first_row = row, unread_->first = file_.cell(row, column_);
-    return true;
-  }
-
-  void count_beyond(double value) const {
-    if (value < about_.low || value > about_.high) ++unread_->beyond;
-  }
-
-  NumberBins::Place place(std::int64_t row) const {
-    const auto value = number(row);
-    const auto place = about_.bins.place(value);
-    if (!place)
-      fail(row, fmt::format("a number that is comparable to the training rows ({} to {})", about_.low,
-                            about_.high));
-    return *place;
-  }
-
-  std::int64_t index(std::int64_t row) const {
-    return about_.bins.empty() ? value_index(row) : place(row).bin;
-  }
-
-  double count(std::int64_t row) const {
-    const auto value = cells_.number(row);
-    if (!value || !is_count(*value)) fail(row, "a whole number of 0 or more (a count)");
-    return *value;
-  }
-
-  double number(std::int64_t row) const {
-    const auto value = cells_.number(row);
-    if (!value)
-      fail(row, about_.format.is_date() ? "a date as " + about_.format.date : std::string("a number"));
-    if (!std::isfinite(*value)) fail(row, "a finite number");
-    return *value;
-  }
-
-  float standardised(std::int64_t row) const {
-    const auto z = static_cast<float>((number(row) - about_.mean) / about_.deviation);
-    if (!std::isfinite(z))
-      fail(row, fmt::format("a number that is comparable to the training rows ({} to {})", about_.low,
-                            about_.high));
-    return z;
+    if (about_.bins.empty()) {
+      cell.value = static_cast<float>((number - about_.mean) / about_.deviation);
+      return std::isfinite(cell.value);
+    }
+    const auto place = about_.bins.place(number);
+    if (place) cell.index = place->bin, cell.log_density = place->log_density;
+    return place.has_value();
   }
 
   const TableColumn& about_;
@@ -174,7 +176,9 @@ class ColumnReader {
   const CsvCells& file_;
   const std::int64_t column_;
   const ColumnCells cells_;
+  const DistinctCells& distinct_;
   UnreadCells::Column* const unread_;
+  std::vector<ReadCell> kept_;  // of the distinct cells; the last one where each row is its own
 };
 
 UnreadCells::Column* unread_of(UnreadCells* unread, const TableSchema& schema, std::size_t column) {
@@ -182,6 +186,25 @@ UnreadCells::Column* unread_of(UnreadCells* unread, const TableSchema& schema, s
   unread->columns.resize(schema.columns.size());
   return &unread->columns[column];
 }
+
+// Where the log-densities of the numbers in bins go, where they are asked for.
+class LogDensities {
+ public:
+  LogDensities(const TableSchema& schema, const std::vector<std::int64_t>& rows, Array* out)
+      : width_(schema.numbers_in_bins()) {
+    if (!out) return;
+    *out = make_array(DType::f32, {static_cast<std::int64_t>(rows.size()), width_});
+    next_ = out->as<float>();
+  }
+
+  std::int64_t width() const { return width_; }
+  // That of the first row in the next column; null where there is none.
+  float* next(const TableColumn& about) { return about.bins.empty() || !next_ ? nullptr : next_++; }
+
+ private:
+  const std::int64_t width_;
+  float* next_ = nullptr;
+};
 
 std::int64_t named_column(const CsvCells& file, const std::string& name) {
   const auto found = std::find(file.names.begin(), file.names.end(), name);
@@ -222,18 +245,22 @@ std::vector<std::int64_t> match_columns(const TableSchema& schema, const std::st
 
 Array encode_table(const TableSchema& schema, const std::string& path, const CsvCells& file,
                    const std::vector<std::int64_t>& columns, const std::vector<std::int64_t>& rows,
-                   bool marks, UnreadCells* unread) {
+                   bool marks, UnreadCells* unread, Array* densities) {
   const std::int64_t width = schema.width();
   Array encoded = make_array(DType::f32, {static_cast<std::int64_t>(rows.size()), width});
-  std::int64_t first = 0;
+  LogDensities log_densities(schema, rows, densities);
+  float* first = encoded.as<float>();
   for (std::size_t i = 0; i < schema.columns.size(); ++i) {
     const TableColumn& about = schema.columns[i];
     if (columns[i] < 0 || (!about.modelled() && about.kind != Kind::constant)) continue;
-    const ColumnReader reader(about, path, file, columns[i], unread_of(unread, schema, i));
-    float* out = encoded.as<float>() + first;
+    ColumnReader reader(about, path, file, columns[i], unread_of(unread, schema, i));
+    float* out = first;
+    float* density = log_densities.next(about);
     for (const std::int64_t row : rows) {
-      reader.encode(row, out, marks);
+      const ReadCell& cell = reader.read(row);
+      reader.encode(cell, out, marks);
       out += width;
+      if (density) *density = static_cast<float>(cell.log_density), density += log_densities.width();
     }
     first += about.width();
   }
@@ -242,43 +269,29 @@ Array encode_table(const TableSchema& schema, const std::string& path, const Csv
 
 Array table_codes(const TableSchema& schema, const std::string& path, const CsvCells& file,
                   const std::vector<std::int64_t>& columns, const std::vector<std::int64_t>& rows, bool marks,
-                  UnreadCells* unread) {
+                  UnreadCells* unread, Array* densities) {
   const auto width = static_cast<std::int64_t>(schema.code_layout().sizes.size());
   Array codes = make_array(DType::i16, {static_cast<std::int64_t>(rows.size()), width});
-  std::int64_t place = 0;
+  LogDensities log_densities(schema, rows, densities);
+  std::int16_t* first = codes.as<std::int16_t>();
   for (std::size_t i = 0; i < schema.columns.size(); ++i) {
     const TableColumn& about = schema.columns[i];
     if (columns[i] < 0 || (!about.modelled() && about.kind != Kind::constant)) continue;
-    const ColumnReader reader(about, path, file, columns[i], unread_of(unread, schema, i));
-    std::int16_t* out = codes.as<std::int16_t>() + place;
+    ColumnReader reader(about, path, file, columns[i], unread_of(unread, schema, i));
+    std::int16_t* out = first;
+    float* density = log_densities.next(about);
+    const bool modelled = about.modelled();
     for (const std::int64_t row : rows) {
-      const std::int64_t code = reader.code(row);
-      if (!about.modelled()) continue;  // a constant is looked at alone
-      out[0] = static_cast<std::int16_t>(code);
-      if (about.marks_missing) out[1] = static_cast<std::int16_t>(!marks ? -1 : code < 0 ? 1 : 0);
+      const ReadCell& cell = reader.read(row);
+      if (!modelled) continue;  // a constant is looked at alone
+      out[0] = static_cast<std::int16_t>(cell.blank ? -1 : cell.index);
+      if (about.marks_missing) out[1] = static_cast<std::int16_t>(!marks ? -1 : cell.blank ? 1 : 0);
       out += width;
+      if (density) *density = static_cast<float>(cell.log_density), density += log_densities.width();
     }
-    if (about.modelled()) place += about.marks_missing ? 2 : 1;
+    if (modelled) first += about.marks_missing ? 2 : 1;
   }
   return codes;
-}
-
-Array table_log_densities(const TableSchema& schema, const std::string& path, const CsvCells& file,
-                          const std::vector<std::int64_t>& columns, const std::vector<std::int64_t>& rows,
-                          UnreadCells* unread) {
-  const std::int64_t width = schema.numbers_in_bins();
-  Array densities = make_array(DType::f32, {static_cast<std::int64_t>(rows.size()), width});
-  std::int64_t place = 0;
-  for (std::size_t i = 0; i < schema.columns.size(); ++i) {
-    if (schema.columns[i].bins.empty()) continue;
-    const ColumnReader reader(schema.columns[i], path, file, columns[i], unread_of(unread, schema, i));
-    float* out = densities.as<float>() + place++;
-    for (const std::int64_t row : rows) {
-      *out = static_cast<float>(reader.log_density(row));
-      out += width;
-    }
-  }
-  return densities;
 }
 
 Array table_labels(const TableColumn& about, const std::string& path, const CsvCells& file,

@@ -43,18 +43,26 @@ bool is_named_as_identifier(const std::string& name) {
 }
 
 // Whether the numbers count the rows from 0 or 1.
-bool counts_rows(const std::vector<double>& numbers) {
-  constexpr std::size_t least = 20;
-  if (numbers.size() < least) return false;
-  const double start = numbers[0];
+bool counts_rows(const ColumnFacts& facts, const DistinctCells& cells, std::int64_t rows) {
+  constexpr std::int64_t least = 20;
+  if (rows < least) return false;
+  const auto number = [&](std::int64_t row) {
+    return facts.numbers[static_cast<std::size_t>(cells.number(row))];
+  };
+  const double start = number(0);
   if (start != 0 && start != 1) return false;
-  for (std::size_t row = 0; row < numbers.size(); ++row)
-    if (!std::isnan(numbers[row]) && numbers[row] != start + static_cast<double>(row)) return false;
+  for (std::int64_t row = 0; row < rows; ++row)
+    if (!std::isnan(number(row)) && number(row) != start + static_cast<double>(row)) return false;
   return true;
 }
 
-bool all_differ(std::vector<double> numbers) {
-  std::erase_if(numbers, [](double number) { return std::isnan(number); });
+bool all_differ(const ColumnFacts& facts) {
+  std::vector<double> numbers;
+  for (std::size_t i = 0; i < facts.numbers.size(); ++i) {
+    if (std::isnan(facts.numbers[i])) continue;
+    if (facts.rows[i] > 1) return false;
+    numbers.push_back(facts.numbers[i]);
+  }
   std::sort(numbers.begin(), numbers.end());
   return std::adjacent_find(numbers.begin(), numbers.end()) == numbers.end();
 }
@@ -94,9 +102,11 @@ class Inference {
   void spell_gaps() {
     const ColumnCells cells(result_, file_, column_);
     std::map<std::string_view, std::int64_t> spellings;
-    for (std::size_t row = 0; row < training_.size(); ++row)
-      if (training_[row] && cells.missing(static_cast<std::int64_t>(row)))
-        ++spellings[text(static_cast<std::int64_t>(row))];
+    for (std::size_t i = 0; i < facts_.training_rows.size(); ++i) {
+      const std::int64_t row = file_.distinct_of(column_).first_row(static_cast<std::int64_t>(i));
+      const std::int64_t count = facts_.training_rows[i];
+      if (count > 0 && cells.missing(row)) spellings[text(row)] += count;
+    }
     const auto most = std::max_element(spellings.begin(), spellings.end(),
                                        [](const auto& a, const auto& b) { return a.second < b.second; });
     if (most != spellings.end()) result_.gap = most->first;
@@ -170,9 +180,10 @@ class Inference {
                                                                           : "numbers";
     const std::string spelling = facts_.format.description();
     if (!spelling.empty()) result_.reason += " (" + spelling + ")";
-    const bool named = is_named_as_identifier(result_.name), counted = counts_rows(facts_.numbers);
+    const bool named = is_named_as_identifier(result_.name);
+    const bool counted = counts_rows(facts_, file_.distinct_of(column_), file_.rows());
     if (!identifiers_ || facts_.format.is_date() || facts_.decimals > 0 || !(named || counted)) return;
-    if (!all_differ(facts_.numbers)) return;
+    if (!all_differ(facts_)) return;
     result_.kind = Kind::identifier;
     result_.reason =
         counted ? "the numbers count the rows" : "another whole number in every row, and its name";
@@ -242,9 +253,10 @@ class Inference {
     result_.least_decimals = facts_.least_decimals;
     long double sum = 0, squares = 0;  // long: the squares of doubles fit
     const auto known = static_cast<long double>(facts_.known_in_training);
-    each_number([&](long double value) { sum += value; });
+    each_number([&](long double value, long double rows) { sum += rows * value; });
     const long double mean = sum / known;
-    each_number([&](long double value) { squares += (value - mean) * (value - mean); });
+    each_number(
+        [&](long double value, long double rows) { squares += rows * (value - mean) * (value - mean); });
     result_.mean = static_cast<double>(mean);
     const auto deviation = static_cast<double>(std::sqrt(squares / known));
     result_.deviation = deviation > 0 ? deviation : 1;
@@ -252,9 +264,10 @@ class Inference {
 
   template <class F>
   void each_number(F function) const {
-    for (std::size_t row = 0; row < facts_.numbers.size(); ++row)
-      if (training_[row] && !std::isnan(facts_.numbers[row]))
-        function(static_cast<long double>(facts_.numbers[row]));
+    for (std::size_t i = 0; i < facts_.numbers.size(); ++i)
+      if (facts_.training_rows[i] > 0 && !std::isnan(facts_.numbers[i]))
+        function(static_cast<long double>(facts_.numbers[i]),
+                 static_cast<long double>(facts_.training_rows[i]));
   }
 
   // Whole numbers are classes by themselves; texts are numbered in their order.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "deepgen/data/files/column_facts.h"
 #include "deepgen/data/files/csv_scanner.h"
@@ -50,18 +49,6 @@ bool ColumnCells::fits(std::int64_t row) const {
   if (count) return is_count(*value_of_cell);
   if (!about_.bins.empty()) return about_.bins.place(*value_of_cell).has_value();
   return std::isfinite(static_cast<float>((*value_of_cell - about_.mean) / about_.deviation));
-}
-
-std::vector<double> table_numbers(const TableColumn& about, const CsvCells& file, std::int64_t column,
-                                  const std::vector<std::int64_t>& rows) {
-  const ColumnCells cells(about, file, column);
-  std::vector<double> numbers;
-  numbers.reserve(rows.size());
-  for (const std::int64_t row : rows) {
-    const auto number = cells.missing(row) ? std::nullopt : cells.number(row);
-    numbers.push_back(number.value_or(std::numeric_limits<double>::quiet_NaN()));
-  }
-  return numbers;
 }
 
 }  // namespace deepgen
