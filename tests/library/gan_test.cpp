@@ -17,8 +17,18 @@ struct Configuration {
   std::string name;
   std::vector<std::string> options, learning;  // "noise=3"
   ValueKind values = ValueKind::grey;
+  std::vector<ColumnGroup> groups = {};
 };
 std::ostream& operator<<(std::ostream& out, const Configuration& c) { return out << c.name; }
+
+std::vector<std::string> smooth() { return {"generator_activation=tanh", "discriminator_activation=tanh"}; }
+
+std::vector<ColumnGroup> mixed_columns() {
+  return {{ColumnKind::binary, 0, 2},
+          {ColumnKind::softmax, 2, 3},
+          {ColumnKind::gaussian, 5, 1},
+          {ColumnKind::mean_field, 6, 1}};
+}
 
 const std::vector<Configuration>& configurations() {
   static const std::vector<Configuration> all = {
@@ -30,6 +40,13 @@ const std::vector<Configuration>& configurations() {
       {"real", {"generator_activation=leaky", "discriminator_activation=softplus"}, {}, ValueKind::real},
       {"binary", {}, {}, ValueKind::binary},
       {"one_layer", {"generator=", "discriminator="}, {}},
+      {"mixed", smooth(), {}, ValueKind::mixed, mixed_columns()},
+      {"warm", smooth(), {"temperature=1"}, ValueKind::mixed, mixed_columns()},
+      {"categories",
+       smooth(),
+       {"hidden_dropout=0.3"},
+       ValueKind::mixed,
+       {{ColumnKind::softmax, 0, 3}, {ColumnKind::softmax, 3, 4}}},
   };
   return all;
 }
@@ -43,7 +60,7 @@ std::shared_ptr<Gan> make_gan(const Configuration& c, std::int64_t columns, doub
   };
   for (const std::string& each : c.options) set(options, each);
   for (const std::string& each : c.learning) set(learning, each);
-  auto gan = std::make_shared<Gan>(options, learning, DataShape{columns, {columns}, 0, c.values});
+  auto gan = std::make_shared<Gan>(options, learning, DataShape{columns, {columns}, 0, c.values, c.groups});
   gan->initialise(bits_tensor(30, columns, rng), rng);
   randomise(*gan, scale, rng);
   return gan;
@@ -136,12 +153,15 @@ TEST_P(GanGradients, ADescentOfTheGeneratorRaisesWhatTheDiscriminatorThinks) {
   plain.learning = {"generator_cost=" +
                     std::string(GetParam().name == "minimax" ? "minimax" : "non_saturating")};
   gan = make_gan(plain, columns, 0.7, same);  // without dropout the same function is judged
-  const double first = gan->logits(gan->generate(gan->noise(12, before))).mean().item<double>();
+  const auto thought = [&](Rng& own) {
+    return gan->logits(gan->relaxed(gan->noise(12, own), {}, own)).mean().item<double>();
+  };
+  const double first = thought(before);
   cost(1);
   NoGradGuard no_graph;
   for (const auto& item : gan->named_parameters())
     if (!is_discriminators(item.key())) item.value().sub_(item.value().grad(), 1e-2);
-  EXPECT_GT(gan->logits(gan->generate(gan->noise(12, after))).mean().item<double>(), first);
+  EXPECT_GT(thought(after), first);
 }
 
 // A generator that is held fixed gives 1 with q = 1/4; of the data p = 0.6 are 1. So D(1) = 0.6 / 0.85 and
@@ -188,8 +208,11 @@ TEST(Gan, SamplesAreOfTheKindOfTheData) {
     expect_bit_equal(x, gan->sample(400, b), c.name + ": equal seed");
     EXPECT_FALSE(at::equal(x, gan->sample(400, a))) << c.name << ": the generator stood still";
     const bool within = at::logical_and(x >= 0, x <= 1).all().item<bool>();
-    EXPECT_TRUE(within || c.values == ValueKind::real) << c.name;
-    EXPECT_EQ(at::logical_or(x == 0, x == 1).all().item<bool>(), c.values == ValueKind::binary) << c.name;
+    const bool numbers = c.values == ValueKind::real || c.name == "mixed" || c.name == "warm";
+    const bool bits = c.values == ValueKind::binary || c.name == "categories";
+    EXPECT_TRUE(within || numbers) << c.name;
+    EXPECT_EQ(at::logical_or(x == 0, x == 1).all().item<bool>(), bits) << c.name;
+    gan->check_data(x, "samples");
     const Tensor z = gan->noise(20000, a);
     EXPECT_NEAR(z.mean().item<double>(), 0, 0.02) << c.name;  // 80,000 numbers: five deviations
     EXPECT_NEAR(z.var().item<double>(), 1, 0.025) << c.name;
@@ -211,7 +234,7 @@ TEST(Gan, DiagnosesACollapse) {
   EXPECT_EQ(relative_spread(at::ones({5, 2}), at::ones({5, 2})), 1);
 }
 
-TEST(Gan, TakesColumnsOfOneKind) {
+TEST(Gan, TakesTablesAndTellsThoseOfOneKind) {
   const auto of_table = [](const std::vector<ColumnGroup>& groups) {
     return Gan({}, {}, {4, {4}, 0, ValueKind::mixed, groups});
   };
@@ -223,11 +246,31 @@ TEST(Gan, TakesColumnsOfOneKind) {
   bits.initialise(bits_tensor(20, 4, rng), rng);
   const Tensor x = bits.sample(50, rng);
   EXPECT_TRUE(at::logical_or(x == 0, x == 1).all().item<bool>());
+  // Bits beside a number are drawn: all rows of one code are not one row.
+  Gan mixed = of_table({{ColumnKind::binary, 0, 3}, {ColumnKind::gaussian, 3, 1}});
+  mixed.initialise(bits_tensor(20, 4, rng), rng);
+  NoGradGuard no_graph;
+  for (auto& item : mixed.named_parameters())
+    if (item.key() == "output.weight") item.value().zero_();
+  EXPECT_GT(mixed.sample(50, rng).narrow(1, 0, 3).var(0).min().item<float>(), 0);
   expect_says(error_of(ErrorKind::data,
                        [&] {
-                         of_table({{ColumnKind::binary, 0, 3}, {ColumnKind::gaussian, 3, 1}});
+                         of_table({{ColumnKind::binary, 0, 3}, {ColumnKind::count, 3, 1}});
                        }),
-              {"gan", "all binary or all real"});
+              {"gan", "softmax", "count"});
+}
+
+TEST(Gan, RefusesGapsAndNamesModelsThatLearnFromThem) {
+  Rng rng(3);
+  const auto gan = make_gan({"mixed", {}, {}, ValueKind::mixed, mixed_columns()}, 7, 1, rng);
+  Tensor x = at::zeros({3, 7});
+  x.select(1, 3).fill_(1);
+  gan->check_data(x, "data");
+  x[1].narrow(0, 2, 3).fill_(std::nan(""));
+  expect_says(error_of(ErrorKind::data, [&] { gan->check_data(x, "data"); }),
+              {"missing", "row 1", "column 2", "orderless_nade"});
+  x[1].narrow(0, 2, 3).fill_(1);
+  expect_says(error_of(ErrorKind::data, [&] { gan->check_data(x, "data"); }), {"one-hot", "2 to 4", "row 1"});
 }
 
 TEST(Gan, RefusesWhatItCannotTake) {
@@ -265,6 +308,39 @@ TEST(GanRuns, AreTheSameInSittings) {
   const Checkpoint whole = straight(small, data, 7, "gan");
   for (const std::vector<std::int64_t>& stops : {std::vector<std::int64_t>{1}, {6}, {3, 2, 5}})
     expect_equal_runs(whole, in_sittings(small, data, stops, 7, "gan"), "in sittings");
+}
+
+// Numbers of every kind beside categories, labels among them.
+Dataset table_set(std::int64_t rows, const std::vector<ColumnGroup>& groups) {
+  Dataset data;
+  data.spec = data.name = "memory", data.binarize = "none";
+  data.groups = groups, data.values = ValueKind::mixed, data.classes = 3;
+  data.shape = {groups.back().first + groups.back().size};
+  Rng rng(5);
+  data.train.name = "train", data.valid.name = "valid", data.test.name = "test";
+  data.train.x = layer_rows(UnitLayer::of(groups), rows, rng);
+  data.train.y = at::arange(rows, at::kLong).remainder(3);
+  return data;
+}
+
+TEST(GanRuns, OfTablesAreTheSameInSittingsAndOnAnyNumberOfThreads) {
+  const Dataset few = table_set(70, mixed_columns());
+  const std::vector<ColumnGroup> wide = {
+      {ColumnKind::binary, 0, 60}, {ColumnKind::softmax, 60, 200}, {ColumnKind::gaussian, 260, 41}};
+  const Dataset many = table_set(300, wide);
+  const Assignments settings = {"model.generator=200", "model.discriminator=101", "training.epochs=2",
+                                "training.batch=150"};
+  for (const std::string model : {"gan", "conditional_gan"}) {
+    expect_equal_runs(straight(small, few, 7, model), in_sittings(small, few, {3, 2, 5}, 7, model),
+                      model + " in sittings");
+    Checkpoint one;
+    for (const int count : {1, 4}) {
+      const Threads threads(count);
+      const Checkpoint now = straight(settings, many, 7, model);
+      if (count == 1) one = now;
+      expect_equal_runs(one, now, model + " on threads");
+    }
+  }
 }
 
 TEST(GanRuns, DoNotDependOnTheNumberOfThreads) {

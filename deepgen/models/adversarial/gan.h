@@ -11,6 +11,12 @@
 // data and is linear for real ones; its last bias begins at the data's means. Samples of binary data are G's
 // output cut at one half.
 //
+// Tables of several kinds of columns, or of categories: G's last layer is linear and gives log-probabilities
+// of categories, log odds of bits and the values of numbers. D sees draws of the categories and bits that are
+// nearly discrete and let gradients through (training.temperature; generated_cases.h has the equations);
+// samples are exact draws. A number in bins (numbers=bins) is a category: its shape is right from the start,
+// which that of a standardised number with a heap of equal values never is. Training rows must be complete.
+//
 // There is no likelihood, bound or code. Samples are judged by tests on samples (docs/sample-tests.md). The
 // learning curve shows the discriminator's accuracy (0.5: it is fooled; 1: it is not, and G learns little)
 // and sample_spread (adversaries.h), which falls towards 0 when G collapses to few cases. The average of the
@@ -20,47 +26,24 @@
 // rising coefficient is what the defaults suggest; glorot's initial weights.
 //
 // Known to fail: the game need not converge, and its costs do not tell whether it does; G may leave out a
-// part of the data (all of it but one mode, at worst) or learn training rows by heart.
+// part of the data (all of it but one mode, at worst) or learn training rows by heart. With many categories D
+// may learn to tell draws that are nearly discrete from rows that are.
 //
 // Sources: Goodfellow, Pouget-Abadie, Mirza, Xu, Warde-Farley, Ozair, Courville, Bengio 2014, "Generative
 // adversarial nets", algorithm 1; Heusel et al. 2017, "GANs trained by a two time-scale update rule" (two
-// rates); Yazici et al. 2019, "The unusual effectiveness of averaging in GAN training".
+// rates); Yazici et al. 2019, "The unusual effectiveness of averaging in GAN training"; of categories:
+// generated_cases.h.
 #pragma once
 
-#include "deepgen/model/capabilities.h"
-#include "deepgen/models/adversarial/adversaries.h"
-#include "deepgen/models/adversarial/gan_options.h"
-#include "deepgen/parts/nets/discriminator.h"
+#include "deepgen/models/adversarial/dense_adversaries.h"
 
 namespace deepgen {
 
-class Gan : public Model, public HasGradients, public CanSample {
+class Gan : public DenseAdversaries, public CanSample {
  public:
   Gan(const GanOptions& options, const GanLearning& learning, const DataShape& data);
 
-  std::vector<Stage> stages() override;
-  void initialise(const Rows& sample, Rng& rng) override;
-  Metrics gradients(const Rows& batch, const Turn& turn, Rng& rng) override;
-  Metrics diagnose(const Rows& train, const Rows& valid, Rng& rng) override;
-  void check_data(const Tensor& x, const std::string& what, std::int64_t first_row = 0) const override;
-  Options& options() override { return options_; }
-  Options& learning() override { return learning_; }
-
-  Tensor noise(std::int64_t rows, Rng& rng) const;  // [rows, noise]
-  Tensor generate(const Tensor& z) const;           // [B, noise] -> [B, D], the mean of a case
-  Tensor logits(const Tensor& x) const;             // a(x), [B, D] -> [B, 1], without dropout
   Tensor sample(std::int64_t count, Rng& rng) const override;
-
- private:
-  Game players() const;
-
-  GanOptions options_;
-  GanLearning learning_;
-  std::int64_t columns_;
-  ValueKind values_;
-  std::shared_ptr<Mlp> hidden_;
-  std::shared_ptr<DenseLayer> output_;
-  std::shared_ptr<Discriminator> discriminator_;
 };
 
 }  // namespace deepgen

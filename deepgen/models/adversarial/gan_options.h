@@ -73,6 +73,7 @@ struct AdversaryLearning : Options {
 
 struct GanLearning : AdversaryLearning {
   double input_dropout = 0, hidden_dropout = 0;
+  double temperature = 0.2;
 
   void visit(OptionVisitor& v) override {
     AdversaryLearning::visit(v);
@@ -82,6 +83,11 @@ struct GanLearning : AdversaryLearning {
     v.field(
         {"hidden_dropout", "share of the discriminator's hidden units that are left out, likewise", 0, 0.95},
         hidden_dropout);
+    v.field({"temperature",
+             "of the draws of categories, and of bits beside columns of other kinds, that the discriminator "
+             "sees: the smaller, the nearer to 0 and 1 and the wilder the generator's gradients",
+             0.05, 10},
+            temperature);
   }
 };
 
@@ -100,15 +106,30 @@ struct GanCard {
             .source = "Goodfellow, Pouget-Abadie, Mirza, Xu, Warde-Farley, Ozair, Courville, Bengio 2014",
             .family = "adversarial",
             .training = adversary_training(),
-            .takes = {ColumnKind::binary, ColumnKind::gaussian, ColumnKind::mean_field},
+            .takes = takes(),
             .recipe = "gan",
             .small_cases = {small("", ValueKind::binary), small("grey", ValueKind::grey),
-                            small("real", ValueKind::real)}};
+                            small("real", ValueKind::real), small("mixed", ValueKind::mixed, mixed_table()),
+                            small("categories", ValueKind::mixed, table_of_categories())}};
   }
-  static SmallCase small(const std::string& name, ValueKind values) {
+  static std::vector<ColumnKind> takes() {
+    return {ColumnKind::binary, ColumnKind::softmax, ColumnKind::gaussian, ColumnKind::mean_field};
+  }
+  static SmallCase small(const std::string& name, ValueKind values,
+                         const std::vector<ColumnGroup>& groups = {}) {
     return {.name = name,
             .settings = {"model.noise=4", "model.generator=12", "model.discriminator=8", "model.pieces=3"},
-            .values = values};
+            .values = values,
+            .groups = groups};
+  }
+  static std::vector<ColumnGroup> mixed_table() {
+    return {{ColumnKind::binary, 0, 2},
+            {ColumnKind::gaussian, 2, 2},
+            {ColumnKind::softmax, 4, 3},
+            {ColumnKind::mean_field, 7, 1}};
+  }
+  static std::vector<ColumnGroup> table_of_categories() {
+    return {{ColumnKind::softmax, 0, 3}, {ColumnKind::binary, 3, 1}, {ColumnKind::softmax, 4, 4}};
   }
 };
 

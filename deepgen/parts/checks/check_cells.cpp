@@ -20,11 +20,13 @@ void check_cells(const Tensor& x, std::int64_t columns, bool unit_interval, cons
   const std::int64_t row = first[0].item<std::int64_t>(), column = first[1].item<std::int64_t>();
   const double value = x[row][column].item<double>();
   const bool missing = std::isnan(value);
-  fail_data(what,
-            fmt::format("expected {} for {}, got {} at row {}, column {}{}",
-                        unit_interval ? "a value in [0, 1]" : "a finite number", who,
-                        missing ? "a missing cell" : fmt::format("{}", value), first_row + row, column,
-                        missing ? "; fill the gaps first with `deepgen complete` of another model" : ""));
+  fail_data(what, fmt::format(
+                      "expected {} for {}, got {} at row {}, column {}{}",
+                      unit_interval ? "a value in [0, 1]" : "a finite number", who,
+                      missing ? "a missing cell" : fmt::format("{}", value), first_row + row, column,
+                      missing ? "; fill the gaps first with `deepgen complete`, or take a model that learns "
+                                "from such rows (orderless_nade, latent_class, rbm)"
+                              : ""));
 }
 
 void check_labels(const Tensor& y, std::int64_t rows, std::int64_t classes, const std::string& what) {

@@ -26,9 +26,10 @@ Tensor Discriminator::layer(std::size_t number, const Tensor& x, bool frozen) co
   return std::get<0>(y.view({y.size(0), -1, pieces_}).max(2));
 }
 
-Tensor Discriminator::forward(Tensor x, const Dropout& dropout, bool frozen) const {
+Tensor Discriminator::forward(Tensor x, const Dropout& dropout, bool frozen, const Tensor& beside) const {
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     if (dropout.rng) x = dropped(x, l == 0 ? dropout.input : dropout.hidden, *dropout.rng);
+    if (l == 0 && beside.defined()) x = at::cat({x, beside}, 1);
     x = layer(l, x, frozen);
   }
   return x;

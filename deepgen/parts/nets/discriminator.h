@@ -14,8 +14,9 @@ class Discriminator : public torch::nn::Module {
   Discriminator(std::int64_t in, const std::vector<std::int64_t>& sizes, const std::string& activation,
                 std::int64_t pieces);
   void initialise(Rng& rng);
-  // x [B, in] -> [B, 1]. `frozen`: gradients flow to x and not to the parameters.
-  Tensor forward(Tensor x, const Dropout& dropout = {}, bool frozen = false) const;
+  // x [B, in] -> [B, 1]. `frozen`: gradients flow to x and not to the parameters. `beside` [B, n]: columns of
+  // the input after those of x, which has n fewer then, and never left out: a condition.
+  Tensor forward(Tensor x, const Dropout& dropout = {}, bool frozen = false, const Tensor& beside = {}) const;
 
  private:
   Tensor layer(std::size_t number, const Tensor& x, bool frozen) const;
