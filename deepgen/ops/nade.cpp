@@ -78,11 +78,6 @@ float* room(Tensor& kept, std::int64_t floats) {
   return kept.data_ptr<float>();
 }
 
-Tensor matrix(Tensor& kept, std::int64_t rows, std::int64_t columns) {
-  room(kept, rows * columns);
-  return kept.narrow(0, 0, rows * columns).view({rows, columns});
-}
-
 // ---------------------------------------------------------------- gradients
 
 // All rows of the batch, and what becomes of them.
@@ -144,6 +139,11 @@ void through_rows(const Passes& passes) {
 
 }  // namespace
 
+Tensor kept_matrix(Tensor& kept, std::int64_t rows, std::int64_t columns) {
+  room(kept, rows * columns);
+  return kept.narrow(0, 0, rows * columns).view({rows, columns});
+}
+
 Tensor nade_logits(const Tensor& x, const NadeWeights& weights) {
   NoGradGuard no_graph;
   return forward(x.contiguous(), {}, {}, weights);
@@ -163,8 +163,8 @@ Tensor nade_gradients(const Tensor& x, const NadeWeights& weights, NadeWeights& 
                     .weights = weights,
                     .buffers = buffers,
                     .log_prob = at::empty({rows}, at::kDouble),
-                    .start = matrix(buffers.start, rows, hidden),
-                    .differences = matrix(buffers.differences, rows, x.size(1))};
+                    .start = kept_matrix(buffers.start, rows, hidden),
+                    .differences = kept_matrix(buffers.differences, rows, x.size(1))};
   for (std::int64_t begin = 0; begin < rows;) {
     interruption_point();
     const Span span = next_span(bits, begin, hidden);

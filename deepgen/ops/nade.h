@@ -19,6 +19,9 @@ struct NadeBuffers {
   Tensor start, differences;  // [B, H], [B, D]
 };
 
+// Room for [rows, columns] in a tensor that is kept, which grows where it must.
+Tensor kept_matrix(Tensor& kept, std::int64_t rows, std::int64_t columns);
+
 // Of rows of bits x [B, D]: [B, D], without a graph.
 Tensor nade_logits(const Tensor& x, const NadeWeights& weights);
 

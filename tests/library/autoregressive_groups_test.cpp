@@ -4,6 +4,8 @@
 // Statistical checks fail by chance once in a million runs of a fresh seed; the seeds are fixed.
 #include "deepgen/models/autoregressive/fvbn.h"
 #include "deepgen/models/autoregressive/made.h"
+#include "deepgen/models/autoregressive/nade.h"
+#include "deepgen/models/autoregressive/nade_groups.h"
 #include "tests/library/small_cases.h"
 
 namespace deepgen::autoregressive_groups_test {
@@ -66,7 +68,7 @@ class Groups : public ::testing::TestWithParam<std::string> {
   Doubles p;
 };
 
-INSTANTIATE_TEST_SUITE_P(Models, Groups, ::testing::Values("fvbn", "made"),
+INSTANTIATE_TEST_SUITE_P(Models, Groups, ::testing::Values("fvbn", "made", "nade"),
                          [](const auto& about) { return about.param; });
 
 TEST_P(Groups, ProbabilitiesOfAllRowsSumToOne) {
@@ -142,14 +144,17 @@ TEST_P(Groups, GradientsAreThoseOfTheLogProb) {
 // A column of a category sees the variables before it and no column of its own.
 TEST_P(Groups, LogitsSeeTheVariablesBeforeThemAlone) {
   Rng rng(3);
+  const VariableLayout layout = VariableLayout::of(shape.groups, columns);
+  const auto* nade = dynamic_cast<const Nade*>(model.get());
   const auto logits = [&](const Tensor& x) {
+    if (nade) return composed::nade_group_logits(x, layout, nade->weights);
     if (const auto* made = dynamic_cast<const Made*>(model.get())) return made->logits(x, 0);
     return dynamic_cast<const Fvbn&>(*model).logits(x);
   };
   const auto* made = dynamic_cast<const Made*>(model.get());
-  const std::vector<std::int64_t> order =
-      made ? made->ranks(0).order : dynamic_cast<const Fvbn&>(*model).ranks().order;
-  const VariableLayout layout = VariableLayout::of(shape.groups, columns);
+  const std::vector<std::int64_t> order = nade   ? natural_order(layout.variables())
+                                          : made ? made->ranks(0).order
+                                                 : dynamic_cast<const Fvbn&>(*model).ranks().order;
   ASSERT_EQ(std::ssize(order), layout.variables());
   std::vector<std::int64_t> place(size(columns));
   for (std::int64_t at = 0; at < layout.variables(); ++at)

@@ -128,25 +128,11 @@ TEST(OrderlessNade, GradientsAreThoseOfTheObjective) {
   const auto model = make_orderless(6, "7,5", "tanh", 0.8, 9);
   Rng data(3), directions(5);
   const Rows batch{bits_tensor(40, 6, data), {}};
-  const auto value = [&] {
+  const auto loss = [&] {
     Rng same(11);
-    return model->gradients(batch, Turn{}, same).front().second;
+    return -model->gradients(batch, Turn{}, same).front().second;
   };
-  value();
-  std::map<std::string, Tensor> gradients;
-  for (const auto& p : model->named_parameters()) gradients[p.key()] = p.value().grad().clone();
-  for (const auto& p : model->named_parameters()) {
-    Tensor numbers = p.value().detach();
-    const Tensor along = normal_tensor(numbers.sizes(), 1, directions), before = numbers.clone();
-    constexpr double step = 4e-3;
-    numbers.copy_(before + along * step);
-    const double above = value();
-    numbers.copy_(before - along * step);
-    const double below = value();
-    numbers.copy_(before);
-    const double slope = -(gradients[p.key()] * along).sum().item<double>();
-    EXPECT_NEAR((above - below) / (2 * step), slope, 2e-3 + 2e-3 * std::abs(slope)) << p.key();
-  }
+  expect_slopes(*model, loss, directions, 4e-3, 2e-3, 2e-3, "bits");
 }
 
 TEST(OrderlessNade, NumbersDoNotDependOnThreads) {

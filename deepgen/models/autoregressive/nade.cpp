@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "deepgen/model/create.h"
+#include "deepgen/models/autoregressive/nade_groups.h"
 #include "deepgen/ops/layers.h"
 
 namespace deepgen {
@@ -24,12 +25,14 @@ void Nade::initialise(const Rows& sample, Rng& rng) {
   NoGradGuard no_graph;
   weights.c.zero_();
   // Half of each hidden unit is on before anything is known.
-  weights.b.copy_(base_rate_logits(sample.x) - weights.v.sum(1) * 0.5);
+  weights.b.copy_(base_logits(sample.x) - weights.v.sum(1) * 0.5);
 }
 
 // ---------------------------------------------------------------- conditionals
 
-Tensor Nade::logits(const Tensor& x) const { return nade_logits(x, weights); }
+Tensor Nade::logits(const Tensor& x) const {
+  return layout_.bits() ? nade_logits(x, weights) : nade_group_logits(x, layout_, weights);
+}
 
 // ---------------------------------------------------------------- gradients
 
@@ -39,12 +42,15 @@ Metrics Nade::gradients(const Rows& batch, const Turn&, Rng&) {
     return parameter.grad();
   };
   NadeWeights g{gradient(weights.w), gradient(weights.c), gradient(weights.v), gradient(weights.b)};
-  return {{"batch_log_prob", mean_over_cases(nade_gradients(batch.x, weights, g, buffers_))}};
+  const Tensor log_prob = layout_.bits() ? nade_gradients(batch.x, weights, g, buffers_)
+                                         : nade_group_gradients(batch.x, layout_, weights, g, buffers_);
+  return {{"batch_log_prob", mean_over_cases(log_prob)}};
 }
 
 // ---------------------------------------------------------------- sampling
 
 Tensor Nade::draw_pass(const AncestralPass& pass) const {
+  if (!layout_.bits()) return nade_group_draw(pass, layout_, weights);
   Tensor x = pass.x;
   return nade_draw(x, pass.uniform, pass.held, weights);
 }

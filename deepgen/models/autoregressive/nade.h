@@ -1,17 +1,22 @@
-// NADE, the neural autoregressive distribution estimator of bits.
+// NADE, the neural autoregressive distribution estimator.
 //
 //   p(x) = prod_i p(x_i | x_<i)
 //   log odds of x_i = b_i + v_i . h_i
 //   h_i = sigmoid(c + sum_(j<i) x_j w_j)
 //
+// of bits. Where a variable v is a category, a one-hot group of columns,
+//
+//   p(x_v | x_<v) = softmax over the columns k of v of b_k + v_k . h_v
+//   h_v = sigmoid(c + sum over the columns j of the variables before v of x_j w_j)
+//
 // Objective: the mean log-probability, exact. Gradients by hand: what the hidden units receive changes by one
-// row of W from column to column, and only behind columns that are on, so a pass costs O(D H) forwards and
-// backwards, and the sigmoids are computed as often as there are ones (ops/nade.h, kernels/column_passes.h).
-// Sampled in the same pass, each column being drawn as it is reached. Columns are taken in their order in the
-// data.
+// row of W from variable to variable, so a pass costs O(D H) forwards and backwards. Of bits alone it changes
+// only behind columns that are on, and the sigmoids are computed as often as there are ones (ops/nade.h,
+// kernels/column_passes.h); with categories, once a variable (nade_groups.h). Sampled in the same pass, each
+// variable being drawn as it is reached. Columns are taken in their order in the data.
 //
 // Differs from the paper: Adam in place of stochastic gradient descent; the order of the data in place of a
-// random one, which the paper found to make no difference.
+// random one, which the paper found to make no difference; categories too, each a softmax.
 //
 // Known to fail: without decay or patience small sets are learnt by heart; far apart columns are joined by
 // sums alone, so the samples of digits have loose ends; data that are mostly ones are slow (their negative is
@@ -45,7 +50,7 @@ class Nade : public DiscreteAutoregressive {
 
  protected:
   Tensor draw_pass(const AncestralPass& pass) const override;
-  std::vector<std::int64_t> order() const override { return natural_order(columns_); }
+  std::vector<std::int64_t> order() const override { return natural_order(layout_.variables()); }
 
  private:
   NadeOptions options_;

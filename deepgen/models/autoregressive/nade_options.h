@@ -21,13 +21,21 @@ struct NadeCard {
   using LearningOptions = NoOptions;
   static ModelCard card() {
     return {.name = "nade",
-            .title = "Neural autoregressive distribution estimator of bits",
+            .title = "Neural autoregressive distribution estimator",
             .source = "Larochelle and Murray 2011",
             .family = "autoregressive",
             .training = adam_training(),
-            .takes = {ColumnKind::binary},
+            .takes = {ColumnKind::binary, ColumnKind::softmax},
+            .table = {.bins = true},
             .recipe = "nade-adult",
-            .small_cases = {{.name = "", .settings = {"model.hidden=5"}}}};
+            .small_cases = {{.name = "", .settings = {"model.hidden=5"}},
+                            {.name = "groups",
+                             .settings = {"model.hidden=5"},
+                             .values = ValueKind::mixed,
+                             .groups = {{ColumnKind::softmax, 0, 3},
+                                        {ColumnKind::binary, 3, 2},
+                                        {ColumnKind::softmax, 5, 2},
+                                        {ColumnKind::softmax, 7, 4}}}}};
   }
 };
 

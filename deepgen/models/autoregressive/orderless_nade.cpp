@@ -45,6 +45,7 @@ class WeightedGroupLogProb : public torch::autograd::Function<WeightedGroupLogPr
                         const Tensor& weights, const Tensor& bit, const UnitLayer* units) {
     const Tensor p = units->mean(logits, {});
     context->save_for_backward({(x - p).mul_(weights)});
+    // Of a category only the column that is 1 counts: the others have log 1.
     const Tensor log_p =
         (p.clamp_min(1e-30) * x + (1 - p).clamp_min(1e-30) * (1 - x) * bit + (1 - x) * (1 - bit));
     return row_dots(log_p.log_(), weights).to(at::kDouble);
@@ -81,32 +82,24 @@ std::pair<std::vector<std::int64_t>, std::vector<bool>> parse_layers(const std::
 
 OrderlessNade::OrderlessNade(OrderlessNadeOptions options, OrderlessNadeLearning learning,
                              const DataShape& data)
-    : columns_(data.columns),
-      options_(std::move(options)),
+    : options_(std::move(options)),
       learning_(std::move(learning)),
-      units_(UnitLayer::of(data.column_groups())) {
+      units_(UnitLayer::of(data.column_groups())),
+      layout_(VariableLayout::of(data.column_groups(), data.columns)) {
   options_.check();
-  std::vector<std::int64_t> variable_of;
-  const auto add_variable = [&](std::int64_t first, std::int64_t size, bool marks) {
-    variable_of.insert(variable_of.end(), static_cast<std::size_t>(size), variables());
-    firsts_.push_back(first), sizes_.push_back(size), marks_.push_back(marks);
-  };
-  for (const ColumnGroup& group : data.column_groups())
-    if (group.kind == ColumnKind::softmax)
-      add_variable(group.first, group.size, false);
-    else
-      for (std::int64_t j = 0; j < group.size; ++j) add_variable(group.first + j, 1, group.marks);
-  variable_of_ = at::tensor(variable_of, at::kLong);
   auto [sizes, added] = parse_layers(options_.hidden);
   added_ = added;
-  net_ = register_module(
-      "net", std::make_shared<Mlp>(columns_ + variables(), std::move(sizes), options_.activation));
-  output_ = register_module("output", std::make_shared<DenseLayer>(net_->out(), columns_));
+  embeddings_ =
+      register_module("embeddings", std::make_shared<CategoryEmbeddings>(layout_, options_.embedding));
+  net_ = register_module("net", std::make_shared<Mlp>(embeddings_->columns() + variables(), std::move(sizes),
+                                                      options_.activation));
+  output_ = register_module("output", std::make_shared<DenseLayer>(net_->out(), columns()));
   if (options_.direct == "true" || (options_.direct == "auto" && !units_.all(UnitKind::binary)))
-    direct_ = register_parameter("direct", at::zeros({columns_ + variables(), columns_}));
+    direct_ = register_parameter("direct", at::zeros({columns() + variables(), columns()}));
 }
 
 void OrderlessNade::initialise(const Rows& sample, Rng& rng) {
+  embeddings_->initialise(rng);
   net_->initialise(rng);
   output_->initialise(rng);
   NoGradGuard no_graph;
@@ -126,7 +119,14 @@ void OrderlessNade::check_data(const Tensor& x, const std::string& what, std::in
 // ---------------------------------------------------------------- conditionals
 
 Tensor OrderlessNade::there(const Tensor& x) const {
-  return x.index_select(1, at::tensor(firsts_, at::kLong)).isnan().logical_not().to(at::kFloat);
+  return layout_.by_variable(x).isnan().logical_not().to(at::kFloat);
+}
+
+// What the first layer receives of (x * m, m).
+Tensor OrderlessNade::entrance(const Tensor& input) const {
+  if (!embeddings_->any()) return input;
+  return at::cat(
+      {embeddings_->forward(input.narrow(1, 0, columns())), input.narrow(1, columns(), variables())}, 1);
 }
 
 // The last hidden layer, from what layer `first` receives.
@@ -140,8 +140,8 @@ Tensor OrderlessNade::hidden_from(Tensor h, std::size_t first, double dropout, R
 }
 
 Tensor OrderlessNade::logits_given(const Tensor& x, const Tensor& known, double dropout, Rng& rng) const {
-  const Tensor input = at::cat({at::nan_to_num(x, 0) * known.index_select(1, variable_of_), known}, 1);
-  return log_odds(hidden_from(input, 0, dropout, &rng), input);
+  const Tensor input = at::cat({at::nan_to_num(x, 0) * layout_.by_column(known), known}, 1);
+  return log_odds(hidden_from(entrance(input), 0, dropout, &rng), input);
 }
 
 Tensor OrderlessNade::log_odds(const Tensor& h, const Tensor& input) const {
@@ -153,7 +153,7 @@ std::vector<std::int64_t> OrderlessNade::order(std::int64_t number) const {
   if (number < 0) fail_usage("orderless_nade", fmt::format("expected an order from 0 on, got {}", number));
   auto all = Rng(0).fork({static_cast<std::uint64_t>(number)}).permutation(variables());
   std::stable_partition(all.begin(), all.end(),
-                        [&](std::int64_t v) { return marks_[static_cast<std::size_t>(v)]; });
+                        [&](std::int64_t v) { return layout_.marks[static_cast<std::size_t>(v)]; });
   return all;
 }
 
@@ -165,7 +165,7 @@ OrderlessNade::Splits OrderlessNade::draw_splits(std::int64_t rows, Rng& rng, co
   const std::vector<std::int64_t> stratum = rng.permutation(rows);
   Splits splits{at::zeros({rows, variables}), at::zeros({rows, variables}), at::zeros({rows, 1})};
   const Tensor all = there.defined() ? there.contiguous() : at::ones({rows, variables});
-  const bool any_marks = std::find(marks_.begin(), marks_.end(), true) != marks_.end();
+  const bool any_marks = std::find(layout_.marks.begin(), layout_.marks.end(), true) != layout_.marks.end();
   const Tensor unmarked = any_marks ? uniform(rows, 1, rng.next()) : Tensor();
   parallel_ranges(rows, 10.0 * static_cast<double>(variables), 1, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> order, sorted;  // what comes first has the smallest key
@@ -176,7 +176,7 @@ OrderlessNade::Splits OrderlessNade::draw_splits(std::int64_t rows, Rng& rng, co
       const bool hidden_marks = any_marks && unmarked.data_ptr<float>()[r] < 0.5F;
       order.clear(), sorted.clear();
       for (std::int64_t v = 0; v < variables; ++v) {
-        const bool marks = marks_[static_cast<std::size_t>(v)];
+        const bool marks = layout_.marks[static_cast<std::size_t>(v)];
         const bool gone = all.data_ptr<float>()[r * variables + v] == 0 || (marks && hidden_marks);
         const float key = keys.data_ptr<float>()[r * variables + v] - (marks ? 1.0F : 0.0F);
         order.push_back(gone ? missing_cell : key);
@@ -209,7 +209,7 @@ Tensor OrderlessNade::objective(const Tensor& x, double dropout, Rng& rng) const
   const Tensor cells = there(x), values = at::nan_to_num(x, 0);
   const Splits splits = draw_splits(x.size(0), rng, cells);
   const Tensor logits = logits_given(values, splits.known, dropout, rng);
-  const Tensor weights = (splits.asked * splits.weight).index_select(1, variable_of_);
+  const Tensor weights = layout_.by_column(splits.asked * splits.weight);
   if (units_.all(UnitKind::binary)) return WeightedLogProb::apply(logits, values, weights);
   const Tensor bit = units_.columns_of(UnitKind::binary).to(at::kFloat);
   return WeightedGroupLogProb::apply(logits, values, weights, bit, &units_);

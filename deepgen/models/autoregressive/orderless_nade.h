@@ -2,9 +2,10 @@
 //
 //   p(x | o) = prod_p p(x_o(p) | x_o(<p))
 //   p(x_i | known) = sigmoid of its log odds, or softmax over the group of a category
-//   all log odds = net(x * m, m) + U (x * m, m),   m marks the variables that are known; U where asked for
+//   all log odds = net(e(x * m), m) + U (x * m, m),   m marks the variables that are known; U where asked for
 //
-// A variable is a bit or a one-hot group (numbers of a table are categories too: number_bins.h). For each row of
+// A variable is a bit or a one-hot group (numbers of a table are categories too: number_bins.h); e stands for
+// categories of many values by a few learnt numbers (category_embeddings.h). For each row of
 // a batch, with D cells that are not missing, a number n of unknown ones, from 1 to D, and which ones are drawn
 // at random, and
 //
@@ -35,7 +36,7 @@
 // first: exact draws of p(missing | known, o) for the orders o that begin with the known variables, where
 // fixed-order models need a chain.
 //
-// Differs from the paper: q above; categories; hidden layers that are added to what they receive; Adam in place
+// Differs from the paper: q above; categories, embedded; hidden layers that are added to what they receive; Adam in place
 // of stochastic gradient descent with momentum; no layer-wise pre-training.
 //
 // Known to fail: a single order is worse than a model trained for it; the estimates are noisy, and need many
@@ -47,7 +48,9 @@
 
 #include "deepgen/model/capabilities.h"
 #include "deepgen/models/autoregressive/orderless_nade_options.h"
+#include "deepgen/parts/nets/category_embeddings.h"
 #include "deepgen/parts/nets/nets.h"
+#include "deepgen/parts/nets/variable_layout.h"
 #include "deepgen/parts/units/unit_layer.h"
 
 namespace deepgen {
@@ -77,7 +80,7 @@ class OrderlessNade : public Model,
   // Log odds of every column given x [B, D] where the variables known [B, V] (0 or 1) are 1: one pass.
   Tensor logits_given(const Tensor& x, const Tensor& known, double dropout, Rng& rng) const;
   std::vector<std::int64_t> order(std::int64_t number) const;  // variables; below 0 a usage error
-  std::int64_t variables() const { return static_cast<std::int64_t>(sizes_.size()); }
+  std::int64_t variables() const { return layout_.variables(); }
 
   struct Splits {
     Tensor known, asked;  // [rows, V] of 0 and 1; what is missing is neither
@@ -90,23 +93,23 @@ class OrderlessNade : public Model,
   Options& learning() override { return learning_; }
 
  private:
+  std::int64_t columns() const { return layout_.columns; }
   struct Walk;
   std::vector<double> walk(Walk& walk) const;
   void learn_variable(Walk& walk, std::int64_t r, std::int64_t step, const Tensor& h, Tensor& a,
-                      double& log_prob) const;
+                      std::vector<float>& logits, double& log_prob) const;
+  Tensor entrance(const Tensor& input) const;
   Tensor log_odds(const Tensor& h, const Tensor& input) const;
   Tensor hidden_from(Tensor h, std::size_t first, double dropout, Rng* rng) const;
   Tensor there(const Tensor& x) const;
   Tensor objective(const Tensor& x, double dropout, Rng& rng) const;
 
-  const std::int64_t columns_;
   OrderlessNadeOptions options_;
   OrderlessNadeLearning learning_;
   UnitLayer units_;
-  std::vector<std::int64_t> sizes_, firsts_;  // of each variable: its columns, and the first of them
-  std::vector<bool> marks_;  // of each variable: whether it says what is missing of the one before
+  VariableLayout layout_;
   std::vector<bool> added_;  // of each hidden layer: whether it is added to what it receives
-  Tensor variable_of_;       // [D] int64
+  std::shared_ptr<CategoryEmbeddings> embeddings_;
   std::shared_ptr<Mlp> net_;
   std::shared_ptr<DenseLayer> output_;
   Tensor direct_;  // [D + V, D], or undefined

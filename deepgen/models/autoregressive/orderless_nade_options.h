@@ -9,7 +9,8 @@ namespace deepgen {
 struct OrderlessNadeOptions : Options {
   std::string hidden = "512,512+,512+";
   std::string activation = "relu";
-  std::string direct = "auto";
+  std::string direct = "false";
+  std::int64_t embedding = 16;
 
   void visit(OptionVisitor& v) override {
     v.field({"hidden",
@@ -23,6 +24,11 @@ struct OrderlessNadeOptions : Options {
              0,
              {"auto", "true", "false"}},
             direct);
+    v.field(
+        {"embedding",
+         "learnt numbers that stand for a value of a category of more values than these; 0: a column each", 0,
+         10000},
+        embedding);
   }
   void check() const override {
     if (hidden.empty()) fail_usage("model.hidden", "expected at least one hidden layer, as in 500,500");
@@ -48,7 +54,7 @@ struct OrderlessNadeCard {
     training.batch = 200;
     training.schedule = "cosine";
     training.average = 0.999;
-    training.updates = 10000;
+    training.updates = 24000;
     return training;
   }
   static ModelCard card() {
@@ -63,7 +69,7 @@ struct OrderlessNadeCard {
             .small_cases = {
                 {.name = "", .settings = {"model.hidden=9,7"}},
                 {.name = "groups",
-                 .settings = {"model.hidden=9,9+"},
+                 .settings = {"model.hidden=9,9+", "model.embedding=2", "model.direct=true"},
                  .groups = {
                      {ColumnKind::softmax, 0, 3}, {ColumnKind::binary, 3, 2}, {ColumnKind::softmax, 5, 2}}}}};
   }

@@ -62,19 +62,19 @@ struct OrderlessNade::Walk {
 // Row r learns its next variable: its log odds from the last hidden layer h, its value, and what the first
 // layer receives with it.
 void OrderlessNade::learn_variable(Walk& walk, std::int64_t r, std::int64_t step, const Tensor& h, Tensor& a,
-                                   double& log_prob) const {
+                                   std::vector<float>& logits, double& log_prob) const {
   const std::int64_t steps = walk.steps(), out = h.size(1), hidden = a.size(1);
   const std::int64_t v = walk.variables[static_cast<std::size_t>(r * steps + step)];
   if (v < 0) return;
   const auto own_place = static_cast<std::size_t>(v);
-  const std::int64_t first = firsts_[own_place], size = sizes_[own_place];
-  float* x = walk.x.data_ptr<float>() + r * columns_ + first;
+  const std::int64_t first = layout_.firsts[own_place], size = layout_.sizes[own_place];
+  float* x = walk.x.data_ptr<float>() + r * columns() + first;
   const float* u = walk.uniform.defined() ? walk.uniform.data_ptr<float>() + r * steps + step : nullptr;
-  if (u && own_place + 1 < marks_.size() && marks_[own_place + 1] && x[size] == 1) {
+  if (u && own_place + 1 < layout_.marks.size() && layout_.marks[own_place + 1] && x[size] == 1) {
     std::fill(x, x + size, not_there);  // as in training: it is not there
     return;
   }
-  std::vector<float> logits(static_cast<std::size_t>(size));
+  logits.resize(static_cast<std::size_t>(size));
   column_passes().prefix_dots({.input = walk.output.data_ptr<float>() + first * out,
                                .stride = out,
                                .count = out,
@@ -85,10 +85,10 @@ void OrderlessNade::learn_variable(Walk& walk, std::int64_t r, std::int64_t step
                               0, size);
   for (std::int64_t k = 0; k < size; ++k)
     logits[static_cast<std::size_t>(k)] += output_->bias.data_ptr<float>()[first + k];
-  float* straight = walk.straight.defined() ? walk.straight.data_ptr<float>() + r * columns_ : nullptr;
+  float* straight = walk.straight.defined() ? walk.straight.data_ptr<float>() + r * columns() : nullptr;
   for (std::int64_t k = 0; straight && k < size; ++k)
     logits[static_cast<std::size_t>(k)] += straight[first + k];
-  const bool bit = size == 1;
+  const bool bit = !layout_.categories[own_place];
   std::int64_t on = 0;  // the column that is 1
   if (bit) {
     if (u) x[0] = *u < 1 / (1 + std::exp(-logits[0])) ? 1.0F : 0.0F;
@@ -103,9 +103,9 @@ void OrderlessNade::learn_variable(Walk& walk, std::int64_t r, std::int64_t step
   float* own = a.data_ptr<float>() + r * hidden;
   for (std::int64_t j = 0; j < hidden; ++j) own[j] += added[j];
   if (!straight) return;
-  const float* more = bit && x[0] == 0 ? walk.straight_zero.data_ptr<float>() + v * columns_
-                                       : walk.straight_one.data_ptr<float>() + (first + on) * columns_;
-  for (std::int64_t j = 0; j < columns_; ++j) straight[j] += more[j];
+  const float* more = bit && x[0] == 0 ? walk.straight_zero.data_ptr<float>() + v * columns()
+                                       : walk.straight_one.data_ptr<float>() + (first + on) * columns();
+  for (std::int64_t j = 0; j < columns(); ++j) straight[j] += more[j];
 }
 
 // The log-probability of what each row has learnt.
@@ -113,26 +113,31 @@ std::vector<double> OrderlessNade::walk(Walk& walk) const {
   NoGradGuard no_graph;
   const DenseLayer& first = *net_->layers().front();
   const Activation f = activation_of(options_.activation);
-  walk.zero = first.weight.narrow(0, columns_, variables()).detach();
-  walk.one = walk.zero.index_select(0, variable_of_) + first.weight.narrow(0, 0, columns_);
+  const std::int64_t entering = embeddings_->columns();
+  const Tensor inward = first.weight.narrow(0, 0, entering);
+  walk.zero = first.weight.narrow(0, entering, variables()).detach();
+  walk.one = walk.zero.index_select(0, layout_.variable_of()) +
+             (embeddings_->any() ? dense(embeddings_->matrix(), inward, {}) : inward);
   walk.output = output_->weight.detach().t().contiguous();
   const std::int64_t rows = walk.x.size(0);
-  const Tensor known = walk.known.index_select(1, variable_of_);
+  const Tensor known = layout_.by_column(walk.known);
   const Tensor input = at::cat({at::nan_to_num(walk.x, 0) * known, walk.known}, 1);
-  Tensor a = dense(input, first.weight, first.bias);
+  Tensor a = dense(entrance(input), first.weight, first.bias);
   if (direct_.defined()) {
     walk.straight = dense(input, direct_, {});
-    walk.straight_zero = direct_.narrow(0, columns_, variables()).detach();
-    walk.straight_one = walk.straight_zero.index_select(0, variable_of_) + direct_.narrow(0, 0, columns_);
+    walk.straight_zero = direct_.narrow(0, columns(), variables()).detach();
+    walk.straight_one =
+        walk.straight_zero.index_select(0, layout_.variable_of()) + direct_.narrow(0, 0, columns());
   }
   std::vector<double> log_probs(static_cast<std::size_t>(rows), 0);
-  const double width = static_cast<double>(columns_) / static_cast<double>(variables());
+  const double width = static_cast<double>(columns()) / static_cast<double>(variables());
   for (std::int64_t step = 0; step < walk.steps(); ++step) {
     const Tensor h = hidden_from(activate(a, f), 1, 0, nullptr).contiguous();
     const double cost = 0.3 * static_cast<double>(a.size(1)) + 0.1 * width * static_cast<double>(h.size(1));
     parallel_ranges(rows, cost, 1, [&](std::int64_t begin, std::int64_t end) {
+      std::vector<float> logits;  // of one variable
       for (std::int64_t r = begin; r < end; ++r)
-        learn_variable(walk, r, step, h, a, log_probs[static_cast<std::size_t>(r)]);
+        learn_variable(walk, r, step, h, a, logits, log_probs[static_cast<std::size_t>(r)]);
     });
   }
   return log_probs;
@@ -175,18 +180,18 @@ Tensor OrderlessNade::complete(const Rows& all, Rng& rng) const {
   for (std::int64_t first = 0; first < x.size(0); first += walk_rows) {
     const std::int64_t rows = std::min(walk_rows, x.size(0) - first);
     const Tensor some = x.narrow(0, first, rows), known = there(some).contiguous();
-    Walk draws{at::nan_to_num(some, 0).contiguous(), known, shuffled_unknown(known, marks_, rng), {}};
+    Walk draws{at::nan_to_num(some, 0).contiguous(), known, shuffled_unknown(known, layout_.marks, rng), {}};
     const std::int64_t steps = draws.steps();
     draws.uniform = uniform(rows, std::max<std::int64_t>(1, steps), rng.next());
     if (steps > 0) walk(draws);
-    parts.push_back(at::where(known.index_select(1, variable_of_) > 0, some, draws.x));
+    parts.push_back(at::where(layout_.by_column(known) > 0, some, draws.x));
   }
   return parts.empty() ? x : at::cat(parts);
 }
 
 // Nothing is known.
 Tensor OrderlessNade::sample(std::int64_t count, Rng& rng) const {
-  return complete(Rows(at::full({count, columns_}, not_there)), rng);
+  return complete(Rows(at::full({count, columns()}, not_there)), rng);
 }
 
 // ---------------------------------------------------------------- scores

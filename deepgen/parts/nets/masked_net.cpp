@@ -30,7 +30,8 @@ float activate(Activation f, float a) {
   return 1 / (1 + std::exp(-a));
 }
 
-// u in [0, 1) draws x, a bit or the one column of a category that is on.
+}  // namespace
+
 void draw_variable(bool category, const float* logits, std::int64_t size, float u, float* x) {
   if (!category) {
     x[0] = u < activate(Activation::sigmoid, logits[0]) ? 1.0F : 0.0F;
@@ -43,6 +44,8 @@ void draw_variable(bool category, const float* logits, std::int64_t size, float 
   std::fill(x, x + size, 0.0F);
   x[pick_category(size, static_cast<double>(u) * total, share)] = 1;
 }
+
+namespace {
 
 Activation known_activation(const std::string& name) {
   const Activation f = activation_of(name);

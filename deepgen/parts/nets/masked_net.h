@@ -36,6 +36,9 @@ struct AncestralPass {
   Tensor held;     // [B, D] bool: what keeps its value, categories as a whole; undefined: nothing
 };
 
+// u in [0, 1) draws x [size] under these logits: a bit, or the one column of a category that is on.
+void draw_variable(bool category, const float* logits, std::int64_t size, float u, float* x);
+
 class MaskedNet : public torch::nn::Module {
  public:
   // `activation`: relu, tanh or sigmoid. `direct`: inputs also reach the outputs past the hidden layers.

@@ -9,6 +9,7 @@ VariableLayout VariableLayout::of_bits(std::int64_t columns) {
   for (std::int64_t j = 0; j < columns; ++j) layout.firsts.push_back(j);
   layout.sizes.assign(static_cast<std::size_t>(columns), 1);
   layout.categories.assign(static_cast<std::size_t>(columns), false);
+  layout.marks = layout.categories;
   layout.columns = columns;
   return layout;
 }
@@ -21,7 +22,7 @@ VariableLayout VariableLayout::of(const std::vector<ColumnGroup>& groups, std::i
     const std::int64_t size = category ? group.size : 1;
     for (std::int64_t first = group.first; first < group.first + group.size; first += size) {
       layout.firsts.push_back(first), layout.sizes.push_back(size);
-      layout.categories.push_back(category);
+      layout.categories.push_back(category), layout.marks.push_back(group.marks);
     }
   }
   layout.columns = columns;
@@ -48,12 +49,15 @@ Tensor VariableLayout::by_variable(const Tensor& x) const {
   return bits() ? x : x.index_select(1, at::tensor(firsts, at::kLong));
 }
 
-Tensor VariableLayout::by_column(const Tensor& x) const {
-  if (bits()) return x;
+Tensor VariableLayout::variable_of() const {
   std::vector<std::int64_t> variables;
   for (std::int64_t v = 0; v < this->variables(); ++v)
     variables.insert(variables.end(), static_cast<std::size_t>(sizes[static_cast<std::size_t>(v)]), v);
-  return x.index_select(1, at::tensor(variables, at::kLong));
+  return at::tensor(variables, at::kLong);
+}
+
+Tensor VariableLayout::by_column(const Tensor& x) const {
+  return bits() ? x : x.index_select(1, variable_of());
 }
 
 }  // namespace deepgen

@@ -11,6 +11,7 @@ namespace deepgen {
 struct VariableLayout {
   std::vector<std::int64_t> firsts, sizes;  // of each variable: the first of its columns, and how many
   std::vector<bool> categories;             // whether it is a category
+  std::vector<bool> marks;                  // whether it says what is missing of the one before it
   std::int64_t columns = 0;
 
   static VariableLayout of_bits(std::int64_t columns);
@@ -22,6 +23,7 @@ struct VariableLayout {
   std::int64_t widest() const;  // 1 or more
   // The columns of the variables in this order, one variable after another.
   std::vector<std::int64_t> columns_of(const std::vector<std::int64_t>& order) const;
+  Tensor variable_of() const;  // [columns] int64: which variable a column belongs to
   // [B, columns] -> [B, variables], what stands at the first column of each; and back, the same in all columns
   // of a variable.
   Tensor by_variable(const Tensor& x) const;
