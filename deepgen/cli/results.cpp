@@ -96,12 +96,18 @@ std::vector<nlohmann::ordered_json> read_results(const std::string& folder) {
 
 std::string verdict(const nlohmann::ordered_json& r) {
   if (!has(r, "published")) return "";
-  const double published = number(r, "published");
-  std::string words = number(r, "value") >= published ? "reached" : "**not reached**";
-  if (words == "reached" && has(r, "lower") && number(r, "lower") < published)
-    words = "reached by the estimate, not by the lower end";
+  // Of errors and losses less is better: the worse end of the interval is the upper one.
+  const std::string metric = text(r, "metric");
+  const bool error = metric.find("error") != std::string::npos || metric.find("loss") != std::string::npos;
+  const auto reaches = [&](const char* what, const char* goal) {
+    return error ? number(r, what) <= number(r, goal) : number(r, what) >= number(r, goal);
+  };
+  const char* const worse_end = error ? "upper" : "lower";
+  std::string words = reaches("value", "published") ? "reached" : "**not reached**";
+  if (words == "reached" && has(r, worse_end) && !reaches(worse_end, "published"))
+    words = fmt::format("reached by the estimate, not by the {} end", worse_end);
   if (!text(r, "warning").empty()) words = "**not trusted** (see its warning): " + words;
-  if (has(r, "aim")) words += number(r, "value") >= number(r, "aim") ? ", aim reached" : ", aim not reached";
+  if (has(r, "aim")) words += reaches("value", "aim") ? ", aim reached" : ", aim not reached";
   if (has(r, "bracket") && has(r, "lower") && has(r, "upper"))
     words += number(r, "upper") - number(r, "lower") < number(r, "bracket") ? ", bracket narrow enough"
                                                                             : ", **bracket too wide**";

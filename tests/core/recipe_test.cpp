@@ -143,6 +143,18 @@ nlohmann::ordered_json some_result() {
           {"commit", "c"}};
 }
 
+TEST(Results, OfAnErrorLessIsBetter) {
+  auto result = some_result();
+  result["metric"] = "classification_error";
+  result["published"] = 1.81, result["value"] = 1.7, result["lower"] = 1.5, result["upper"] = 1.75;
+  EXPECT_EQ(verdict(result).substr(0, 7), "reached");
+  EXPECT_EQ(verdict(result).find("by the estimate"), std::string::npos);
+  result["upper"] = 1.9;
+  EXPECT_NE(verdict(result).find("reached by the estimate, not by the upper end"), std::string::npos);
+  result["value"] = 1.85;
+  EXPECT_NE(verdict(result).find("**not reached**"), std::string::npos);
+}
+
 TEST(Results, VerdictComparesWithThePublishedFigureTheAimAndTheBracket) {
   nlohmann::ordered_json r = some_result();
   EXPECT_EQ(verdict(r), "reached, aim not reached, bracket narrow enough");
