@@ -24,6 +24,8 @@ import tempfile
 import time
 import warnings
 
+import scikit_learn_scripts
+
 parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
 parser.add_argument("races", nargs="*", metavar="RACE", help="diagonal, full, bits, rbm; none: all")
 parser.add_argument("--program", default="build/release/deepgen")
@@ -32,20 +34,15 @@ parser.add_argument("--batch", type=int, default=100, help="rows a step of deepg
 parser.add_argument("--turns", type=int, default=3)
 options = parser.parse_args()
 
-program_environment = dict(os.environ)
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):  # read when numpy is loaded
-    os.environ[name] = str(options.threads)
+program_environment = scikit_learn_scripts.limit_threads(options.threads)
 try:
     import numpy as np
     import sklearn
     from sklearn.mixture import GaussianMixture
     from sklearn.neural_network import BernoulliRBM
 except ImportError as missing:
-    print(f"against_scikit_learn: passed over, as {missing.name} is not installed (pip install scikit-learn)")
-    sys.exit(77)
-if not pathlib.Path(options.program).exists():
-    print(f"against_scikit_learn: passed over, as there is no {options.program} (./dev build)")
-    sys.exit(77)
+    scikit_learn_scripts.pass_over("against_scikit_learn", f"{missing.name} is not installed (pip install scikit-learn)")
+scikit_learn_scripts.need_program("against_scikit_learn", options.program)
 
 COMPONENTS = 10
 BEGINNING = 5  # passes before parameters are compared

@@ -37,6 +37,8 @@ import tempfile
 import time
 import warnings
 
+import scikit_learn_scripts
+
 parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
 parser.add_argument("sets", nargs="*", metavar="SET", help="wine, breast_cancer, iris, wine_red, titanic; none: all")
 parser.add_argument("--program", default="build/release/deepgen")
@@ -49,9 +51,7 @@ parser.add_argument("--model", action="append", default=[], metavar="MODEL[:OPTI
 parser.add_argument("--without", action="append", default=[], metavar="METHOD", help="to leave out, as in auto")
 options = parser.parse_args()
 
-program_environment = dict(os.environ)
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):  # read when numpy is loaded
-    os.environ[name] = str(options.threads)
+program_environment = scikit_learn_scripts.limit_threads(options.threads)
 try:
     import numpy as np
     import sklearn
@@ -61,11 +61,8 @@ try:
     from sklearn.impute import IterativeImputer, KNNImputer
     from sklearn.linear_model import BayesianRidge
 except ImportError as missing:
-    print(f"gaps_against_scikit_learn: passed over, as {missing.name} is not installed (apt install python3-sklearn)")
-    sys.exit(77)
-if not pathlib.Path(options.program).exists():
-    print(f"gaps_against_scikit_learn: passed over, as there is no {options.program} (./dev build)")
-    sys.exit(77)
+    scikit_learn_scripts.pass_over("gaps_against_scikit_learn", f"{missing.name} is not installed (apt install python3-sklearn)")
+scikit_learn_scripts.need_program("gaps_against_scikit_learn", options.program)
 
 HELD_OUT, HIDDEN, DRAWS = 0.25, 0.2, 50
 LOW, HIGH = 0.05, 0.95

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "deepgen/cli/recipe.h"
+#include "deepgen/evaluate/cd_bias_plan.h"
 #include "deepgen/runs/search_space.h"
 #include "deepgen/runs/training_plan.h"
 
@@ -41,11 +42,13 @@ struct Arguments {
   bool sample_tests = false;     // evaluate: also what samples alone can say
   std::int64_t feature_rows = 10000;  // training rows of these classifiers at most
   std::int64_t columns = 0;           // pictures in a row of a grid
+  bool extrapolate = false;           // sample: numbers of a table may leave the range of the training rows
   double budget_seconds = 0;          // train, reproduce, search; 0: no limit
   std::string results;                // reproduce: folder of recorded results
   std::vector<std::string> tries;     // search --try, as written
   std::int64_t trials = 0;            // search; 0: as many as the budget allows
   bool all_rows = false;              // search: the best is trained on the validation rows too
+  CdBiasPlan cd_bias;                 // study cd-bias
 };
 
 // Throws usage errors (unknown verb, flag, value: with the nearest known one). Help and version are printed

@@ -361,6 +361,7 @@ Dataset make_dataset(RawSet raw, const DataOptions& asked, const Learnt* learnt,
   set.spec = set.name = raw.name;
   set.description = raw.description;
   set.column_names = raw.column_names;
+  if (!learnt) set.notes = raw.notes;
   read_parts(set, raw, options);
   if (learnt && learnt->sequences && !set.train.starts.defined())
     fail_data(set.name,

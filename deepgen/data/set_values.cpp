@@ -176,7 +176,8 @@ void transform_set(Dataset& set, const DataOptions& options, const Rng& rng) {
   if (options.onehot) first.fit_onehot(set.train.x, set.name);
   if (options.dequantise && set.values != ValueKind::grey)
     fail_data(set.name, "expected grey levels to dequantise");
-  first.dequantised = options.dequantise;
+  if (options.dequantise)
+    for (const Split* part : parts) first.fit_dequantise(part->x, set.name + ": " + part->name);
   for (std::size_t i = 0; i < parts.size(); ++i) {
     Split& part = *parts[i];
     if (first.identity() && part.x.scalar_type() == at::kDouble) continue;  // the next one takes it as it is
@@ -198,7 +199,7 @@ void transform_set(Dataset& set, const DataOptions& options, const Rng& rng) {
   if (options.standardise) second.fit_standardise(set.train.x), apply(second);
   if (options.whiten) last.fit_whiten(set.train.x, set.name), apply(last);
   last.set_aside = set.transform.set_aside;
-  last.dequantised = first.dequantised;
+  last.dequantised = first.dequantised, last.levels = first.levels;
   last.group_sizes = first.group_sizes, last.group_minimum = first.group_minimum;
   last.mean = second.mean, last.deviation = second.deviation;
   set.transform = last;
@@ -220,6 +221,11 @@ void apply_learnt(Dataset& set, const Transform& learnt, const Rng& rng) {
       part->mapped.reset();
       continue;
     }
+    if (learnt.has_between_levels(part->x))
+      set.notes.push_back(fmt::format(
+          "{} has grey levels between the {} that the run was trained on: noise of one such level is "
+          "added to them, and what is written has these levels",
+          part->name, learnt.levels));
     if (!learnt.group_sizes.empty()) part->scale = 1;
     const bool drawn = part->binarise;  // else bytes stay bytes
     part->before = drawn ? all_rows(*part, rng) : part->x;

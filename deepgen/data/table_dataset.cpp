@@ -67,6 +67,7 @@ class TableMaker {
     stated_ = stated_kinds(options, name_, cells_->names);
     set_.spec = set_.name = name_;
     set_.description = raw.description;
+    if (!learnt) set_.notes = raw.notes;
     if (cells_->rows() == 0) fail_data(name_, "expected at least one row, got none");
     if (learnt) use_schema(*learnt), check_stated(set_.table, columns_, stated_, name_);
     const Starts starts = find_sequences(options);

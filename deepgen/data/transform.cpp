@@ -90,6 +90,20 @@ std::vector<char> known_columns(const T* cell, const Tensor& x) {
   return known;
 }
 
+// Row and column of the first known number in [0, 1] that is none of so many levels.
+std::optional<CellPlace> first_between_levels(const Tensor& x, std::int64_t levels) {
+  const double rounding = levels > 256 ? 0.02 : 1e-3;  // of a level: float32 keeps 65536 of them to 0.004
+  for (std::int64_t first = 0; first < x.size(0); first += Transform::block_rows) {
+    const Tensor level =
+        x.narrow(0, first, std::min(Transform::block_rows, x.size(0) - first)).to(at::kDouble) *
+        static_cast<double>(levels - 1);
+    const Tensor bad = ((level - level.round()).abs() > rounding).nonzero();
+    if (bad.size(0) > 0)
+      return CellPlace{first + bad[0][0].item<std::int64_t>(), bad[0][1].item<std::int64_t>()};
+  }
+  return std::nullopt;
+}
+
 void refuse_missing(const Tensor& x, const std::string& what, std::int64_t first_row) {
   const auto gap = first_missing_cell(x);
   if (!gap) return;
@@ -121,6 +135,23 @@ void Transform::fit_set_aside(const Tensor& x) {
                                                                  : known_columns(dense.data_ptr<float>(), x);
   for (std::size_t j = 0; j < known.size(); ++j)
     if (!known[j]) set_aside.push_back(static_cast<std::int64_t>(j));
+}
+
+bool Transform::has_between_levels(const Tensor& x) const {
+  return dequantised && x.is_floating_point() && first_between_levels(x, levels);
+}
+
+void Transform::fit_dequantise(const Tensor& x, const std::string& what) {
+  dequantised = true;
+  if (!x.is_floating_point()) return;
+  constexpr std::int64_t wide = 65536;
+  std::optional<CellPlace> between = first_between_levels(x, levels);
+  if (between) levels = wide, between = first_between_levels(x, levels);
+  if (!between) return;
+  fail_data(what, fmt::format(
+                      "expected grey levels to dequantise, bytes divided by 255 or 16-bit numbers divided by "
+                      "65535, got {} at row {}, column {}; leave dequantise out: the numbers are real ones",
+                      x[between->first][between->second].item<double>(), between->first, between->second));
 }
 
 void Transform::fit_onehot(const Tensor& x, const std::string& what) {
@@ -175,7 +206,10 @@ void Transform::set_whitening(const Tensor& centre, const Tensor& matrix) {
 Tensor Transform::log_jacobian(const Tensor& z) const {
   const Tensor known = z.isnan().logical_not().to(at::kDouble);
   Tensor result = at::zeros({z.size(0)}, at::kDouble);
-  if (dequantised) result += known.sum(1) * std::log(255.0 / 256.0);  // (255 grey + u) / 256
+  if (dequantised) {  // (255 grey + u) / 256
+    const auto count = static_cast<double>(levels);
+    result += known.sum(1) * std::log((count - 1) / count);
+  }
   if (!mean.empty()) result -= at::mv(known, at::tensor(deviation, at::kDouble).log());
   if (whitened()) result += log_determinant_;
   return result;
@@ -224,8 +258,13 @@ Tensor Transform::block_of(const Tensor& x, const std::string& what, Stream nois
   if (expected > 0 && result.size(1) != static_cast<std::int64_t>(expected))
     fail_data(what, fmt::format("expected {} columns for the transform, got {}", expected, result.size(1)));
   if (!group_sizes.empty()) result = onehot(result, what, first_row);
-  if (dequantised)
-    result = (result * 255 + uniform(result.size(0), result.size(1), noise, at::kCPU, first_row)) / 256;
+  if (dequantised) {
+    const Tensor level = result * static_cast<double>(levels - 1);
+    const Tensor u = uniform(result.size(0), result.size(1), noise, at::kCPU, first_row);
+    // Of 65536 levels float32 has 8 bits left for the noise: a sum that is rounded may be the next level.
+    const Tensor noisy = levels > 256 ? level.round() + (u * 256).floor() / 256 : level + u;
+    result = noisy / static_cast<double>(levels);
+  }
   // float64 cells are rounded when they are near 0, each step as it is when it is learnt.
   if (dequantised) result = result.to(at::kFloat);
   const at::ScalarType type = result.scalar_type();
@@ -293,7 +332,10 @@ Tensor Transform::invert(const Tensor& x) const {
     const at::ScalarType type = needs_float64() ? at::kDouble : at::kFloat;
     result = result.to(type) * row_of(deviation, type) + row_of(mean, type);
   }
-  if (dequantised) result = (result * 256).floor().clamp(0, 255) / 255;
+  if (dequantised) {
+    const auto count = static_cast<double>(levels);
+    result = (result * count).floor().clamp(0, count - 1) / (count - 1);
+  }
   if (!group_sizes.empty()) {
     std::vector<Tensor> columns;
     std::int64_t first = 0;
@@ -311,6 +353,7 @@ nlohmann::ordered_json Transform::to_json() const {
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
   if (!set_aside.empty()) json["set_aside"] = set_aside;
   if (dequantised) json["dequantise"] = true;
+  if (dequantised && levels != 256) json["levels"] = levels;
   if (!mean.empty()) json["standardise"] = {{"mean", mean}, {"deviation", deviation}};
   if (!group_sizes.empty()) json["onehot"] = {{"sizes", group_sizes}, {"minimum", group_minimum}};
   if (whitened()) json["whiten"] = {{"mean", list_of(centre_)}, {"matrix", list_of(whitening_)}};
@@ -331,6 +374,8 @@ void check_numbers(const Transform& transform) {
     if (j <= last) fail_data("transform", "the columns set aside are not in order");
     last = j;
   }
+  if (transform.levels != 256 && transform.levels != 65536)
+    fail_data("transform", fmt::format("expected 256 or 65536 grey levels, got {}", transform.levels));
   if (transform.deviation.size() != transform.mean.size())
     fail_data("transform", "standardise means and deviations differ in number");
   if (!all(transform.mean, any) || !all(transform.deviation, 0))
@@ -349,6 +394,7 @@ Transform Transform::from_json(const nlohmann::ordered_json& json) {
   Transform transform;
   transform.set_aside = json.value("set_aside", std::vector<std::int64_t>{});
   transform.dequantised = json.value("dequantise", false);
+  transform.levels = json.value("levels", std::int64_t{256});
   if (json.contains("standardise")) {
     transform.mean = json["standardise"].at("mean").get<std::vector<double>>();
     transform.deviation = json["standardise"].at("deviation").get<std::vector<double>>();

@@ -3,7 +3,7 @@
 //   set_aside    columns without a single value in the training rows are not for the model; they come back as
 //                missing cells
 //   onehot       an integer column with K values becomes K columns of 0 and 1
-//   dequantise   (byte + u) / 256, u ~ U[0, 1): grey levels as a density
+//   dequantise   (byte + u) / 256, u ~ U[0, 1): grey levels as a density; of 16-bit pictures (level + u) / 65536
 //   standardise  (x - mean) / deviation, column by column, of the training rows; constant columns are only
 //                shifted
 //   whiten       (x - mean) W, W = (covariance + ridge)^(-1/2) of the training rows: uncorrelated columns of
@@ -27,6 +27,7 @@ class Transform {
  public:
   std::vector<std::int64_t> set_aside;  // columns of the file, ascending; empty: none
   bool dequantised = false;
+  std::int64_t levels = 256;              // grey levels that are dequantised: 256 or 65536, 0 and 1 the ends
   std::vector<double> mean, deviation;    // standardise; empty: not applied
   std::vector<std::int64_t> group_sizes;  // onehot; empty: not applied
   std::vector<double> group_minimum;
@@ -40,6 +41,11 @@ class Transform {
   // Learns the transform's numbers from training rows x [N, D], uint8, float32 or float64; missing cells do
   // not count.
   void fit_set_aside(const Tensor& x);
+  // Of grey levels in [0, 1], or bytes. Throws a data error with row and column of the first number that is none of
+  // 65536 levels: noise of one level would be no dequantisation of it.
+  void fit_dequantise(const Tensor& x, const std::string& what);
+  // Whether grey numbers of the file lie between the levels that are dequantised.
+  bool has_between_levels(const Tensor& x) const;
   void fit_onehot(const Tensor& x, const std::string& what);
   void fit_standardise(const Tensor& x);
   // Throws a data error for missing cells, for more than 1024 columns and for rows that are all alike. Cost:

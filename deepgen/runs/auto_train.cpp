@@ -291,7 +291,7 @@ std::vector<std::string> auto_table(const AutoResult& result) {
       fmt::format("{:<52} {:>12}  {:<12} {:>7} {:>10}  {}", "model", "score", "kind", "epochs", "time", "")};
   for (const AutoTry& each : tries)
     lines.push_back(each.scored()
-                        ? fmt::format("{:<18} {:>12.4f}  {:<12} {:>7} {:>10}  {}", each.model, each.score,
+                        ? fmt::format("{:<52} {:>12.4f}  {:<12} {:>7} {:>10}  {}", each.model, each.score,
                                       each.score_kind, each.epochs, duration_text(each.seconds), each.status)
                         : fmt::format("{:<52} {:>12}  {}: {}", each.model, "", each.status, each.reason));
   lines.push_back(fmt::format("chosen: {}: {}", result.chosen, result.why));

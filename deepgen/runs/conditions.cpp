@@ -16,10 +16,6 @@ namespace {
 
 constexpr double anywhere = std::numeric_limits<double>::infinity();
 
-bool is_number(const TableColumn& column) {
-  return column.kind == TableColumnKind::real || column.kind == TableColumnKind::count;
-}
-
 // "a=1,b=x,y" at its commas; one before which no new condition begins belongs to the value.
 std::vector<std::string> pieces_of(const std::string& text, const TableSchema& table) {
   const auto begins = [&](std::string_view rest) {
@@ -55,10 +51,10 @@ std::size_t column_of(const std::string& piece, const TableSchema& table) {
 
 double number_of(const TableColumn& column, const std::string& text) {
   const auto value = column.format.parse(text);
-  if (!is_number(column) || !value || !std::isfinite(*value))
+  if (!column.is_number() || !value || !std::isfinite(*value))
     fail_usage("--given",
                fmt::format("expected {} as a bound of '{}', got '{}'",
-                           is_number(column) ? "a number" : "a number or date column", column.name, text));
+                           column.is_number() ? "a number" : "a number or date column", column.name, text));
   return *value;
 }
 
@@ -68,7 +64,7 @@ Condition condition_of(const std::string& piece, const TableSchema& table) {
   std::string rest = piece.substr(column.name.size());
   if (rest[0] == '=') {
     condition.value = rest.substr(1);
-    const std::size_t dots = is_number(column) ? condition.value.find("..") : std::string::npos;
+    const std::size_t dots = column.is_number() ? condition.value.find("..") : std::string::npos;
     if (dots == std::string::npos) return condition;
     condition.exact = false;
     condition.low = number_of(column, condition.value.substr(0, dots));
@@ -99,9 +95,12 @@ Tensor given_row(const std::vector<Condition>& conditions, const TableSchema& ta
   std::int64_t first = 0;
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     const TableColumn& column = table.columns[i];
-    const bool told = std::any_of(conditions.begin(), conditions.end(),
-                                  [&](const Condition& condition) { return condition.column == i; });
-    if (told && column.marks_missing) x.select(1, first + column.value_width()).zero_();
+    const auto told = std::find_if(conditions.begin(), conditions.end(),
+                                   [&](const Condition& condition) { return condition.column == i; });
+    if (told != conditions.end() && told->exact && std::isnan(x[0][first].item<float>()))
+      fail_usage("--given", fmt::format("expected a value of '{}', got '{}', which stands for a missing cell",
+                                        column.name, told->value));
+    if (told != conditions.end() && column.marks_missing) x.select(1, first + column.value_width()).zero_();
     first += column.width();
   }
   return x;
@@ -123,10 +122,10 @@ std::vector<Demand> demands_of(const std::vector<Condition>& conditions, const T
       if (condition.column != i) continue;
       if (!condition.exact)
         demands.push_back({place, false, condition.low, condition.high});
-      else if (is_number(column))
+      else if (column.is_number())
         demands.push_back({place, true, *column.format.parse(condition.value), 0});
     }
-    if (column.modelled() || column.kind == TableColumnKind::constant) ++place;
+    if (column.written()) ++place;
   }
   return demands;
 }
@@ -161,9 +160,9 @@ std::vector<Condition> parse_conditions(const std::string& text, const TableSche
 
 ConditionalDraws draw_given(const OpenRun& run, const std::vector<Condition>& conditions, std::int64_t count,
                             std::int64_t steps, std::uint64_t seed, Observer& observer,
-                            const std::function<void(const Tensor& values)>& sink) {
-  constexpr double fewest = 1e-4;  // share of the draws
-  constexpr std::int64_t most_rows = 100 * draw_block;
+                            const std::function<void(const Tensor& values)>& sink, bool beyond) {
+  constexpr double fewest = 1e-4;                      // share of the draws
+  constexpr std::int64_t most_rows = 10 * draw_block;  // at a time
   const TableSchema& table = run.learnt.table;
   const Tensor row = given_row(conditions, table);
   const std::vector<Demand> demands = demands_of(conditions, table);
@@ -173,21 +172,21 @@ ConditionalDraws draw_given(const OpenRun& run, const std::vector<Condition>& co
   ConditionalDraws draws;
   while (draws.kept < count) {
     const double share =
-        draws.drawn == 0 ? 1 : static_cast<double>(draws.kept + 1) / static_cast<double>(draws.drawn);
+        draws.drawn == 0 ? 1 : static_cast<double>(draws.fitting + 1) / static_cast<double>(draws.drawn);
     if (draws.drawn > 0 && share < fewest)
       fail_numerical("--given",
                      fmt::format("{} of {} draws fit the conditions: too few to go on; give fewer, or "
                                  "wider ranges",
-                                 draws.kept, draws.drawn));
+                                 draws.fitting, draws.drawn));
     const auto wanted = static_cast<std::int64_t>(1.1 * static_cast<double>(count - draws.kept) / share) + 1;
-    const std::int64_t some = draws.drawn == 0 ? count : std::clamp<std::int64_t>(wanted, 1, most_rows);
+    const std::int64_t some = std::min(draws.drawn == 0 ? count : wanted, most_rows);
     const Tensor cells = row.expand({some, row.size(1)}).contiguous();
     const Tensor drawn = complete_rows(*run.model, Rows(cells), steps, rng, observer, groups);
-    const Tensor values = fitting(to_tensor(drawn_table_values(table, drawn, within, draws.drawn)), demands);
-    const std::int64_t kept = std::min(values.size(0), count - draws.kept);
-    if (kept > 0) sink(values.narrow(0, 0, kept));
-    // Of the last block as many count as it took.
-    draws.drawn += some, draws.kept += kept;
+    const Tensor values =
+        fitting(to_tensor(drawn_table_values(table, drawn, within, draws.drawn, beyond)), demands);
+    const std::int64_t wanted_rows = std::min(values.size(0), count - draws.kept);
+    if (wanted_rows > 0) sink(values.narrow(0, 0, wanted_rows));
+    draws.drawn += some, draws.kept += wanted_rows, draws.fitting += values.size(0);
   }
   return draws;
 }

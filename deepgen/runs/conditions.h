@@ -27,14 +27,15 @@ struct Condition {
 std::vector<Condition> parse_conditions(const std::string& text, const TableSchema& table);
 
 struct ConditionalDraws {
-  std::int64_t drawn = 0, kept = 0;
+  std::int64_t drawn = 0, fitting = 0, kept = 0;  // kept: as many of those that fit as were asked for
 };
 
-// `count` rows as of table_values (data/files/table.h), block after block to the sink; [n, columns] float64.
-// Throws a data error for a value that training did not have, and a numerical one when hardly any draw fits
+// `count` rows as of table_values (data/files/table.h; `beyond` too), block after block to the sink;
+// [n, columns] float64.
+// Throws a data error for a value that training did not have, a usage error for one that stands for a gap, and a numerical one when hardly any draw fits
 // (fewer than one in 10,000).
 ConditionalDraws draw_given(const OpenRun& run, const std::vector<Condition>& conditions, std::int64_t count,
                             std::int64_t steps, std::uint64_t seed, Observer& observer,
-                            const std::function<void(const Tensor& values)>& sink);
+                            const std::function<void(const Tensor& values)>& sink, bool beyond = false);
 
 }  // namespace deepgen

@@ -82,7 +82,8 @@ struct Judge {
 int rank_of(const std::string& name) {
   if (has(name, "free_energy") || has(name, "norm")) return 0;
   const bool good = has(name, "log_prob") || has(name, "bound") || has(name, "score");
-  if (name.starts_with("valid_") && good) return 4;
+  const bool estimated = has(name, "_estimate");  // beside an exact score it is the noisier one
+  if (name.starts_with("valid_") && good) return estimated ? 4 : 5;
   if (has(name, "log_likelihood") || good) return 3;
   if (name == "objective" || has(name, "loss")) return 2;
   return has(name, "reconstruction") ? 1 : 0;

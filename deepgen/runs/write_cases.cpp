@@ -102,11 +102,12 @@ void write_rows(const std::string& path, const Tensor& rows, const std::vector<s
 // ---------------------------------------------------------------- cases of a run
 
 CasesFile::CasesFile(const OpenRun& run, const std::string& path, std::int64_t rows, const Grid& grid,
-                     std::uint64_t seed)
+                     std::uint64_t seed, bool beyond)
     : run_(run),
       file_(path, rows, run.learnt.table.empty() ? column_names(run) : std::vector<std::string>{}, run.shape,
             grid),
       numbers_(path.ends_with(".npy")),
+      beyond_(beyond),
       stream_(Rng(seed).fork({0xB175}).next()) {
   const TableSchema& table = run.learnt.table;
   if (table.empty() || !path.ends_with(".csv")) return;
@@ -132,7 +133,7 @@ void CasesFile::write(const Tensor& rows) {
   const TableSchema& table = run_.learnt.table;
   if (table.empty()) return file_.append(run_.learnt.transform.invert(rows));
   if (!table_ && !numbers_) return file_.append(rows);
-  append_values(to_tensor(drawn_table_values(table, rows, stream_, written_)));
+  append_values(to_tensor(drawn_table_values(table, rows, stream_, written_, beyond_)));
   written_ += rows.size(0);
 }
 

@@ -51,9 +51,9 @@ class RowsFile {
 
 class CasesFile {
  public:
-  // `seed`: of the draws of numbers within their bins.
+  // `seed`: of the draws of numbers within their bins; `beyond`: numbers may leave the range of the training rows.
   CasesFile(const OpenRun& run, const std::string& path, std::int64_t rows, const Grid& grid = {},
-            std::uint64_t seed = 1);
+            std::uint64_t seed = 1, bool beyond = false);
   ~CasesFile();
   CasesFile(const CasesFile&) = delete;
   CasesFile& operator=(const CasesFile&) = delete;
@@ -68,6 +68,7 @@ class CasesFile {
   RowsFile file_;
   std::unique_ptr<FileWriter> table_;  // of a table as .csv, in place of file_
   bool numbers_;                       // of a table: as numbers
+  bool beyond_;
   const Stream stream_;
   std::int64_t written_ = 0;     // rows
   std::vector<Tensor> waiting_;  // for a whole block: a transform is undone in pieces of that size

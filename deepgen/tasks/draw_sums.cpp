@@ -79,12 +79,12 @@ Tensor table_spread(const TableSchema& table, const DrawSums& draws) {
 }
 
 Array drawn_table_values(const TableSchema& table, const Tensor& encoded, const Stream& stream,
-                         std::int64_t first_row) {
+                         std::int64_t first_row, bool beyond) {
   const Array cells = to_array(encoded.to(at::kFloat));
   const std::int64_t numbers = table.numbers_in_bins();
-  if (numbers == 0) return table_values(table, cells);
+  if (numbers == 0) return table_values(table, cells, nullptr, beyond);
   const Array draws = to_array(uniform(encoded.size(0), numbers, stream, at::kCPU, first_row));
-  return table_values(table, cells, &draws);
+  return table_values(table, cells, &draws, beyond);
 }
 
 Tensor table_known(const TableSchema& table, const Tensor& x) {

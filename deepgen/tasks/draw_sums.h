@@ -30,9 +30,9 @@ class DrawSums {
 Tensor table_spread(const TableSchema& table, const DrawSums& draws);
 
 // table_values of rows of which each number in bins is drawn from its bin; `first_row`: what number the first
-// has among the rows for which this stream draws.
+// has among the rows for which this stream draws; `beyond`: as of table_values.
 Array drawn_table_values(const TableSchema& table, const Tensor& encoded, const Stream& stream,
-                         std::int64_t first_row);
+                         std::int64_t first_row, bool beyond = false);
 
 // Whether each cell of table_values is known in encoded rows x [N, width]: [N, columns] bool; constant ones
 // are.

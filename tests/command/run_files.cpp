@@ -42,16 +42,6 @@ std::vector<std::size_t> npy_shape(const std::string& header) {
   return shape;
 }
 
-std::vector<std::string> cells_of(const std::string& line) {
-  std::vector<std::string> cells;
-  for (std::size_t start = 0; start <= line.size();) {
-    const std::size_t end = std::min(line.find(',', start), line.size());
-    cells.push_back(line.substr(start, end - start));
-    start = end + 1;
-  }
-  return cells;
-}
-
 }  // namespace
 
 std::vector<float> StoredTensor::floats() const {
@@ -128,11 +118,9 @@ Table read_npy_table(const std::string& content) {
 
 Table read_csv_table(const std::string& content) {
   Table table;
-  std::istringstream stream(content);
-  for (std::string line; std::getline(stream, line);) {
-    const std::vector<std::string> cells = cells_of(line);
-    if (table.names.empty() && table.rows.empty() && !line.empty() &&
-        std::isalpha(static_cast<unsigned char>(line[0]))) {
+  for (const std::vector<std::string>& cells : cells_of(content)) {
+    if (table.names.empty() && table.rows.empty() && !cells[0].empty() &&
+        std::isalpha(static_cast<unsigned char>(cells[0][0]))) {
       table.names = cells;
       continue;
     }
@@ -159,6 +147,20 @@ std::string encode_csv_table(const std::vector<std::vector<std::string>>& rows) 
   for (const auto& row : rows)
     for (std::size_t j = 0; j < row.size(); ++j) text += row[j] + (j + 1 < row.size() ? "," : "\n");
   return text;
+}
+
+std::vector<std::vector<std::string>> cells_of(const std::string& content) {
+  std::vector<std::vector<std::string>> lines;
+  std::istringstream stream(content);
+  for (std::string line; std::getline(stream, line);) {
+    lines.emplace_back(1);
+    for (const char c : line)
+      if (c == ',')
+        lines.back().emplace_back();
+      else
+        lines.back().back() += c;
+  }
+  return lines;
 }
 
 bool only_bits(const Table& table) {

@@ -39,6 +39,9 @@ Table read_csv_table(const std::string& content);  // a first line of letters is
 std::string encode_npy_table(const std::vector<std::vector<float>>& rows);
 std::string encode_csv_table(const std::vector<std::vector<std::string>>& rows);
 
+// The cells of a .csv, quotes and all: of files without separators within cells.
+std::vector<std::vector<std::string>> cells_of(const std::string& content);
+
 bool only_bits(const Table& table);  // every value 0 or 1
 
 struct PictureSize {

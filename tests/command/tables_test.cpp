@@ -12,20 +12,6 @@ const std::string one_thread = " --threads 1";
 
 using Lines = std::vector<std::vector<std::string>>;
 
-// Cells without quotes or separators within.
-Lines cells_of(const std::string& content) {
-  Lines lines;
-  for (const std::string& line : lines_of(content)) {
-    lines.emplace_back(1);
-    for (const char c : line)
-      if (c == ',')
-        lines.back().emplace_back();
-      else
-        lines.back().back() += c;
-  }
-  return lines;
-}
-
 // 300 rows of columns with two texts each: b and d say the same as a and are its opposite, c is free.
 std::string survey() {
   std::string text = "id,a,b,c,d,land\n";

@@ -49,7 +49,7 @@ TEST(Help, OfAVerbNamesItsArguments) {
                                "--start", "--resume"});
   expect_help("search --help",
               {"MODEL", "--data", "--out", "--budget", "--trials", "--set", "--try", "--resume", "--json"});
-  expect_help("sample --help", {"RUN", "-n", "--out", "--given", "--seed"});
+  expect_help("sample --help", {"RUN", "-n", "--out", "--given", "--seed", "--extrapolate"});
   expect_help("score --help", {"RUN", "--data", "--out"});
   expect_help("evaluate --help", {"RUN", "--data", "--split", "--json"});
   expect_help("complete --help", {"RUN", "--data", "--out"});
@@ -60,7 +60,7 @@ TEST(Help, OfAVerbNamesItsArguments) {
   expect_help("reproduce --help", {"RECIPE", "--budget", "--json"});
   expect_help("models --help", {"NAME", "--json", "--markdown-table"});
   expect_help("data --help", {"list", "info", "make"});
-  expect_help("data info --help", {"SPEC"});
+  expect_help("data info --help", {"SPEC", "--json"});
   expect_help("data make --help", {"NAME", "--out"});
   expect_help("doctor --help", {});
 }

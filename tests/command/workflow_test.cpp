@@ -278,7 +278,7 @@ TEST(Models, AreListedByWhatTheyCanDo) {
   EXPECT_TRUE(contains(place.must("models rbm").out, "complete by a chain"));
   EXPECT_TRUE(contains(place.must("models naive_bayes").out, "classify"));
   EXPECT_FALSE(contains(place.must("models rbm").out, "classify"));
-  EXPECT_TRUE(contains(place.must("models nade").out, "takes: binary columns"));
+  EXPECT_TRUE(contains(place.must("models bernoulli_mixture").out, "takes: binary columns"));
 }
 
 TEST(Data, ListInfoAndMake) {

@@ -112,6 +112,15 @@ TEST(Findings, JudgeAnObjectiveThatIsDescended) {
              {"still improving", "in the last 4 epochs", "training.epochs"});
 }
 
+// Estimates from random splits of each row jump by themselves; the exact score beside them is smooth.
+TEST(Findings, JudgeByTheExactScoreWhereThereIsOne) {
+  const auto metrics = [](double e) {
+    return Json{{"valid_log_prob_estimate", -18 - 3 * std::exp(-e / 5) + 0.5 * jitter(e)},
+                {"valid_log_prob", -28 - 3 * std::exp(-e / 5)}};
+  };
+  EXPECT_EQ(findings(curve(40, metrics)), std::vector<std::string>());
+}
+
 TEST(Findings, SeeOscillationAndOvershoot) {
   expect_one(curve(30,
                    [](double e) {

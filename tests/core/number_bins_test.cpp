@@ -163,6 +163,20 @@ TEST(NumberBins, LargeAndSmallNumbersKeepTheirDigits) {
   EXPECT_TRUE(huge.place(2e300));
 }
 
+// Numbers with all the digits of a double: their cells fill the range that a checkpoint may hold.
+TEST(NumberBins, NumbersWithAllDigitsComeBackFromJson) {
+  Rng rng(3);
+  std::vector<double> values;
+  for (int i = 0; i < 300; ++i) values.push_back(rng.normal());
+  const NumberBins bins = learn_number_bins(values, 17, 15);
+  const NumberBins back = NumberBins::from_json(bins.to_json(), "x");
+  for (const double value : values) {
+    ASSERT_TRUE(back.place(value)) << value;
+    EXPECT_EQ(back.place(value)->bin, bins.place(value)->bin);
+    EXPECT_NEAR(back.draw(back.place(value)->bin, 0.5), value, 5);
+  }
+}
+
 TEST(NumberBins, TheyComeBackFromJsonAndMalformedOnesAreRefused) {
   const NumberBins bins = learn_number_bins(columns().at("tenths").first, 1, 16);
   const nlohmann::ordered_json json = bins.to_json();
@@ -173,6 +187,8 @@ TEST(NumberBins, TheyComeBackFromJsonAndMalformedOnesAreRefused) {
   for (const auto& spoil : std::vector<std::function<void(nlohmann::ordered_json&)>>{
            [](auto& j) { j["pieces"].erase(1); }, [](auto& j) { j["pieces"][1][2] = -1; },
            [](auto& j) { j["pieces"][1][3] = 5000000; }, [](auto& j) { j["multiple"] = 0; },
+           [](auto& j) { j["multiple"] = std::int64_t{1} << 62; },
+           [](auto& j) { j["origin"] = std::int64_t{1} << 62; }, [](auto& j) { j["decimals"] = 350; },
            [](auto& j) { j["pieces"] = nlohmann::ordered_json::array(); }}) {
     nlohmann::ordered_json spoilt = json;
     spoil(spoilt);

@@ -121,6 +121,21 @@ TEST(TableReading, Dates) {
   });
 }
 
+// Numbers that differ in held-out rows alone would be a category of one value.
+TEST(TableReading, BinsNeedTwoValuesInTheTrainingRows) {
+  std::string text = "v,w\n";
+  for (int i = 0; i < 30; ++i) text += fmt::format("{},{}\n", i < 28 ? 5 : i, i * i % 17);
+  const CsvCells file = parse_csv_cells("t.csv", text);
+  std::vector<std::int64_t> training(28);
+  std::iota(training.begin(), training.end(), 0);
+  TableSchema schema = infer_table("t.csv", file, training, StatedKinds(2));
+  ASSERT_EQ(schema.columns[0].kind, TableColumnKind::real);
+  learn_table_bins(schema, file, training);
+  EXPECT_EQ(schema.columns[0].kind, TableColumnKind::constant);
+  EXPECT_EQ(schema.columns[0].values, std::vector<std::string>{"5"});
+  EXPECT_GE(schema.columns[1].bins.count(), 2);
+}
+
 TEST(TableReading, WhatIsSetAside) {
   Names counted, years, prose, words;
   for (int i = 0; i < 30; ++i) {

@@ -37,11 +37,17 @@ inline std::vector<Case> cases_at(const Doubles& scales, bool few_states_only) {
   return all;
 }
 
+// Of rows of a model that needs labels: the classes in turn, and now and then an unknown one.
+inline Tensor some_labels(const DataShape& data, std::int64_t rows) {
+  return data.classes > 0 ? at::arange(rows, at::kLong).remainder(data.classes + 1) - 1 : Tensor();
+}
+
 inline std::shared_ptr<Model> random_model(const Case& c, Rng& rng) {
   const DataShape data = c.shape();
   std::shared_ptr<Model> model = c.instance.make(columns, data.classes);
   const bool bits = has_few_states(c.small());
-  model->initialise(bits ? bits_tensor(40, columns, rng, 0.3) : small_cases::cells(data, 40, rng), rng);
+  const Tensor x = bits ? bits_tensor(40, columns, rng, 0.3) : small_cases::cells(data, 40, rng);
+  model->initialise({x, some_labels(data, 40)}, rng);
   randomise(*model, c.scale, rng);
   return model;
 }

@@ -129,7 +129,7 @@ TEST_P(EnergyLaws, ThreadsChangeNothing) {
 // So many rows that the work is worth the wake-up of threads.
 TEST_P(EnergyLaws, GradientsAreEqualOnAnyNumberOfThreads) {
   if (!as<HasGradients>(*model)) GTEST_SKIP() << "no gradients";
-  const Tensor many = small_cases::cells(GetParam().shape(), 20000, rng);
+  const Rows many(small_cases::cells(GetParam().shape(), 20000, rng), some_labels(GetParam().shape(), 20000));
   auto gradients = [&](int count) {
     const Threads threads(count);
     Rng start(23), own(29);

@@ -56,7 +56,8 @@ const std::map<std::string, std::string> laws_of_their_own = {
     {"pixelcnn_grey", "pixel_output_test.cpp"},
     {"conditional_pixelcnn_grey", "pixel_output_test.cpp"},
     {"fvbn_groups", "autoregressive_groups_test.cpp"},
-    {"made_groups", "autoregressive_groups_test.cpp"}};
+    {"made_groups", "autoregressive_groups_test.cpp"},
+    {"nade_groups", "autoregressive_groups_test.cpp"}};
 
 TEST(ExactCases, AreEnumeratedOrHaveLawsOfTheirOwn) {
   std::size_t found = 0;

@@ -4,18 +4,36 @@
 //
 // Each statistical check fails by chance once in a million runs of a fresh seed; the seeds are fixed.
 #include "deepgen/core/observer.h"
+#include "deepgen/models/boltzmann/discriminative_rbm.h"
 #include "deepgen/tasks/tasks.h"
 #include "tests/library/energy_laws.h"
+#include "tests/library/plain_boltzmann_machine.h"
 
 namespace deepgen::laws_test {
 namespace {
 
 using namespace energy_laws;
 
+// The units of the label follow those of the case, and one of them is on.
+Doubles over_labels(const DiscriminativeRbm& model) {
+  const PlainRbm pairs(model.joint());
+  Doubles logs;
+  for (std::int64_t v = 0; v < std::int64_t{1} << columns; ++v) {
+    Doubles terms;
+    for (std::int64_t y = 0; y < model.classes(); ++y)
+      terms.push_back(pairs.log_unnormalised(v | std::int64_t{1} << (columns + y)));
+    logs.push_back(log_sum_exp(terms));
+  }
+  return logs;
+}
+
 // log p*(v) of all states by brute force over every unit of the model, independent of the library's free
 // energy.
 Doubles brute_force(const Model& model) {
   if (const auto* rbm = dynamic_cast<const Rbm*>(&model)) return PlainRbm(*rbm).log_unnormalised();
+  if (const auto* pairs = dynamic_cast<const DiscriminativeRbm*>(&model)) return over_labels(*pairs);
+  if (const auto* machine = dynamic_cast<const BoltzmannMachine*>(&model))
+    return PlainBoltzmannMachine(*machine).log_unnormalised();
   ADD_FAILURE() << "a new model needs its own brute force here";
   return {};
 }

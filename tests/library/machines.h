@@ -7,6 +7,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -286,6 +287,27 @@ class Moments {
   Doubles sum_, squares_;
   std::int64_t count_ = 0;
 };
+
+// The gradients that loss() leaves in .grad, what it returns being descended, against central differences along a
+// random direction in each parameter; loss() must draw alike each time.
+inline void expect_slopes(const Model& model, const std::function<double()>& loss, Rng& directions,
+                          double step, double absolute, double relative, const std::string& what) {
+  loss();
+  std::map<std::string, Tensor> gradients;
+  for (const auto& item : model.named_parameters()) gradients[item.key()] = item.value().grad().clone();
+  for (const auto& item : model.named_parameters()) {
+    Tensor numbers = item.value().detach();  // the same numbers
+    const Tensor along = normal_tensor(numbers.sizes(), 1, directions), before = numbers.clone();
+    numbers.copy_(before + along * step);
+    const double above = loss();
+    numbers.copy_(before - along * step);
+    const double below = loss();
+    numbers.copy_(before);
+    const double slope = (gradients[item.key()] * along).sum().item<double>();
+    EXPECT_NEAR((above - below) / (2 * step), slope, absolute + relative * std::abs(slope))
+        << item.key() << " of " << what;
+  }
+}
 
 inline void expect_bit_equal(const Tensor& a, const Tensor& b, const std::string& what) {
   ASSERT_EQ(a.sizes(), b.sizes()) << what;

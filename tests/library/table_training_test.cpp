@@ -127,8 +127,9 @@ TEST(MakeModel, RefusesAColumnByItsNameAndSaysWhoTakesIt) {
   const fixtures::Folder folder;
   std::ofstream(folder.path("kinds.csv")) << "a,colour\n1,red\n0,green\n1,blue\n0,red\n1,green\n";
   const Dataset data = load_dataset(folder.path("kinds.csv") + ":categorical=colour,binary=a");
-  const std::string said = error_of(ErrorKind::data, [&] { make_model(settings_of({}, "nade"), data); });
-  expect_says(said, {"nade", "'colour'", "kinds.csv", "categorical", "rbm"});
+  const std::string said =
+      error_of(ErrorKind::data, [&] { make_model(settings_of({}, "bernoulli_mixture"), data); });
+  expect_says(said, {"bernoulli_mixture", "'colour'", "kinds.csv", "categorical", "rbm"});
 }
 
 }  // namespace

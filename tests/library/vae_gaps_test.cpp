@@ -99,25 +99,12 @@ TEST(VaeGaps, GradientsEqualFiniteDifferences) {
     if (variant == 3) options.gap_inputs = "never";
     const auto vae = make_vae(options, learning, 0.5);
     const Turn turn{.step = 24, .steps = 100};
-    const auto gradients = gradients_of(*vae, x, turn, Rng(21));
-    const auto value = [&] {
+    const auto loss = [&] {
       Rng same(21);
       return -vae->gradients(x, turn, same).front().second;
     };
     Rng directions(5);
-    for (auto& item : vae->named_parameters()) {
-      Tensor parameter = item.value().detach();  // the same numbers
-      const Tensor along = normal_tensor(parameter.sizes(), 1, directions), before = parameter.clone();
-      constexpr double step = 4e-3;
-      parameter.copy_(before + along * step);
-      const double above = value();
-      parameter.copy_(before - along * step);
-      const double below = value();
-      parameter.copy_(before);
-      const double slope = (gradients.at(item.key()) * along).sum().item<double>();
-      EXPECT_NEAR((above - below) / (2 * step), slope, 2e-3 + 2e-3 * std::abs(slope))
-          << item.key() << " of " << variant;
-    }
+    expect_slopes(*vae, loss, directions, 4e-3, 2e-3, 2e-3, "variant " + std::to_string(variant));
   }
 }
 

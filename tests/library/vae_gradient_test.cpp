@@ -140,25 +140,12 @@ TEST_F(VaeGradients, EqualFiniteDifferences) {
     if (variant >= 2) options.prior = variant < 4 ? "vamp" : "mixture", options.prior_components = 3;
     if (variant >= 4) options.upper_latent = 2, options.upper_hidden = "4";
     const auto vae = make_vae(7, 3, 0.5, learning, options);
-    const auto g = gradients_of(*vae, x, turn, noise_rng);
-    auto value = [&] {
+    const auto loss = [&] {
       Rng own = noise_rng;
       return -vae->gradients(x, turn, own).front().second;
     };
     Rng directions(5);
-    for (auto& item : vae->named_parameters()) {
-      Tensor parameter = item.value().detach();  // the same numbers
-      const Tensor along = normal_tensor(parameter.sizes(), 1, directions), before = parameter.clone();
-      constexpr double step = 4e-3;
-      parameter.copy_(before + along * step);
-      const double above = value();
-      parameter.copy_(before - along * step);
-      const double below = value();
-      parameter.copy_(before);
-      const double slope = (g.at(item.key()) * along).sum().item<double>();
-      EXPECT_NEAR((above - below) / (2 * step), slope, 2e-3 + 2e-3 * std::abs(slope))
-          << item.key() << " of " << variant;
-    }
+    expect_slopes(*vae, loss, directions, 4e-3, 2e-3, 2e-3, "variant " + std::to_string(variant));
   }
 }
 

@@ -353,26 +353,11 @@ TEST(ConvolutionalVae, GradientsEqualFiniteDifferences) {
     Rng rng(5);
     const Rows batch(bits_tensor(4, 49, rng));
     const Rng noise(7);
-    auto value = [&] {
+    const auto loss = [&] {
       Rng own = noise;
       return -vae->gradients(batch, {}, own).front().second;
     };
-    value();
-    std::map<std::string, Tensor> g;
-    for (const auto& item : vae->named_parameters()) g[item.key()] = item.value().grad().clone();
-    for (auto& item : vae->named_parameters()) {
-      Tensor parameter = item.value().detach();  // the same numbers
-      const Tensor along = normal_tensor(parameter.sizes(), 1, rng), before = parameter.clone();
-      constexpr double step = 2e-3;
-      parameter.copy_(before + along * step);
-      const double above = value();
-      parameter.copy_(before - along * step);
-      const double below = value();
-      parameter.copy_(before);
-      const double slope = (g.at(item.key()) * along).sum().item<double>();
-      EXPECT_NEAR((above - below) / (2 * step), slope, 3e-3 + 4e-3 * std::abs(slope))
-          << item.key() << " " << pooling;
-    }
+    expect_slopes(*vae, loss, rng, 2e-3, 3e-3, 4e-3, pooling ? "pooling" : "no pooling");
   }
 }
 

@@ -1,6 +1,8 @@
 // complete: missing cells filled in, and how sure the model is of them.
 #include <fmt/format.h>
 
+#include <charconv>
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -102,15 +104,17 @@ class CompletedTable {
   void append(const Block& block) {
     const Tensor mean = block.draws.mean(), known = table_known(table_, block.given);
     const Array values = drawn_table_values(table_, mean, stream_, block.first_row);
+    const auto rows =
+        std::span<const std::int64_t>(task_.split.table_rows)
+            .subspan(static_cast<std::size_t>(block.first_row), static_cast<std::size_t>(block.rows()));
     if (text_) {
-      const std::span<const std::int64_t> rows(task_.split.table_rows);
       const Tensor filled = to_tensor(values).masked_fill(known, missing);
-      text_->append(completed_csv_rows(
-          table_, *file_.cells, file_.columns,
-          rows.subspan(static_cast<std::size_t>(block.first_row), static_cast<std::size_t>(block.rows())),
-          to_array(filled)));
+      text_->append(completed_csv_rows(table_, *file_.cells, file_.columns, rows, to_array(filled)));
+    } else if (task_.arguments.out.ends_with(".npy")) {
+      const Tensor numbers = to_tensor(table_file_numbers(table_, *file_.cells, file_.columns, rows));
+      rows_->append(at::where(known.logical_and(numbers == numbers), numbers, to_tensor(values)));
     } else {
-      rows_->append(task_.arguments.out.ends_with(".npy") ? to_tensor(values) : mean.to(at::kFloat));
+      rows_->append(mean.to(at::kFloat));
     }
     if (task_.arguments.spread.empty()) return;
     const Tensor spread = table_spread(table_, block.draws).masked_fill(known, missing);
@@ -168,18 +172,46 @@ Completion complete_numbers(const Task& task, const Block& block) {
   const bool binary = learnt.values == ValueKind::binary && transform.identity();
   const Tensor mean = block.draws.mean();
   const Tensor spread = binary ? 1 - at::maximum(mean, 1 - mean) : block.draws.deviation();
-  const Tensor filled = binary ? (mean >= 0.5).to(at::kFloat) : mean.to(at::kFloat);
+  const Tensor filled = binary ? (mean >= 0.5).to(at::kFloat) : mean;
   return {filled, without_known(transform, spread, block.given.isnan().logical_not())};
 }
 
 // Cells of a block as they are in the file.
 Tensor file_cells(const Task& task, const Block& block) {
   const Split& split = task.split;
-  if (split.before.defined())
-    return split.before.narrow(0, block.first_row, block.rows()).to(at::kFloat) * split.before_scale;
+  const Transform& transform = task.run.learnt.transform;
+  const bool wide = !split.before.defined() && split.x.scalar_type() == at::kDouble && !split.binarise;
+  if (split.before.defined() || wide) {
+    if (split.mapped) split.mapped->check_unchanged();
+    const Tensor cells = (wide ? split.x : split.before).narrow(0, block.first_row, block.rows());
+    if (wide) return transform.put_back(cells);
+    return cells.scalar_type() == at::kDouble ? cells : cells.to(at::kFloat) * split.before_scale;
+  }
   Split rows = split;
   rows.starts = Tensor();
-  return task.run.learnt.transform.put_back(Dataset::block(rows, block.first_row, block.rows(), Rng(0)).x);
+  return transform.put_back(Dataset::block(rows, block.first_row, block.rows(), Rng(0)).x);
+}
+
+// Numbers of float32 among those of float64, as text: of each that was filled the double with the same shortest
+// decimals.
+void shorten_filled(Tensor& rows, const Tensor& known) {
+  const Tensor all_known = known.contiguous();
+  const bool* is_known = all_known.data_ptr<bool>();
+  double* cells = rows.data_ptr<double>();
+  char text[64];
+  for (std::int64_t i = 0; i < rows.numel(); ++i) {
+    const auto narrow = static_cast<float>(cells[i]);
+    if (is_known[i] || !std::isfinite(narrow)) continue;
+    const auto written = std::to_chars(text, text + sizeof text, narrow);
+    std::from_chars(text, written.ptr, cells[i]);
+  }
+}
+
+// Whether the transform gives numbers back in float64.
+bool makes_float64(const OpenRun& run) {
+  const Transform& transform = run.learnt.transform;
+  return transform.columns() >= 0 &&
+         transform.invert(at::zeros({1, transform.columns()})).scalar_type() == at::kDouble;
 }
 
 class CompletedArray {
@@ -187,6 +219,7 @@ class CompletedArray {
   explicit CompletedArray(const Task& task)
       : task_(task),
         compare_(task.arguments.out.ends_with(".png") && !task.arguments.hide.empty()),
+        wide_(makes_float64(task.run)),
         names_(column_names(task.run).empty() ? task.data.column_names : column_names(task.run)),
         rows_(task.arguments.out, task.split.rows(), names_, task.run.shape),
         truth_(task.split.rows()),
@@ -198,9 +231,13 @@ class CompletedArray {
 
   void append(const Block& block) {
     Completion done = complete_numbers(task_, block);
-    const Tensor before = file_cells(task_, block);
-    // Known cells as they are in the file, not as they come back from the transform.
-    done.rows = at::where(done.spread.isnan(), before, done.rows);
+    const Tensor known = done.spread.isnan();
+    Tensor before = file_cells(task_, block);
+    if (task_.arguments.out.ends_with(".png")) before = before.to(at::kFloat);
+    // Known cells as they are in the file, to the last bit, not as they come back from the transform.
+    done.rows = at::where(known, before, done.rows.to(before.scalar_type())).contiguous();
+    const bool text = task_.arguments.out.ends_with(".csv") && before.scalar_type() == at::kDouble;
+    if (text && !wide_) shorten_filled(done.rows, known);
     if (compare_) {
       truth_.append(before), left_.append(task_.run.learnt.transform.invert(block.given));
       done_.append(done.rows);
@@ -223,6 +260,7 @@ class CompletedArray {
  private:
   const Task& task_;
   const bool compare_;  // a picture of truth, what is left, and completion
+  const bool wide_;     // what is filled is known more exactly than float32
   const std::vector<std::string> names_;
   RowsFile rows_;
   std::unique_ptr<RowsFile> spread_;

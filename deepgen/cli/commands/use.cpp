@@ -26,9 +26,9 @@ bool gives_cells(const Arguments& arguments, const OpenRun& run) {
 void sample_given_cells(const Arguments& arguments, const OpenRun& run, Observer& observer) {
   const std::vector<Condition> conditions = parse_conditions(arguments.given, run.learnt.table);
   CasesFile file(run, arguments.out, arguments.count);
-  const ConditionalDraws draws =
-      draw_given(run, conditions, arguments.count, arguments.steps, arguments.seed, observer,
-                 [&](const Tensor& values) { file.append_values(values); });
+  const ConditionalDraws draws = draw_given(
+      run, conditions, arguments.count, arguments.steps, arguments.seed, observer,
+      [&](const Tensor& values) { file.append_values(values); }, arguments.extrapolate);
   file.close();
   const bool all =
       std::all_of(conditions.begin(), conditions.end(), [](const Condition& c) { return c.exact; });
@@ -36,8 +36,22 @@ void sample_given_cells(const Arguments& arguments, const OpenRun& run, Observer
       "{} samples given {} in {}{}", arguments.count, arguments.given, arguments.out,
       all ? ""
           : fmt::format("; {:.3g} % of {} draws were within the ranges",
-                        100.0 * static_cast<double>(draws.kept) / static_cast<double>(draws.drawn),
+                        100.0 * static_cast<double>(draws.fitting) / static_cast<double>(draws.drawn),
                         draws.drawn)));
+}
+
+// Only numbers that are no categories can leave their range.
+void check_extrapolation(const OpenRun& run, Observer& observer) {
+  const TableSchema& table = run.learnt.table;
+  if (table.empty())
+    fail_usage(
+        "--extrapolate",
+        "expected a run that was trained on a table; samples of any other are not held within a range");
+  if (std::none_of(table.columns.begin(), table.columns.end(),
+                   [](const TableColumn& column) { return column.is_number() && column.bins.empty(); }))
+    observer.message(
+        "--extrapolate changes nothing: the table has no numbers but those in bins, which stay within them; "
+        "train with numbers=gaussian in the SPEC");
 }
 
 [[noreturn]] void fail_given(const OpenRun& run) {
@@ -76,6 +90,7 @@ void refuse_unless_classifier(const OpenRun& run) {
 void sample_command(const Arguments& arguments) {
   ConsoleObserver observer(arguments.quiet);
   const OpenRun run = open_and_tell(arguments, observer);
+  if (arguments.extrapolate) check_extrapolation(run, observer);
   if (gives_cells(arguments, run)) return sample_given_cells(arguments, run, observer);
   const bool picture = arguments.out.ends_with(".png");
   const SamplingPlan plan{.count = arguments.count,
@@ -88,7 +103,7 @@ void sample_command(const Arguments& arguments) {
   const Grid grid{.columns = arguments.columns > 0 ? arguments.columns
                              : arguments.rows > 1  ? arguments.count
                                                    : 0};
-  CasesFile file(run, arguments.out, plan.rows * plan.count, grid, arguments.seed);
+  CasesFile file(run, arguments.out, plan.rows * plan.count, grid, arguments.seed, arguments.extrapolate);
   sample_model(*run.model, plan, rng, observer, [&](const Tensor& samples) { file.append(samples); });
   file.close();
   observer.message(

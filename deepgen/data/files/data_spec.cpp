@@ -126,7 +126,8 @@ void DataOptions::visit(OptionVisitor& v) {
            1e9},
           test);
   v.field({"standardise", "columns to mean 0 and deviation 1 (of the training rows)"}, standardise);
-  v.field({"dequantise", "grey levels as a density: (byte + u) / 256"}, dequantise);
+  v.field({"dequantise", "grey levels as a density: (byte + u) / 256, of 16 bits (level + u) / 65536"},
+          dequantise);
   v.field({"onehot", "whole-number columns become groups of 0 and 1"}, onehot);
   v.field({"whiten", "columns become uncorrelated with deviation 1, near to what they were (ZCA)"}, whiten);
   v.field({"labels", "column that holds the class: its name, or its number from 0; -1: none"}, labels);

@@ -24,6 +24,7 @@ struct RawSet {
   std::shared_ptr<const CsvCells> table = {};  // columns of mixed kinds; then there are no arrays
   std::optional<double> entropy = {};  // nats, of the distribution a generated set is drawn from, where known
   std::int64_t default_valid = 0;      // rows held out from the end of train when there is no valid part
+  std::vector<std::string> notes = {};  // doubts about how the file was read: a sentence each
 };
 
 struct KnownSet {

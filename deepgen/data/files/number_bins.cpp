@@ -13,7 +13,9 @@
 namespace deepgen {
 namespace {
 
-constexpr double largest_cell = 4e15;      // below 2^52: cells and their differences are exact doubles
+// The training values' cells, each way from zero. They lie up to twice as far apart, and tails reach as far again
+// on either side: below 2^53, so that cells and their differences are exact doubles.
+constexpr double largest_cell = 1e15;
 constexpr double weight_of_nothing = 0.1;  // of a piece without a training value, in values
 constexpr double weight_of_tail = 0.5;
 constexpr std::int64_t ranges_of_bin = 8;  // pieces that a bin's values are spread over, atoms aside
@@ -303,17 +305,6 @@ double NumberBins::mean_square(std::int64_t bin, double about) const {
   return sum / total;
 }
 
-int NumberBins::overlap(std::int64_t bin, double low, double high) const {
-  bool inside = false, outside = false;
-  for (std::size_t s = 0; s < pieces_.size(); ++s) {
-    if (pieces_[s].bin != bin || is_tail(s)) continue;
-    const double first = value_of(pieces_[s].first), last = value_of(pieces_[s].last);
-    inside = inside || (last >= low && first <= high);
-    outside = outside || first < low || last > high;
-  }
-  return inside ? (outside ? 1 : 2) : 0;
-}
-
 nlohmann::ordered_json NumberBins::to_json() const {
   nlohmann::ordered_json pieces = nlohmann::ordered_json::array();
   for (const NumberPiece& piece : pieces_)
@@ -323,6 +314,7 @@ nlohmann::ordered_json NumberBins::to_json() const {
 
 NumberBins NumberBins::from_json(const nlohmann::ordered_json& json, const std::string& what) {
   constexpr std::int64_t most_bins = 1 << 20, far = std::int64_t{1} << 53;
+  constexpr int most_decimals = 300;  // beyond, a power of ten may be no number
   NumberBins bins;
   bins.origin_ = json.at("origin").get<std::int64_t>();
   bins.multiple_ = json.at("multiple").get<std::int64_t>();
@@ -331,7 +323,15 @@ NumberBins NumberBins::from_json(const nlohmann::ordered_json& json, const std::
     bins.pieces_.push_back({each.at(0).get<std::int64_t>(), each.at(1).get<std::int64_t>(),
                             each.at(2).get<double>(), each.at(3).get<std::int64_t>()});
   const auto& pieces = bins.pieces_;
-  if (pieces.size() < 3 || bins.multiple_ < 1 || std::abs(bins.decimals_) > 400) fail_bins(what);
+  if (pieces.size() < 3 || bins.multiple_ < 1 || bins.multiple_ > far || std::abs(bins.origin_) > far ||
+      std::abs(bins.decimals_) > most_decimals)
+    fail_bins(what);
+  // Units of the last piece on either side, told before they are formed.
+  const auto units = [&](std::int64_t cell) {
+    return std::abs(static_cast<double>(cell)) * static_cast<double>(bins.multiple_);
+  };
+  if (std::max(units(pieces.front().first), units(pieces.back().last)) > static_cast<double>(far))
+    fail_bins(what);
   for (std::size_t s = 0; s < pieces.size(); ++s) {
     const NumberPiece& piece = pieces[s];
     const bool follows = s == 0 || piece.first == pieces[s - 1].last + 1;

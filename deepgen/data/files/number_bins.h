@@ -63,8 +63,6 @@ class NumberBins {
   std::string range_text(std::int64_t bin) const;            // "17..19", or one value
   double mean(std::int64_t bin) const;                       // without the tails
   double mean_square(std::int64_t bin, double about) const;  // of (value - about)
-  // Whether the bin lies wholly within [low, high] (2), partly (1), or not at all (0); without the tails.
-  int overlap(std::int64_t bin, double low, double high) const;
 
   nlohmann::ordered_json to_json() const;
   // Throws a data error naming `what` for anything but what to_json writes.

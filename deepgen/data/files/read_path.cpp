@@ -4,10 +4,13 @@
 
 #include <cmath>
 #include <filesystem>
+#include <utility>
 
 #include "deepgen/core/error.h"
 #include "deepgen/core/file_bytes.h"
 #include "deepgen/data/files/csv.h"
+#include "deepgen/data/files/csv_scanner.h"
+#include "deepgen/data/files/header_doubt.h"
 #include "deepgen/data/files/npz_set.h"
 #include "deepgen/data/files/open.h"
 
@@ -68,12 +71,27 @@ void check_names_are_text(const std::string& path, const std::vector<std::string
       fail_data(path, "expected column names in UTF-8, got other bytes; convert the file");
 }
 
+// Of a file whose first row was read as values, unless that was said.
+void note_header_doubt(RawSet& raw, const DataOptions& options, std::int64_t rows, std::int64_t columns,
+                       const NumberOfCell& cell) {
+  if (!options.header.empty()) return;
+  const std::string doubt = header_doubt(rows, columns, cell);
+  if (!doubt.empty()) raw.notes.push_back(doubt);
+}
+
 RawSet read_csv_set(const std::string& path, const DataOptions& options, const TableSchema* learnt) {
   const Bytes bytes = read_file_bytes(path);
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   RawSet raw{.name = path, .description = "file", .arrays = {}, .case_shape = {}, .column_names = {}};
   if (std::optional<Csv> csv = numbers_of(path, text, options, learnt)) {
     check_names_are_text(path, csv->names);
+    if (!learnt && csv->names.empty()) {
+      const std::int64_t columns = csv->values.columns();
+      note_header_doubt(
+          raw, options, csv->values.rows(), columns, [&](std::int64_t row, std::int64_t column) {
+            return std::optional(std::as_const(csv->values).as<double>()[row * columns + column]);
+          });
+    }
     raw.column_names = std::move(csv->names);
     raw.arrays["train"] = std::move(csv->values);
     return raw;
@@ -87,6 +105,10 @@ RawSet read_csv_set(const std::string& path, const DataOptions& options, const T
   if (hints.separator == 0 && known != ',' && known != ';' && known != '\t') hints.separator = known;
   CsvCells cells = parse_csv_cells(path, text, header, needed_names(learnt), hints);
   if (!learnt) add_column_hints(cells.hints, options, path, cells.names);
+  if (!learnt && cells.header == 0)
+    note_header_doubt(raw, options, cells.rows(), cells.columns, [&](std::int64_t row, std::int64_t column) {
+      return cell_number(cells.cell(row, column));
+    });
   raw.table = std::make_shared<const CsvCells>(std::move(cells));
   return raw;
 }

@@ -57,6 +57,9 @@ struct TableColumn {
   bool marks_missing = false;
 
   bool modelled() const { return value_width() > 0; }
+  bool is_number() const { return kind == TableColumnKind::real || kind == TableColumnKind::count; }
+  // Whether table_values and what is written from them have it.
+  bool written() const { return modelled() || kind == TableColumnKind::constant; }
   bool is_category() const;          // one of value_width() columns is 1
   std::int64_t value_width() const;  // columns that hold the value
   std::int64_t width() const { return value_width() + (marks_missing ? 1 : 0); }  // that the model sees
@@ -99,8 +102,10 @@ TableSchema infer_table(const std::string& path, const CsvCells& file,
 // What a user should be told of the columns of a schema that was just learnt: those set aside, and doubts.
 std::vector<std::string> table_notes(const TableSchema& schema);
 
-// What a column is taken for, in words ("number", "date", "ordinal", ...), and which options change that.
+// What a column is taken for, in words ("number", "date", "ordinal", ...), and which options change that: each,
+// and all of them in a line.
 std::string kind_text(const TableColumn& column);
+std::vector<std::string> remedies(const TableColumn& column);
 std::string remedy_text(const TableColumn& column);
 
 // Puts the numbers (real) of the schema into bins, from the same rows.
@@ -162,9 +167,14 @@ Array table_weights(const std::string& path, const CsvCells& file, std::int64_t 
 // value (binary from a half on, else the largest of its group), a whole count, a number in the file's units;
 // NaN stays, and is what a cell that is marked as missing becomes. A number in bins is a draw of its bin, by
 // `uniform` f32 [N, numbers_in_bins] in [0, 1); without it, and of the shares of several draws, the median.
-// Numbers stay within the range of the training rows and on the grid of their values unless `beyond`.
+// Numbers stay on the grid of the training values and, unless `beyond`, within their range; those in bins always.
 Array table_values(const TableSchema& schema, const Array& encoded, const Array* uniform = nullptr,
                    bool beyond = false);
+
+// The numbers of rows of a file as they stand there, in the columns of table_values: f64 [rows, columns]; NaN where a
+// cell holds none, or its column is none of numbers.
+Array table_file_numbers(const TableSchema& schema, const CsvCells& file,
+                         const std::vector<std::int64_t>& columns, std::span<const std::int64_t> rows);
 
 // The names of the columns of table_values, and of the file samples are written to.
 std::vector<std::string> table_value_names(const TableSchema& schema);

@@ -1,4 +1,5 @@
 // Numbers of a table in bins.
+#include <algorithm>
 #include <cmath>
 
 #include "deepgen/data/files/table.h"
@@ -24,6 +25,18 @@ std::vector<NumberOfRows> known_numbers(const TableColumn& about, const CsvCells
   return numbers;
 }
 
+// Numbers that differ in held-out rows alone: a category of one value is none.
+void become_constant(TableColumn& about, const CsvCells& file, std::int64_t column,
+                     const std::vector<std::int64_t>& training) {
+  const ColumnCells cells(about, file, column);
+  const auto known =
+      std::find_if(training.begin(), training.end(), [&](std::int64_t row) { return !cells.missing(row); });
+  about.kind = TableColumnKind::constant;
+  about.values = {std::string(cells.text(*known))};
+  about.reason = "one value in the training rows";
+  about.bins = {};
+}
+
 }  // namespace
 
 void learn_table_bins(TableSchema& schema, const CsvCells& file, const std::vector<std::int64_t>& training) {
@@ -34,6 +47,7 @@ void learn_table_bins(TableSchema& schema, const CsvCells& file, const std::vect
     std::int64_t known = 0;
     for (const NumberOfRows& number : numbers) known += number.rows;
     if (known > 0) about.bins = learn_number_bins(numbers, about.decimals, suitable_bins(known));
+    if (about.bins.count() == 1) become_constant(about, file, static_cast<std::int64_t>(i), training);
   }
 }
 

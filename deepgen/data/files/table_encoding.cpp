@@ -142,7 +142,7 @@ class ColumnReader {
   ReadCell looked_at(std::int64_t row) const {
     ReadCell cell{.known = true, .blank = cells_.missing(row)};
     if (cell.blank) return cell;
-    const bool numeric = about_.kind == Kind::real || about_.kind == Kind::count;
+    const bool numeric = about_.is_number();
     const std::optional<double> number = numeric ? cells_.number(row) : std::nullopt;
     if (numeric ? number && read_number(*number, cell) : read_value(row, cell)) return cell;
     if (!unread_) fail(row, expected(number));

@@ -13,6 +13,7 @@
 #include "deepgen/data/files/labels.h"
 #include "deepgen/data/files/table.h"
 #include "deepgen/data/files/table_values.h"
+#include "deepgen/data/files/usual_orders.h"
 
 namespace deepgen {
 namespace {
@@ -89,7 +90,7 @@ class Inference {
     if (stated_ == Kind::labels) return labels();
     check_stated();
     decide();
-    if (result_.kind == Kind::real || result_.kind == Kind::count)
+    if (result_.is_number())
       describe_numbers();
     else if (result_.kind == Kind::constant || result_.kind == Kind::binary ||
              result_.kind == Kind::categorical)
@@ -208,7 +209,8 @@ class Inference {
                       "out with ignore={}, or state categorical={}",
                       facts_.values(), facts_.known, stray, result_.name, result_.name));
     result_.kind = Kind::categorical;
-    result_.reason = fmt::format("{} different texts", facts_.values());
+    result_.reason =
+        fmt::format("{} different texts{}", facts_.values(), looks_ordered() ? ", which look ordered" : "");
     if (numbers) result_.reason += "; " + stray;
     if (!many && !unique) return;
     const std::string different = unique ? std::string("almost every cell differs")
@@ -216,6 +218,13 @@ class Inference {
     const bool prose = facts_.mean_length > long_text || !unique;
     result_.kind = prose ? Kind::text : Kind::identifier;
     result_.reason = different;
+  }
+
+  bool looks_ordered() const {
+    std::vector<std::string> values;
+    if (facts_.values() > most_guessed_categories) return false;
+    for (const std::int64_t row : facts_.value_rows) values.emplace_back(text(row));
+    return !usual_order(values).empty();
   }
 
   [[noreturn]] void refuse_third() const {
@@ -235,7 +244,16 @@ class Inference {
     const auto order = file_.hints.orders.find(result_.name);
     if (order == file_.hints.orders.end()) return;
     result_.ordered = true;
-    if (!order->second.empty()) order_as(order->second);
+    if (!order->second.empty())
+      order_as(order->second);
+    else if (!numeric())
+      refuse_unordered();
+  }
+
+  [[noreturn]] void refuse_unordered() const {
+    constexpr std::size_t most = 20;
+    fail(fmt::format("its values are texts, whose order must be stated, least first: ordinal={}({})",
+                     result_.name, order_text(result_.values, most)));
   }
 
   void order_as(const std::vector<std::string>& stated) {

@@ -41,7 +41,7 @@ nlohmann::ordered_json column_json(const TableColumn& column) {
     if (column.least_decimals >= 0 && column.least_decimals < column.decimals)
       json["least_decimals"] = column.least_decimals;
   }
-  if (column.kind == Kind::real || column.kind == Kind::count) json["range"] = {column.low, column.high};
+  if (column.is_number()) json["range"] = {column.low, column.high};
   json["missing"] = column.missing;
   if (column.step > 0) json["step"] = column.step;
   if (column.ordered) json["ordered"] = true;

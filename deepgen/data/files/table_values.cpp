@@ -10,7 +10,7 @@ namespace deepgen {
 
 ColumnCells::ColumnCells(const TableColumn& about, const CsvCells& file, std::int64_t column)
     : about_(about), file_(file), column_(column) {
-  if (about.kind == TableColumnKind::real || about.kind == TableColumnKind::count) return;
+  if (about.is_number()) return;
   const std::vector<std::string>& values = about.values;
   numeric_ = std::all_of(values.begin(), values.end(),
                          [&](const std::string& value) { return about.format.parse(value).has_value(); });

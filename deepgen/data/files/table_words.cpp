@@ -1,9 +1,13 @@
 // What is said of the columns of a table.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "deepgen/core/error.h"
 #include "deepgen/data/files/array_bytes.h"
 #include "deepgen/data/files/table.h"
+#include "deepgen/data/files/usual_orders.h"
 
 namespace deepgen {
 namespace {
@@ -25,6 +29,16 @@ std::string set_aside_text(const TableColumn& column) {
                      kind_text(column), column.reason, remedy_text(column));
 }
 
+// Numbers have their order, of texts it must be stated.
+std::string ordinal_option(const TableColumn& column) {
+  constexpr std::size_t few = 3;
+  const bool numbers = std::all_of(column.values.begin(), column.values.end(), [&](const std::string& value) {
+    return column.format.parse(value).has_value();
+  });
+  return numbers ? "ordinal=" + column.name
+                 : fmt::format("ordinal={}({})", column.name, order_text(column.values, few));
+}
+
 }  // namespace
 
 std::string kind_text(const TableColumn& column) {
@@ -33,12 +47,11 @@ std::string kind_text(const TableColumn& column) {
   return name_of(column.kind);
 }
 
-std::string remedy_text(const TableColumn& column) {
-  const std::string& name = column.name;
+std::vector<std::string> remedies(const TableColumn& column) {
   const auto options = [&](std::initializer_list<const char*> kinds) {
-    std::string text;
-    for (const char* kind : kinds) text += fmt::format("{}{}={}", text.empty() ? "" : ", ", kind, name);
-    return text;
+    std::vector<std::string> all;
+    for (const char* kind : kinds) all.push_back(fmt::format("{}={}", kind, column.name));
+    return all;
   };
   switch (column.kind) {
     case Kind::real:
@@ -48,15 +61,20 @@ std::string remedy_text(const TableColumn& column) {
       return options({"real", "categorical", "ignore"});
     case Kind::binary:
     case Kind::categorical:
-      return column.ordered ? options({"categorical", "ignore"}) : options({"ordinal", "ignore"});
+      return column.ordered ? options({"categorical", "ignore"})
+                            : std::vector<std::string>{ordinal_option(column), "ignore=" + column.name};
     case Kind::identifier:
       return column.reason.find("number") != std::string::npos ? options({"real", "categorical"})
                                                                : options({"categorical"});
     case Kind::text:
       return options({"categorical", "ignore"});
     default:
-      return "";
+      return {};
   }
+}
+
+std::string remedy_text(const TableColumn& column) {
+  return fmt::format("{}", fmt::join(remedies(column), ", "));
 }
 
 std::vector<std::string> UnreadCells::notes(const TableSchema& schema, const CsvCells& file,

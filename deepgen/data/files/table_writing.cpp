@@ -16,10 +16,6 @@ namespace {
 
 constexpr double missing = std::numeric_limits<double>::quiet_NaN();
 
-bool is_written(const TableColumn& column) {
-  return column.modelled() || column.kind == TableColumnKind::constant;
-}
-
 // One category for certain, and not the shares of several draws.
 std::int64_t certain(const TableColumn& about, const float* encoded) {
   const float* end = encoded + about.value_width();
@@ -28,35 +24,35 @@ std::int64_t certain(const TableColumn& about, const float* encoded) {
 }
 
 // A draw of the bin; of several draws together their median.
-double number_in_bins(const TableColumn& about, const float* encoded, const float* uniform, bool beyond) {
+double number_in_bins(const TableColumn& about, const float* encoded, const float* uniform) {
   const std::int64_t bin = uniform ? certain(about, encoded) : -1;
-  if (bin >= 0) return about.bins.draw(bin, static_cast<double>(*uniform), beyond);
+  if (bin >= 0) return about.bins.draw(bin, static_cast<double>(*uniform));
   std::vector<double> shares(encoded, encoded + about.value_width());
   for (double& share : shares) share = std::max(share, 0.0);
   return about.bins.quantile(shares, 0.5);
 }
 
-// Within the range of the training rows, and on the grid of their values.
-double within_range(const TableColumn& about, double value) {
+// Within the range of the training rows unless `beyond`, and on the grid of their values.
+double within_range(const TableColumn& about, double value, bool beyond) {
   if (!(about.low < about.high)) return value;
-  value = std::clamp(value, about.low, about.high);
+  const auto bounded = [&](double x) { return beyond ? x : std::clamp(x, about.low, about.high); };
+  value = bounded(value);
   if (!(about.step > 0)) return value;
-  return std::clamp(about.low + std::round((value - about.low) / about.step) * about.step, about.low,
-                    about.high);
+  return bounded(about.low + std::round((value - about.low) / about.step) * about.step);
 }
 
 double decoded(const TableColumn& about, const float* encoded, const float* uniform, bool beyond) {
   if (about.kind == TableColumnKind::constant) return 0;
   if (about.marks_missing && encoded[about.value_width()] >= 0.5F) return missing;
   if (std::isnan(encoded[0])) return missing;
-  if (!about.bins.empty()) return number_in_bins(about, encoded, uniform, beyond);
+  if (!about.bins.empty()) return number_in_bins(about, encoded, uniform);
   if (about.kind == TableColumnKind::binary) return encoded[0] >= 0.5F ? 1 : 0;
   if (about.kind == TableColumnKind::categorical)
     return static_cast<double>(std::max_element(encoded, encoded + about.value_width()) - encoded);
   const bool count = about.kind == TableColumnKind::count;
   const double value = count ? std::max(0.0, std::round(static_cast<double>(encoded[0])))
                              : about.mean + about.deviation * static_cast<double>(encoded[0]);
-  return beyond ? value : within_range(about, value);
+  return within_range(about, value, beyond);
 }
 
 // As exact as the training cells were, but not more than six digits of what tells rows apart.
@@ -98,7 +94,7 @@ std::vector<FileColumn> file_columns(const TableSchema& schema, const CsvCells& 
   std::vector<FileColumn> all(static_cast<std::size_t>(file.columns));
   std::int64_t value = 0;
   for (std::size_t i = 0; i < schema.columns.size(); ++i) {
-    if (!is_written(schema.columns[i])) continue;
+    if (!schema.columns[i].written()) continue;
     if (columns[i] >= 0) all[static_cast<std::size_t>(columns[i])] = {value, &schema.columns[i]};
     ++value;
   }
@@ -113,7 +109,7 @@ Array table_values(const TableSchema& schema, const Array& encoded, const Array*
                                    schema.width(), encoded.columns()));
   std::vector<const TableColumn*> written;
   for (const TableColumn& column : schema.columns)
-    if (is_written(column)) written.push_back(&column);
+    if (column.written()) written.push_back(&column);
   const auto columns = static_cast<std::int64_t>(written.size());
   Array values = make_array(DType::f64, {encoded.rows(), columns});
   const float* from = encoded.as<float>();
@@ -128,10 +124,26 @@ Array table_values(const TableSchema& schema, const Array& encoded, const Array*
   return values;
 }
 
+Array table_file_numbers(const TableSchema& schema, const CsvCells& file,
+                         const std::vector<std::int64_t>& columns, std::span<const std::int64_t> rows) {
+  const auto width = static_cast<std::int64_t>(table_value_names(schema).size());
+  Array numbers = make_array(DType::f64, {static_cast<std::int64_t>(rows.size()), width});
+  std::fill_n(numbers.as<double>(), numbers.items(), missing);
+  const std::vector<FileColumn> all = file_columns(schema, file, columns);
+  for (std::size_t j = 0; j < all.size(); ++j) {
+    if (all[j].value < 0 || !all[j].about->is_number()) continue;
+    const ColumnCells cells(*all[j].about, file, static_cast<std::int64_t>(j));
+    double* to = numbers.as<double>() + all[j].value;
+    for (std::size_t r = 0; r < rows.size(); ++r, to += width)
+      if (!cells.missing(rows[r])) *to = cells.number(rows[r]).value_or(missing);
+  }
+  return numbers;
+}
+
 std::vector<std::string> table_value_names(const TableSchema& schema) {
   std::vector<std::string> names;
   for (const TableColumn& column : schema.columns)
-    if (is_written(column)) names.push_back(column.name);
+    if (column.written()) names.push_back(column.name);
   return names;
 }
 
@@ -181,7 +193,7 @@ std::string table_csv_rows(const TableSchema& schema, const Array& values) {
     const std::size_t begin = out.size();
     bool first = true;
     for (const TableColumn& column : schema.columns) {
-      if (!is_written(column)) continue;
+      if (!column.written()) continue;
       if (!first) out += schema.separator;
       out += table_cell(column, *value++, schema.separator);
       first = false;

@@ -24,9 +24,7 @@ struct Variable {
   std::int64_t value = 0;  // column of table_values
   std::int64_t first = 0;  // of its encoded columns
 
-  bool is_number() const {
-    return about->kind == TableColumnKind::real || about->kind == TableColumnKind::count;
-  }
+  bool is_number() const { return about->is_number(); }
   double range() const { return about->high > about->low ? about->high - about->low : 1; }
 };
 
@@ -35,7 +33,7 @@ std::vector<Variable> variables_of(const TableSchema& table) {
   std::int64_t value = 0, first = 0;
   for (const TableColumn& column : table.columns) {
     if (column.modelled()) variables.push_back({&column, value, first});
-    if (column.modelled() || column.kind == TableColumnKind::constant) ++value;
+    if (column.written()) ++value;
     first += column.width();
   }
   return variables;

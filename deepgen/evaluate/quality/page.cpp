@@ -43,7 +43,9 @@ Bars bars_of_number(const Column& real, const Column& synthetic) {
     for (double& bar : into) bar /= std::max(count, 1.0);
   };
   fill(real, bars.real), fill(synthetic, bars.synthetic);
-  for (int i = 0; i < number_bars; ++i) bars.labels.push_back(number_text(low + (i + 0.5) * width));
+  const double unit = std::pow(10, std::floor(std::log10(width / 10)));  // edges are told to a tenth of a bar
+  const auto edge = [&](int i) { return number_text(std::round((low + i * width) / unit) * unit); };
+  for (int i = 0; i < number_bars; ++i) bars.labels.push_back(edge(i) + " to " + edge(i + 1));
   return bars;
 }
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <set>
 #include <unordered_map>
 
 #include "deepgen/core/error.h"
@@ -23,10 +22,11 @@ namespace {
 enum class Role { number, category, none };
 
 Role role_of(const TableColumn& about) {
-  static const std::set<std::string> numbers = {"real", "count", "number", "date"};
-  static const std::set<std::string> categories = {"binary", "categorical", "ordinal", "labels"};
-  const std::string& kind = name_of(about.kind);
-  return numbers.contains(kind) ? Role::number : categories.contains(kind) ? Role::category : Role::none;
+  using Kind = TableColumnKind;
+  if (about.is_number()) return Role::number;
+  const bool category =
+      about.kind == Kind::binary || about.kind == Kind::categorical || about.kind == Kind::labels;
+  return category ? Role::category : Role::none;
 }
 
 // The text cells of a SPEC. A file of numbers alone is a table here too.
