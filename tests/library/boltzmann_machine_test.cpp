@@ -286,7 +286,7 @@ TEST(BoltzmannData, CellsThatAreNoBitsAreRefused) {
   Tensor x = at::zeros({3, 4});
   x[1][2] = 0.5;
   expect_says(error_of(ErrorKind::data, [&] { machine->check_data(x, "rows", 10); }),
-              {"boltzmann_machine", "rows", "11"});
+              {"rows", "binary units", "row 11, column 2"});
 }
 
 }  // namespace

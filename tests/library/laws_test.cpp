@@ -148,7 +148,9 @@ TEST_P(Laws, KnownCellsComeBackBitForBit) {
 TEST_P(Laws, EqualGeneratorEqualAnswer) {
   const auto* chain = as<HasChain>(*model);
   if (!chain) GTEST_SKIP() << "no chain";
-  expect_equal_answers(*chain, GetParam().scale < 4);
+  // One state with nine tenths of the probability may well be all that fifty chains end in.
+  const bool spread = *std::max_element(p.begin(), p.end()) < 0.9;
+  expect_equal_answers(*chain, GetParam().scale < 4 && spread);
 }
 
 // What step(0, 1) adds to a state's weight defines log p*_0(x) = -F(x) - weight: its sum must be the base's

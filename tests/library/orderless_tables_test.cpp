@@ -22,7 +22,8 @@ DataShape shape_with_marks() {
 
 std::shared_ptr<OrderlessNade> make_model(std::uint64_t seed, std::int64_t embedding = 2) {
   OrderlessNadeOptions options;
-  options.hidden = "8,8+", options.activation = "tanh", options.embedding = embedding, options.direct = "true";
+  options.hidden = "8,8+", options.activation = "tanh", options.embedding = embedding,
+  options.direct = "true";
   auto model = std::make_shared<OrderlessNade>(options, OrderlessNadeLearning{}, shape_with_marks());
   Rng rng(seed);
   model->initialise(Rows(at::zeros({4, 7})), rng);
@@ -77,7 +78,7 @@ TEST(OrderlessTables, AnEmbeddingIsAFirstLayerOfLowRank) {
   auto from = narrow->named_parameters();
   for (auto& parameter : wide->named_parameters()) {
     Tensor value = from[parameter.key()];
-    if (parameter.key() == "net.0.weight") {
+    if (parameter.key() == "net.layer0.weight") {
       const Tensor table = from["embeddings.variable_0"];  // of the category of three
       ASSERT_EQ(table.sizes(), (std::vector<std::int64_t>{3, 2}));
       value = at::cat({table.mm(value.narrow(0, 0, 2)), value.narrow(0, 2, value.size(0) - 2)});

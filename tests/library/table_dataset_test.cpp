@@ -149,7 +149,7 @@ Dataset correlated(const std::map<std::string, std::string>& settings, bool grey
                             0.0F, 0.0F, 0.2F})
                     .view({4, 4})) +
       7;
-  if (grey) x = (x - x.min()) / (x.max() - x.min());
+  if (grey) x = ((x - x.min()) / (x.max() - x.min()) * 255).round() / 255;
   RawSet raw;
   raw.name = "memory";
   raw.arrays["train"] = make_array(DType::f32, {400, 4});

@@ -32,6 +32,7 @@ const std::vector<Run>& kinds_of_run() {
       {"linear", {"training.schedule=linear", "training.rate_final=0.001"}},
       {"cosine", {"training.schedule=cosine", "training.momentum=0.5"}},
       {"rising_steps", {"training.gibbs_steps=1..5"}},
+      {"automatic_steps", {"training.gibbs_steps=auto", "training.gibbs_memory=0.01"}},
       {"sparse", {"training.sparsity=0.1"}},
   };
   return all;
