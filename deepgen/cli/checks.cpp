@@ -34,9 +34,10 @@ void check_ending(const Arguments& a) {
                                                        {"encode", {".npy", ".csv"}},
                                                        {"reconstruct", {".npy", ".csv", ".png"}},
                                                        {"classify", {".npy", ".csv"}},
+                                                       {"study", {".html", ".svg"}},
                                                        {"data make", {".npz", ".csv"}}};
   const auto found = endings.find(a.verb);
-  if (found == endings.end()) return;
+  if (found == endings.end() || (a.verb == "study" && a.out.empty())) return;
   for (const std::string& ending : found->second)
     if (a.out.ends_with(ending)) return;
   fail_usage("--out",
@@ -94,6 +95,7 @@ void check_arguments(const Arguments& a) {
   if (a.verb == "search" && a.out.empty())
     fail_usage("--out", "expected the folder of the search, got nothing");
   if (a.verb == "reproduce" && a.subject.empty() && !a.markdown) fail_no_recipe("");
+  if (a.verb == "study") check_name("study", "study", a.subject, {"cd-bias"}), check_cd_bias(a.cd_bias);
   check_ending(a);
   check_spread(a);
   if (a.verb == "quality" && !a.out.empty() && !a.out.ends_with(".html"))

@@ -37,7 +37,7 @@ CommandLine::CommandLine(Arguments& arguments) : a_(arguments), app_(overview, "
   app_.require_subcommand(0, 1);
   app_.get_formatter()->column_width(34);
   training(), reproducing(), searching();
-  sampling(), scoring(), evaluating(), completing(), coding(), judging();
+  sampling(), scoring(), evaluating(), completing(), coding(), judging(), studying();
   models(), data();
 }
 
@@ -163,6 +163,9 @@ void CommandLine::sampling() {
   sub->add_option("--between", a_.between, "Gibbs steps between two samples of a chain")
       ->default_val(1000)
       ->check(CLI::Range(1, 10000000));
+  sub->add_flag("--extrapolate", a_.extrapolate,
+                "numbers of a table may leave the range of the training rows; their step and decimals stay. "
+                "Numbers in bins (numbers=bins) stay within their bins by nature");
   sub->add_option("--columns", a_.columns, "images in a row of the grid; 0: as square as possible")
       ->default_val(0)
       ->check(CLI::Range(0, 100000));
@@ -277,6 +280,30 @@ void CommandLine::judging() {
       "  deepgen quality synthetic.csv --real train.csv --test test.csv --target income --json\n");
 }
 
+void CommandLine::studying() {
+  CLI::App* sub = verb("study", "what a learning rule does, exactly, on machines small enough to list");
+  CdBiasPlan& plan = a_.cd_bias;
+  sub->add_option("STUDY", a_.subject,
+                  "cd-bias: the gradient of contrastive divergence beside the likelihood's")
+      ->required();
+  sub->add_option("--visible", plan.visible, "visible units, at most 10")->default_val(plan.visible);
+  sub->add_option("--hidden", plan.hidden, "hidden units, at most 10")->default_val(plan.hidden);
+  sub->add_option("--scales", plan.scales, "standard deviations of the weights; 0.25,0.5,1,2 when not given")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  sub->add_option("--steps", plan.steps, "numbers k of Gibbs steps; 1,2,5,10,25 when not given")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  sub->add_option("--machines", plan.machines, "random machines whose figures are averaged")
+      ->default_val(plan.machines)
+      ->check(CLI::Range(1, 100000));
+  sub->add_option("--out", a_.out, "FILE.html: charts and table; FILE.svg: the chart of the relative error");
+  sub->add_flag("--json", a_.json, "print one JSON object on stdout");
+  sub->footer(
+      "docs/boltzmann.md says what the columns mean.\n\n"
+      "  deepgen study cd-bias --out cd-bias.html\n");
+}
+
 // ---------------------------------------------------------------- what there is
 
 void CommandLine::models() {
@@ -294,6 +321,7 @@ void CommandLine::data() {
   sub->add_subcommand("list", "every set, and whether it is there");
   CLI::App* info = sub->add_subcommand("info", "shape, values, labels and splits of a set or file");
   info->add_option("SPEC", a_.subject, "data")->required();
+  info->add_flag("--json", a_.json, "print one JSON object");
   CLI::App* make = sub->add_subcommand("make", "write a generated set to a file");
   make->add_option("NAME", a_.subject, "a generated set, with options: glyphs:seed=7,train=1000")->required();
   out_option(make, "FILE.npz, or FILE.csv of a table");

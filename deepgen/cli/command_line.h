@@ -32,6 +32,7 @@ class CommandLine {
   void completing();
   void coding();
   void judging();
+  void studying();
   void models();
   void data();
 

@@ -107,6 +107,7 @@ void check_evaluation(const Recipe& recipe) {
                                             "conditional_log_prob_prior",
                                             "log_prob_ensemble",
                                             "log_prob_bound_less_log_z",
+                                            "elbo_less_log_z",
                                             "classification_error",
                                             "classification_log_loss",
                                             "parzen_log_density",

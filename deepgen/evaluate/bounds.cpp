@@ -138,15 +138,15 @@ std::vector<Score> bound_scores(const Model& model, const Dataset& data, const S
                                 const EvaluationPlan& plan, const Normaliser& normaliser, const Rng& rng,
                                 Observer& observer) {
   const RowScoreKind kind = as<HasBound>(model)->bound_kind();
-  const bool elbo = kind.tightens && !kind.owes_log_partition;
   std::vector<Score> scores;
   auto add = [&](const Split& part, const std::vector<std::int64_t>& index, std::uint64_t number) {
     const RowScores rows =
         bounded_rows(model, data, part, index, plan.samples, normaliser, rng.fork({number}), observer);
     for (const Score& each : mean_scores(rows, part.name)) scores.push_back(each);
-    if (!elbo) return;
+    if (!kind.tightens) return;
     RowScores one = bounded_rows(model, data, part, index, 1, normaliser, rng.fork({number + 1}), observer);
     one.metric = needs_condition(model) ? "conditional_elbo" : "elbo";
+    if (kind.owes_log_partition) one.metric += "_less_log_z";
     for (const Score& each : mean_scores(one, part.name)) scores.push_back(each);
   };
   add(split, all_cases(split), 1);

@@ -27,8 +27,8 @@ RowScores bounded_rows(const Model& model, const Dataset& data, const Split& spl
                        const Normaliser& normaliser, const Rng& rng, Observer& observer);
 
 // "log_prob" ("conditional_log_prob", "log_prob_bound_less_log_z") with plan.samples draws a row and, where
-// more draws tighten the bound, "elbo" ("conditional_elbo") with one; on `split` and beside it on at most
-// 1,000 training cases.
+// more draws tighten the bound, "elbo" ("conditional_elbo", "elbo_less_log_z") with one; on `split` and beside
+// it on at most 1,000 training cases.
 std::vector<Score> bound_scores(const Model& model, const Dataset& data, const Split& split,
                                 const EvaluationPlan& plan, const Normaliser& normaliser, const Rng& rng,
                                 Observer& observer);

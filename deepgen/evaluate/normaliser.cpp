@@ -7,6 +7,7 @@
 #include "deepgen/core/error.h"
 #include "deepgen/evaluate/bounds.h"
 #include "deepgen/evaluate/missing_cells.h"
+#include "deepgen/model/top_machine.h"
 
 namespace deepgen {
 namespace {
@@ -26,7 +27,8 @@ Normaliser exact_normaliser(double log_z, std::int64_t units) {
 
 Normaliser annealed_normaliser(const Model& model, const AnnealingPlan& plan, const Tensor& data, Rng& rng,
                                Observer& observer) {
-  const PartitionBracket bracket = bracket_log_partition(model, plan, data, rng, observer);
+  const PartitionBracket bracket =
+      bracket_log_partition(machine_of(model), plan, machine_states(model, data, rng), rng, observer);
   Normaliser result;
   result.kind = ScoreKind::estimate;
   result.log_z = bracket.forward.value;

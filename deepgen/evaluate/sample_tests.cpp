@@ -11,6 +11,7 @@
 #include "deepgen/evaluate/linear_classifier.h"
 #include "deepgen/evaluate/network_classifier.h"
 #include "deepgen/evaluate/two_sample.h"
+#include "deepgen/model/top_machine.h"
 #include "deepgen/tasks/classification.h"
 #include "deepgen/tasks/sampling.h"
 
@@ -186,7 +187,7 @@ Draws draw_samples(const Model& model, const Dataset& data, const SampleTestPlan
     return {sample_given_labels(model, y, rng, observer), plan.samples,
             "direct draws, labels as in the training rows"};
   }
-  if (as<HasChain>(model)) return draw_by_chains(model, plan, rng, observer);
+  if (as<HasChain>(machine_of(model))) return draw_by_chains(model, plan, rng, observer);
   fail_usage("sample tests", "this model cannot be sampled; see `deepgen models`");
 }
 

@@ -3,8 +3,10 @@
 #include <cmath>
 
 #include "deepgen/evaluate/bounds.h"
+#include "deepgen/evaluate/classification.h"
 #include "deepgen/evaluate/free_chains.h"
 #include "deepgen/evaluate/row_scores.h"
+#include "deepgen/model/top_machine.h"
 
 namespace deepgen {
 namespace {
@@ -29,16 +31,18 @@ std::optional<LogZ> validation_log_z(const Model& model, const Split& valid, con
     if (!std::isfinite(*exact)) result.diverged = "log Z is not finite: the density cannot be normalised";
     return result;
   }
-  if (!as<CanAnneal>(model) || !as<HasChain>(model)) return std::nullopt;
+  const Model& machine = machine_of(model);
+  if (!as<CanAnneal>(machine) || !as<HasChain>(machine)) return std::nullopt;
   const AnnealingPlan plan = quick_plan();
   const Split all = rows_as_cases(valid);
-  const Tensor start = Dataset::rows(all, random_index(all, plan.chains, rng.fork({3})), rng.fork({4})).x;
+  const Tensor rows = Dataset::rows(all, random_index(all, plan.chains, rng.fork({3})), rng.fork({4})).x;
   Observer silent;
-  Rng own = rng.fork({1}), free = rng.fork({5});
-  const LogPartitionFromAbove above = log_partition_from_above(model, plan, start, own, silent);
+  Rng own = rng.fork({1}), free = rng.fork({5}), up = rng.fork({6});
+  const Tensor start = machine_states(model, rows, up);
+  const LogPartitionFromAbove above = log_partition_from_above(machine, plan, start, own, silent);
   result.normaliser.log_z = above.log_z;
   result.normaliser.kind = ScoreKind::estimate;
-  result.diverged = free_chains_leave_data(model, start, free);
+  result.diverged = free_chains_leave_data(machine, start, free);
   if (result.diverged.empty()) result.diverged = above.diverged;
   return result;
 }
@@ -88,11 +92,21 @@ Split fewer_annealed_cases(const Model& model, const Split& split, const Rng& rn
   return select_cases(split, random_index(split, most, rng.fork({2})));
 }
 
+std::optional<ValidationScore> class_score(const Model& model, const Dataset& data, const Rng& rng) {
+  Observer silent;
+  for (const Score& score : classification_scores(model, data, data.valid, rng, silent))
+    if (score.metric == "classification_log_loss")
+      return ValidationScore{"valid_log_class_prob", -score.value, ""};
+  return std::nullopt;
+}
+
 std::optional<ValidationScore> judge(const Model& model, const Dataset& data, std::uint64_t seed,
                                      bool often) {
+  const Rng rng = Rng(seed).fork({77});
+  const auto* classifier = as<CanClassify>(model);
+  if (classifier && classifier->judged_by_classes()) return class_score(model, data, rng);
   const ScoreRoute route = score_route(model);
   if (data.valid.rows() == 0 || route == ScoreRoute::none) return std::nullopt;
-  const Rng rng = Rng(seed).fork({77});
   const bool owes = route == ScoreRoute::free_energy || route == ScoreRoute::bound_less_log_z;
   const std::optional<LogZ> log_z = owes ? validation_log_z(model, data.valid, rng) : LogZ{};
   if (!log_z) return std::nullopt;

@@ -18,6 +18,8 @@ namespace deepgen {
 //   valid_log_prob_estimate  for other machines, from log Z from above (log_partition_from_above): a quick
 //                            forward run alone would reward its own failures; and where the sum over missing
 //                            cells is estimated (missing_cells.h)
+//   valid_log_class_prob     log p(label | x) of the rows whose label is known, of a model that is judged by classes
+//                            (CanClassify)
 // Models with endless orders are scored on some of the rows. Nothing where there are no validation rows or
 // the model has no such score. Where log Z is annealed the score says in words when the model has diverged
 // although its numbers are finite: free chains leave the data (free_chains.h), or the annealed runs show that

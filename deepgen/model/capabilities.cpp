@@ -1,5 +1,7 @@
 #include "deepgen/model/capabilities.h"
 
+#include "deepgen/model/top_machine.h"
+
 namespace deepgen {
 
 std::int64_t needed_classes(const Model& model) {
@@ -40,7 +42,7 @@ std::vector<std::string> abilities(const Model& model) {
       conditional && !conditional->has_label_distribution() ? " given " + conditional->condition() : "";
   if (as<CanSample>(model))
     words.emplace_back("sample");
-  else if (as<HasChain>(model))
+  else if (as<HasChain>(machine_of(model)))
     words.emplace_back("sample by a chain");
   if (as<CanSampleGiven>(model)) words.emplace_back("sample given a label");
   if (as<HasLogProb>(model))

@@ -138,6 +138,9 @@ class CanClassify {
   virtual ~CanClassify() = default;
   virtual std::int64_t classes() const = 0;
   virtual Tensor log_class_probs(const Rows& rows) const = 0;  // log p(y | x), [B, classes] float64, nats
+  // Whether telling classes apart is what it learns first of all: training is then judged by log p(y | x) of the
+  // validation rows, and not by log p(x).
+  virtual bool judged_by_classes() const { return false; }
 };
 
 // ---------------------------------------------------------------- samples and completion

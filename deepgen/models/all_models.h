@@ -2,6 +2,7 @@
 #pragma once
 
 #include "deepgen/models/adversarial/conditional_dcgan_options.h"
+#include "deepgen/models/adversarial/conditional_gan_options.h"
 #include "deepgen/models/adversarial/gan_options.h"
 #include "deepgen/models/autoregressive/fvbn_options.h"
 #include "deepgen/models/autoregressive/made_options.h"
@@ -9,6 +10,10 @@
 #include "deepgen/models/autoregressive/orderless_nade_options.h"
 #include "deepgen/models/autoregressive/pixelcnn_options.h"
 #include "deepgen/models/autoregressive/rnade_options.h"
+#include "deepgen/models/belief/dbn_options.h"
+#include "deepgen/models/boltzmann/boltzmann_machine_options.h"
+#include "deepgen/models/boltzmann/dbm_options.h"
+#include "deepgen/models/boltzmann/discriminative_rbm_options.h"
 #include "deepgen/models/boltzmann/rbm_options.h"
 #include "deepgen/models/mixtures/mixture_options.h"
 #include "deepgen/models/variational/vae_options.h"
@@ -20,8 +25,9 @@ struct CardList {};
 
 // In the order in which people are shown them.
 using AllModels =
-    CardList<RbmCard, BernoulliMixtureCard, GaussianMixtureCard, LatentClassCard, NaiveBayesCard, FvbnCard,
-             NadeCard, MadeCard, OrderlessNadeCard, RnadeCard, VaeCard, CvaeCard, StructuredVaeCard, GanCard,
+    CardList<RbmCard, DiscriminativeRbmCard, BoltzmannMachineCard, DbnCard, DbmCard, BernoulliMixtureCard,
+             GaussianMixtureCard, LatentClassCard, NaiveBayesCard, FvbnCard, NadeCard, MadeCard,
+             OrderlessNadeCard, RnadeCard, VaeCard, CvaeCard, StructuredVaeCard, GanCard, ConditionalGanCard,
              ConditionalDcganCard, PixelCnnCard, ConditionalPixelCnnCard>;
 
 }  // namespace deepgen

@@ -1,6 +1,7 @@
 #include "deepgen/tasks/sampling.h"
 
 #include "deepgen/core/error.h"
+#include "deepgen/model/top_machine.h"
 #include "deepgen/parts/checks/check_cells.h"
 
 namespace deepgen {
@@ -8,8 +9,8 @@ namespace {
 
 // Blocks of chains follow each other, and their later samples come below all the first ones: of several
 // blocks these have to wait.
-void sample_by_chains(const HasChain& chain, const SamplingPlan& plan, Rng& rng, Observer& observer,
-                      const RowSink& sink) {
+void sample_by_chains(const Model& model, const HasChain& chain, const SamplingPlan& plan, Rng& rng,
+                      Observer& observer, const RowSink& sink) {
   const std::int64_t blocks = (plan.count + chain_block - 1) / chain_block;
   Work work(observer, "sampling", blocks * (plan.steps + (plan.rows - 1) * plan.between));
   const auto step = [&](const Tensor& x, std::int64_t steps) { return chain.chain_steps(x, steps, rng); };
@@ -18,7 +19,7 @@ void sample_by_chains(const HasChain& chain, const SamplingPlan& plan, Rng& rng,
     Tensor x = chain.chain_start(std::min(chain_block, plan.count - first), rng);
     for (std::int64_t r = 0; r < plan.rows; ++r) {
       x = run_chain(work, x, r == 0 ? plan.steps : plan.between, step);
-      const Tensor rows = plan.means ? chain.chain_mean(x, rng) : x;
+      const Tensor rows = machine_cases(model, x, plan.means, rng);
       if (r == 0 || blocks == 1)
         sink(rows);
       else
@@ -49,7 +50,7 @@ std::int64_t sampled_classes(const Model& model) {
 
 bool samples_directly(const Model& model) { return as<CanSample>(model) || sampled_classes(model) > 0; }
 
-bool can_sample(const Model& model) { return samples_directly(model) || as<HasChain>(model); }
+bool can_sample(const Model& model) { return samples_directly(model) || as<HasChain>(machine_of(model)); }
 
 Tensor sample_given_labels(const Model& model, const Tensor& y, Rng& rng, Observer& observer) {
   GatheredRows all(y.size(0));
@@ -71,7 +72,8 @@ void sample_model(const Model& model, const SamplingPlan& plan, Rng& rng, Observ
     return in_blocks(all, work, sink,
                      [&](std::int64_t, std::int64_t count) { return direct->sample(count, rng); });
   }
-  if (const auto* chain = as<HasChain>(model)) return sample_by_chains(*chain, plan, rng, observer, sink);
+  if (const auto* chain = as<HasChain>(machine_of(model)))
+    return sample_by_chains(model, *chain, plan, rng, observer, sink);
   const auto* conditional = as<IsConditional>(model);
   fail_usage("sample", conditional ? "this model draws only given " + conditional->condition() +
                                          ": use `deepgen complete`"

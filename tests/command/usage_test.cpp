@@ -8,9 +8,9 @@ namespace deepgen::command::usage_test {
 namespace {
 
 constexpr double at_once = 0.1;  // seconds
-const std::vector<std::string> verbs = {"models",   "data",      "train",    "search", "sample",
-                                        "score",    "evaluate",  "complete", "encode", "reconstruct",
-                                        "classify", "reproduce", "doctor"};
+const std::vector<std::string> verbs = {"models",   "data",     "train",    "search",    "sample",
+                                        "score",    "evaluate", "complete", "encode",    "reconstruct",
+                                        "classify", "quality",  "study",    "reproduce", "doctor"};
 
 // The run with the shortest time of at most five: other work on the machine lengthens some.
 Result fastest(const Words& arguments) {

@@ -49,7 +49,7 @@ TEST_P(SmallDbm, LogZIsTheSameByEitherHalf) {
 }
 
 TEST_P(SmallDbm, ManyDrawsOfEitherHalfComeToTheTruth) {
-  for (const std::string hidden : {GetParam(), std::string("2,6")}) {
+  for (const std::string& hidden : {GetParam(), std::string("2,6")}) {
     const auto machine = make_dbm(hidden, 0.5, 5);
     const Doubles truth = PlainDbm(*machine).log_cases();
     Rng rng(7);

@@ -17,6 +17,7 @@ void encode_command(const Arguments& arguments);
 void reconstruct_command(const Arguments& arguments);
 void classify_command(const Arguments& arguments);
 void quality_command(const Arguments& arguments);
+void study_command(const Arguments& arguments);
 void models_command(const Arguments& arguments);
 void doctor_command(const Arguments& arguments);
 

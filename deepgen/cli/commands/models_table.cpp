@@ -5,6 +5,7 @@
 
 #include "deepgen/model/capabilities.h"
 #include "deepgen/model/registry.h"
+#include "deepgen/model/top_machine.h"
 
 namespace deepgen {
 namespace {
@@ -35,7 +36,7 @@ std::string given(const Model& model) {
 }
 
 std::string sample_cell(const Model& model) {
-  std::string text = as<CanSample>(model) ? "direct" : as<HasChain>(model) ? "chain" : "";
+  std::string text = as<CanSample>(model) ? "direct" : as<HasChain>(machine_of(model)) ? "chain" : "";
   if (as<CanSampleGiven>(model)) text += text.empty() ? "`--given y=3`" : ", `--given y=3`";
   return text.empty() ? "no" : text;
 }

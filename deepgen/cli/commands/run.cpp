@@ -24,7 +24,7 @@ void dispatch(const Arguments& arguments) {
       {"sample", sample_command},     {"score", score_command},     {"evaluate", evaluate_command},
       {"complete", complete_command}, {"encode", encode_command},   {"reconstruct", reconstruct_command},
       {"classify", classify_command}, {"quality", quality_command}, {"models", models_command},
-      {"doctor", doctor_command}};
+      {"study", study_command},       {"doctor", doctor_command}};
   if (arguments.device == "cuda" && !at::hasCUDA())
     fail_usage("--device",
                "this build of torch has no CUDA; use --device cpu, or build against a torch that has it");

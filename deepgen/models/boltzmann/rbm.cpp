@@ -76,6 +76,8 @@ void Rbm::register_tensors() {
   const std::int64_t levels = learning_.learning == "pt" ? learning_.temperatures : 1;
   if (learning_.learning == "pcd" || learning_.learning == "pt")
     chains = register_buffer("chains", at::zeros({levels * learning_.chains, units}));
+  if (parse_gibbs_steps(learning_.gibbs_steps).automatic)
+    chain_memory = register_buffer("chain_memory", at::zeros({2}));
   if (learning_.learning == "pt") swap_rates = register_buffer("swap_rates", at::ones({levels - 1}));
 }
 
@@ -121,6 +123,7 @@ void Rbm::initialise(const Rows& sample, Rng& rng) {
     visible_offset.copy_(data_mean);
     hidden_offset.copy_(hidden_units_.mean(at::zeros({hidden()}), {}).squeeze(0));
   }
+  if (chain_memory.defined()) chain_memory.zero_();
   if (chains.defined()) chains.copy_(sample_h_given_v(chain_start(chains.size(0), rng), rng));
 }
 

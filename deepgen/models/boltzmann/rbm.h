@@ -58,6 +58,23 @@
 // that were right for sigma = 1 overshoot when it is small. The file holds plain W, b, c. Adam is refused:
 // its scaling undoes centring.
 //
+// Gibbs steps (gibbs_steps=auto): of a function f of the hidden units that is an eigenvector of the Gibbs kernel
+// with eigenvalue lambda, k steps leave
+//
+//   <f>_k - <f>_model = lambda^k (<f>_data - <f>_model),
+//
+// so CD-k misses the share lambda^k of its part of the gradient, and in equilibrium
+//
+//   cov(f(h_0), f(h_k)) / var(f(h_0)) = lambda^k.
+//
+// That is measured, at no cost, on the chains of each update (rows m, hidden units j together):
+//
+//   r = sum_j cov_m(h_0mj, <h_kmj>) / sum_j var_m(h_0mj)
+//
+// and averaged over some twenty updates. When the average is above gibbs_memory, k grows by a half (from 1 to 2),
+// and the average becomes what it should be then, r^(k'/k). k never falls. The average is over functions, so slower
+// ones are missed; it is the share of what the hidden units say, not a bound (docs/boltzmann.md).
+//
 // Missing cells (NaN): before an update they are filled by gap_steps Gibbs steps that clamp the known cells.
 //
 // Existence: Z is finite for every pair of layers but counts with Gaussian or rectified hidden units
@@ -190,6 +207,7 @@ class Rbm : public Model,
   Tensor visible_offset, hidden_offset;  // mu [V], lambda [H]
   Tensor chains;           // [chains, H] hidden states of the persistent chains; pt: [T * chains, H]
   Tensor gain_directions;  // [12, H] where power iteration stands (Gaussian or rectified pairs)
+  Tensor chain_memory;     // [2] Gibbs steps now, and how much survives them (gibbs_steps=auto)
   Tensor swap_rates;       // [T - 1] moving averages of accepted swaps between neighbours (pt)
 
  private:

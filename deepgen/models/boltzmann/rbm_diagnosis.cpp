@@ -82,6 +82,10 @@ Metrics RbmDiagnosis::of(const Rbm& rbm, const Rows& train, const Rows& valid, R
   }
   judge(rbm, probe.narrow(0, 0, std::min(probe.size(0), most_rows)), metrics, rng);
   add_unit_metrics(rbm, train_rows, metrics);
+  if (rbm.chain_memory.defined()) {
+    metrics.emplace_back("gibbs_steps", std::max(1.0, rbm.chain_memory[0].item<double>()));
+    metrics.emplace_back("chain_memory", rbm.chain_memory[1].item<double>());
+  }
   add_chain_metrics(rbm, rbm.learning_.chains, train_energy, metrics, rng);
   return metrics;
 }

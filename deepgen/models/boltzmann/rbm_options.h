@@ -11,12 +11,15 @@
 
 namespace deepgen {
 
-// Gibbs steps an update at the beginning and at the end of training.
+// Gibbs steps an update at the beginning and at the end of training; automatic: from `first` to at most `last`, by
+// what the chains remember.
 struct GibbsRange {
   std::int64_t first = 1, last = 1;
+  bool automatic = false;
 };
+inline constexpr std::int64_t most_automatic_steps = 25;
 
-// "K" or "A..B" with A <= B; anything else is a usage error.
+// "K", "A..B" with A <= B, "auto" or "auto..K"; anything else is a usage error.
 inline GibbsRange parse_gibbs_steps(const std::string& text) {
   auto number = [&](std::string_view part) {
     std::int64_t value = 0;
@@ -24,10 +27,12 @@ inline GibbsRange parse_gibbs_steps(const std::string& text) {
     const bool whole = code == std::errc() && end == part.data() + part.size();
     if (!whole || value < 1 || value > 100000)
       fail_usage("training.gibbs_steps",
-                 "expected K or A..B with numbers from 1 to 100000, got '" + text + "'");
+                 "expected K, A..B, auto or auto..K with numbers from 1 to 100000, got '" + text + "'");
     return value;
   };
   const std::string_view view = text;
+  if (view == "auto") return {1, most_automatic_steps, true};
+  if (view.starts_with("auto..")) return {1, number(view.substr(6)), true};
   const auto dots = view.find("..");
   if (dots == std::string_view::npos) return {number(view), number(view)};
   const GibbsRange range{number(view.substr(0, dots)), number(view.substr(dots + 2))};
@@ -86,6 +91,7 @@ struct RbmOptions : Options {
 struct RbmLearning : Options {
   std::string learning = "pcd";
   std::string gibbs_steps = "1";
+  double gibbs_memory = 0.5;
   std::int64_t chains = 100;
   std::int64_t temperatures = 10;
   bool centring = true;
@@ -94,7 +100,11 @@ struct RbmLearning : Options {
   double sparsity_cost = 0.01;
   std::int64_t gap_steps = 5;
 
-  void check() const override { parse_gibbs_steps(gibbs_steps); }
+  void check() const override {
+    if (parse_gibbs_steps(gibbs_steps).automatic && learning != "cd" && learning != "pcd")
+      fail_usage("training.gibbs_steps", "auto goes by the chains of learning=cd or pcd, got learning=" +
+                                             learning + "; give a number of steps");
+  }
   void visit(OptionVisitor& v) override {
     v.field({"learning",
              "where the model's statistics come from: cd (chains restart at the data), pcd (chains persist), "
@@ -104,8 +114,17 @@ struct RbmLearning : Options {
              0,
              {"cd", "pcd", "pt", "exact"}},
             learning);
-    v.field({"gibbs_steps", "Gibbs steps an update: K, or A..B to raise it evenly over the run"},
-            gibbs_steps);
+    v.field(
+        {"gibbs_steps",
+         "Gibbs steps an update: K, A..B to raise it evenly over the run, or auto (at most 25; auto..K: at "
+         "most K) to begin with one and take more when the chains remember more than gibbs_memory (cd, pcd)"},
+        gibbs_steps);
+    v.field(
+        {"gibbs_memory",
+         "share of the differences between chains that may survive the Gibbs steps of an update, an estimate "
+         "of the share of the gradient that they miss (gibbs_steps=auto)",
+         0.01, 1},
+        gibbs_memory);
     v.field({"chains", "persistent chains (pcd; pt: at each temperature)", 1, 1e6}, chains);
     v.field({"temperatures", "inverse temperatures from 0 to 1 (pt)", 2, 1000}, temperatures);
     v.field({"centring", "subtract moving averages from the units in the gradient; the energy stays plain"},

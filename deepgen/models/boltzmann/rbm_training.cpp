@@ -1,6 +1,9 @@
 #include "deepgen/models/boltzmann/rbm_training.h"
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
+#include <vector>
 
 #include "deepgen/ops/binary_units.h"
 #include "deepgen/ops/products.h"
@@ -11,6 +14,27 @@ namespace {
 Tensor gradient_of(Tensor& parameter) {
   if (!parameter.grad().defined()) parameter.mutable_grad() = at::zeros_like(parameter);
   return parameter.mutable_grad();
+}
+
+// sum_j cov(before_j, after_j) / sum_j var(before_j) over the rows of two [B, H]; nothing where the rows are alike.
+// One pass in a fixed order.
+std::optional<double> surviving_share(const Tensor& before, const Tensor& after) {
+  const std::int64_t rows = before.size(0), units = before.size(1);
+  const Tensor start = before.contiguous(), end = after.contiguous();
+  const float *a = start.data_ptr<float>(), *b = end.data_ptr<float>();
+  std::vector<double> a_sums(static_cast<std::size_t>(units)), b_sums(static_cast<std::size_t>(units));
+  double products = 0, squares = 0;
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::size_t j = 0; j < a_sums.size(); ++j) {
+      const double x = *a++, y = *b++;
+      a_sums[j] += x, b_sums[j] += y, products += x * y, squares += x * x;
+    }
+  const double share = 1 / static_cast<double>(rows);
+  double covariance = products, variance = squares;
+  for (std::size_t j = 0; j < a_sums.size(); ++j)
+    covariance -= share * a_sums[j] * b_sums[j], variance -= share * a_sums[j] * a_sums[j];
+  if (!(variance > 1e-9 * squares) || !std::isfinite(covariance)) return std::nullopt;
+  return covariance / variance;
 }
 
 }  // namespace
@@ -79,6 +103,9 @@ void RbmStep::add_products(const Tensor& y, const Tensor& h, double share, doubl
 
 std::int64_t RbmStep::gibbs_steps() const {
   const GibbsRange range = parse_gibbs_steps(rbm_.learning_.gibbs_steps);
+  if (range.automatic)
+    return std::clamp(static_cast<std::int64_t>(rbm_.chain_memory.data_ptr<float>()[0]), range.first,
+                      range.last);
   const double progress =
       static_cast<double>(turn_.step) / static_cast<double>(std::max<std::int64_t>(turn_.steps, 1));
   const double steps =
@@ -95,6 +122,8 @@ void RbmStep::chain_phase() {
   const bool persistent = rbm_.learning_.learning == "pcd";
   const Tensor& start = persistent ? rbm_.chains : w_.h_start;
   const std::int64_t steps = gibbs_steps();
+  Tensor before;  // of chains that will be written over
+  if (rbm_.chain_memory.defined()) before = persistent ? start.clone() : start;
   for (std::int64_t k = 0; k < steps; ++k) {
     coupling.input_to_lower(w_.v, k == 0 ? start : w_.h);
     visible.activate(w_.v, natural_, 1, rng_, {.sample = w_.v}, true);
@@ -104,7 +133,25 @@ void RbmStep::chain_phase() {
   }
   hidden.activate(w_.h, hidden_natural, 1, rng_,
                   {.mean = w_.h, .sample = persistent ? rbm_.chains : Tensor()}, true);
+  if (before.defined()) follow_memory(before, w_.h);
   add_model_statistics(w_.v, w_.h);
+}
+
+// What survives of the states before the steps in the means after them, and more steps where it is too much (rbm.h).
+void RbmStep::follow_memory(const Tensor& before, const Tensor& after) {
+  constexpr double rate = 0.05, growth = 1.5;
+  const std::optional<double> survives = surviving_share(before, after);
+  if (!survives) return;
+  float* state = rbm_.chain_memory.data_ptr<float>();
+  const auto most = static_cast<double>(parse_gibbs_steps(rbm_.learning_.gibbs_steps).last);
+  const auto steps = static_cast<double>(gibbs_steps());
+  double memory = static_cast<double>(state[1]), next = steps;
+  memory += rate * (*survives - memory);
+  if (memory > rbm_.learning_.gibbs_memory && steps < most) {
+    next = std::min(most, std::max(steps + 1, std::floor(growth * steps)));
+    memory = std::pow(std::min(memory, 1.0), next / steps);
+  }
+  state[0] = static_cast<float>(next), state[1] = static_cast<float>(memory);
 }
 
 // y [B, V] coupled states, h [B, H] means given them.

@@ -27,7 +27,8 @@ class RbmStep {
   std::int64_t gibbs_steps() const;
   void data_phase(const Tensor& v);
   void follow_data();
-  void chain_phase();     // cd and pcd
+  void chain_phase();  // cd and pcd
+  void follow_memory(const Tensor& before, const Tensor& after);
   void tempered_phase();  // pt (rbm_tempering.cpp)
   Tensor swap_order(const Tensor& v, const Tensor& input);
   void exact_phase();  // rbm_exact.cpp

@@ -247,19 +247,11 @@ Metrics LatentModel::diagnose(const Rows& train, const Rows& valid, Rng& rng) {
 
 template <class Weights>
 Tensor LatentModel::in_pieces(const Cases& cases, std::int64_t samples, Weights weights) const {
-  if (samples < 1) fail_usage(name_, fmt::format("expected 1 sample or more, got {}", samples));
   const PriorState prior = prior_state();
-  std::vector<Tensor> parts;
-  for (std::int64_t first = 0; first < cases.x.size(0); first += draws_at_once) {
-    const std::int64_t count = std::min(draws_at_once, cases.x.size(0) - first);
-    const Cases some = cases.narrow(first, count);
-    const std::int64_t most = std::max<std::int64_t>(1, draws_at_once / count);
-    RunningBound bound;
-    for (std::int64_t done = 0; done < samples; done += most)
-      bound.add(weights(some, std::min(most, samples - done), prior));
-    parts.push_back(bound.value());
-  }
-  return parts.empty() ? at::empty({0}, at::kDouble) : at::cat(parts);
+  return bound_in_pieces(name_, cases.x.size(0), samples, draws_at_once,
+                         [&](std::int64_t first, std::int64_t count, std::int64_t draws) {
+                           return weights(cases.narrow(first, count), draws, prior);
+                         });
 }
 
 Tensor LatentModel::sample_code(std::int64_t count, Rng& rng) const {

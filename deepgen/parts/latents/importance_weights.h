@@ -7,7 +7,9 @@
 // The mean of the bound over draws is at most log p(x) and rises to it with k (Burda et al. 2016, theorem 1).
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "deepgen/core/torch.h"
 
@@ -29,6 +31,13 @@ class RunningBound {
   Tensor log_sum_;
   std::int64_t count_ = 0;
 };
+
+// The bound of `rows` rows from `samples` draws each, [rows] float64, with at most some `at_once` draws in
+// memory: weights(first, count, draws) -> [count, draws] float64 of the rows first .. first + count - 1. A usage
+// error of `who` for fewer than one sample.
+Tensor bound_in_pieces(
+    const std::string& who, std::int64_t rows, std::int64_t samples, std::int64_t at_once,
+    const std::function<Tensor(std::int64_t first, std::int64_t count, std::int64_t draws)>& weights);
 
 // Factors for gradients that are known only after the pass to which they apply: z itself, whose gradient [R,
 // n] is multiplied row by row by `factors->to(float)` [R] as it stands when the gradient arrives.
