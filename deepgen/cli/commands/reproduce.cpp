@@ -27,9 +27,14 @@ namespace {
 
 const Score& find_score(const std::vector<Score>& scores, const std::string& metric,
                         const std::string& split) {
-  for (const Score& score : scores)
-    if (score.metric == metric && score.split == split) return score;
-  fail_usage("reproduce", fmt::format("the model gives no score named {}", metric));
+  std::string others;
+  for (const Score& score : scores) {
+    if (score.split != split) continue;
+    if (score.metric == metric) return score;
+    others += (others.empty() ? "" : ", ") + score.metric;
+  }
+  fail_usage("reproduce", fmt::format("the model gives no score named {} ([evaluate] metric); it gives {}", metric,
+                                      others));
 }
 
 bool starts_with_any(const std::string& metric, std::initializer_list<const char*> starts) {
