@@ -65,15 +65,13 @@ Doubles log_marginals(const Doubles& own, const Doubles& other, Weight weight) {
 
 // Exact draws of the visible units: the smaller layer from its enumerated marginal, then v given h.
 Tensor exact_visible(const Rbm& rbm, std::int64_t count, Rng& rng) {
-  const PlainRbm m(rbm);
-  const auto columns = m.c.size();
-  if (m.V <= m.H)
-    return exact_samples(probabilities(log_marginals(
-                             m.b, m.c, [&](std::size_t i, std::size_t j) { return m.w[i * columns + j]; })),
-                         m.V, count, rng);
-  const Doubles p = probabilities(
-      log_marginals(m.c, m.b, [&](std::size_t j, std::size_t i) { return m.w[i * columns + j]; }));
-  return rbm.sample_v_given_h(exact_samples(p, m.H, count, rng), rng);
+  const Doubles w = doubles(rbm.weights), b = doubles(rbm.visible_bias), c = doubles(rbm.hidden_bias);
+  const auto weight = [&](std::size_t i, std::size_t j) { return w[i * c.size() + j]; };
+  if (rbm.visible() <= rbm.hidden())
+    return exact_samples(probabilities(log_marginals(b, c, weight)), rbm.visible(), count, rng);
+  const Doubles p =
+      probabilities(log_marginals(c, b, [&](std::size_t j, std::size_t i) { return weight(i, j); }));
+  return rbm.sample_v_given_h(exact_samples(p, rbm.hidden(), count, rng), rng);
 }
 
 struct Machine {

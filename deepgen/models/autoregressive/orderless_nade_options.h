@@ -9,7 +9,7 @@ namespace deepgen {
 struct OrderlessNadeOptions : Options {
   std::string hidden = "512,512+,512+";
   std::string activation = "relu";
-  std::string direct = "false";
+  std::string direct = "auto";
   std::int64_t embedding = 16;
 
   void visit(OptionVisitor& v) override {
@@ -54,7 +54,7 @@ struct OrderlessNadeCard {
     training.batch = 200;
     training.schedule = "cosine";
     training.average = 0.999;
-    training.updates = 24000;
+    training.updates = 10000;
     return training;
   }
   static ModelCard card() {
