@@ -43,6 +43,7 @@ struct Arguments {
   std::int64_t feature_rows = 10000;  // training rows of these classifiers at most
   std::int64_t columns = 0;           // pictures in a row of a grid
   bool extrapolate = false;           // sample: numbers of a table may leave the range of the training rows
+  std::string choose;                 // train auto: likelihood, gaps or ""
   double budget_seconds = 0;          // train, reproduce, search; 0: no limit
   std::string results;                // reproduce: folder of recorded results
   std::vector<std::string> tries;     // search --try, as written

@@ -99,6 +99,10 @@ void CommandLine::training() {
   sub->add_option("--data", a_.data, "SPEC of the data; a recipe brings its own");
   out_option(sub, "folder of the run: checkpoint, metrics, pictures, report.html");
   sub->add_option("--budget", budget, "stop training after this time (90s, 20m, 1.5h); auto: all of it, 5m");
+  sub->add_option("--choose", a_.choose,
+                  "auto: by likelihood, or gaps: how well hidden cells of the validation rows are filled; "
+                  "unless said: gaps where the table has any")
+      ->type_name("likelihood|gaps");
   sub->add_option("--set", a_.settings,
                   "model.<option>=value or training.<option>=value; `deepgen models NAME` lists them")
       ->allow_extra_args(true);

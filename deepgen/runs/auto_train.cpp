@@ -10,6 +10,8 @@
 #include "deepgen/core/error.h"
 #include "deepgen/core/html.h"
 #include "deepgen/evaluate/bounds.h"
+#include "deepgen/evaluate/quality/gaps.h"
+#include "deepgen/evaluate/quality/read_tables.h"
 #include "deepgen/runs/open_run.h"
 #include "deepgen/runs/run_record.h"
 #include "deepgen/runs/search_engine.h"
@@ -17,6 +19,7 @@
 #include "deepgen/runs/table_baselines.h"
 #include "deepgen/runs/table_training.h"
 #include "deepgen/runs/train_into.h"
+#include "deepgen/tasks/completion.h"
 
 namespace deepgen {
 namespace {
@@ -33,6 +36,11 @@ bool has_numbers(const TableSchema& table) {
   return std::any_of(table.columns.begin(), table.columns.end(), [](const TableColumn& column) {
     return column.modelled() && column.kind == TableColumnKind::real;
   });
+}
+
+bool has_gaps(const TableSchema& table) {
+  return std::any_of(table.columns.begin(), table.columns.end(),
+                     [](const TableColumn& column) { return column.modelled() && column.missing > 0; });
 }
 
 // The same rows for every model.
@@ -52,6 +60,8 @@ class AutoTraining {
         begin_(std::chrono::steady_clock::now()),
         out_(RunFolder::create(plan.out, false, plan.overwrite)) {
     result_.data = plan.data;
+    if (!plan.choose.empty() && plan.choose != "likelihood" && plan.choose != "gaps")
+      fail_usage("train auto", fmt::format("expected --choose likelihood or gaps, got {}", plan.choose));
   }
 
   AutoResult run() {
@@ -87,6 +97,7 @@ class AutoTraining {
                                            plan_.data, fewest_cases_to_split));
     few_ = data.train.cases() < few_rows && data.valid.rows() == 0 && !stated;
     if (few_) held_out_ = spec_with(plan_.data, "valid", "0.2");
+    by_gaps_ = plan_.choose.empty() ? has_gaps(data.table) : plan_.choose == "gaps";
     return auto_candidates(data.table, data.train.cases());
   }
 
@@ -134,9 +145,26 @@ class AutoTraining {
     now.seconds = trained.seconds, now.epochs = trained.epochs;
     const ValidationScore score = score_run(folder.name(), with_few_valid(data, plan_.seed), plan_.seed);
     now.score_name = score.name, now.score_kind = score_kind(score.name), now.score = score.value;
+    if (by_gaps_) now.gap_error = gap_error(folder.name(), plan.data);
     now.status = !trained.interrupted ? "done" : observer_.stop_requested() ? "interrupted" : "out of time";
     trainings_.resize(result_.tries.size());
     trainings_.back() = trained;
+  }
+
+  // Of cells hidden from the validation rows; nothing where the run cannot fill them.
+  std::optional<double> gap_error(const std::string& folder, const std::string& spec) const {
+    const OpenRun run = open_run(folder);
+    const Dataset data = load_data_for(run, spec);
+    if (!can_complete(*run.model) || !quality::no_gaps_because(*run.model, data).empty()) return {};
+    const quality::Source file = quality::read_source(plan_.data);
+    const Tensor cells = quality::table_truth(run.learnt.table, file.name, *file.cells, file.rows);
+    const quality::GapPlan gaps{.draws = 20, .steps = 200, .seed = plan_.seed};
+    Observer silent;
+    const double error = quality::judge_gaps(*run.model, data, data.split("valid"), cells, gaps, silent)
+                             .total(true, true)
+                             .error;
+    if (!std::isfinite(error)) return {};
+    return error;
   }
 
   // Whether the model takes the table.
@@ -155,7 +183,8 @@ class AutoTraining {
   }
 
   void keep_best() {
-    const int best = best_try(result_.tries);
+    const int filler = by_gaps_ ? best_filler(result_.tries) : -1;
+    const int best = filler >= 0 ? filler : best_try(result_.tries);
     if (best < 0) {
       if (result_.interrupted)
         throw Error(ErrorKind::interrupted, "train auto", "interrupted; nothing was tried to its end");
@@ -192,6 +221,11 @@ class AutoTraining {
   }
 
   std::string reason_for(const AutoTry& winner) const {
+    if (by_gaps_ && winner.gap_error)
+      return fmt::format(
+          "it fills hidden cells of the validation rows best, with a mean error of {:.4f}{}",
+          *winner.gap_error,
+          plan_.choose.empty() ? "; the table has gaps (--choose likelihood for the other score)" : "");
     std::int64_t scored = 0;
     for (const AutoTry& each : result_.tries) scored += each.scored() ? 1 : 0;
     std::string why = fmt::format("{} {:.4f} ({}) is the best validation score of {}", winner.score_name,
@@ -208,7 +242,7 @@ class AutoTraining {
   std::chrono::steady_clock::time_point begin_;
   RunFolder out_;
   AutoResult result_;
-  bool few_ = false;
+  bool few_ = false, by_gaps_ = false;
   std::string held_out_;                   // the SPEC with rows to choose by, where `plan` leaves that open
   std::vector<AutoCandidate> candidates_;  // of the tries
   std::vector<std::optional<TrainingResult>> trainings_;  // of the tries, where they came to an end
@@ -260,6 +294,15 @@ int best_try(const std::vector<AutoTry>& tries) {
   return gain >= clear_margin ? estimated : proven;
 }
 
+int best_filler(const std::vector<AutoTry>& tries) {
+  int best = -1;
+  for (int i = 0; i < static_cast<int>(tries.size()); ++i) {
+    const std::optional<double>& error = tries[static_cast<std::size_t>(i)].gap_error;
+    if (error && (best < 0 || *error < *tries[static_cast<std::size_t>(best)].gap_error)) best = i;
+  }
+  return best;
+}
+
 nlohmann::ordered_json AutoResult::to_json() const {
   nlohmann::ordered_json json = {{"chosen", chosen},
                                  {"why", why},
@@ -272,6 +315,7 @@ nlohmann::ordered_json AutoResult::to_json() const {
       line["score"] = each.score, line["score_name"] = each.score_name, line["score_kind"] = each.score_kind;
       line["epochs"] = each.epochs, line["seconds"] = each.seconds;
     }
+    if (each.gap_error) line["gap_error"] = *each.gap_error;
     if (!each.reason.empty()) line["reason"] = each.reason;
     json["tries"].push_back(line);
   }
@@ -287,12 +331,17 @@ std::vector<std::string> auto_table(const AutoResult& result) {
   std::stable_sort(tries.begin(), tries.end(), [](const AutoTry& a, const AutoTry& b) {
     return a.scored() != b.scored() ? a.scored() : a.scored() && a.score > b.score;
   });
-  std::vector<std::string> lines = {
-      fmt::format("{:<52} {:>12}  {:<12} {:>7} {:>10}  {}", "model", "score", "kind", "epochs", "time", "")};
+  const bool gaps = best_filler(tries) >= 0;
+  const auto error = [&](const AutoTry& each) {
+    return !gaps ? "" : each.gap_error ? fmt::format("{:>8.4f}", *each.gap_error) : fmt::format("{:>8}", "");
+  };
+  std::vector<std::string> lines = {fmt::format("{:<52} {:>12}  {:<12}{} {:>7} {:>10}  {}", "model", "score",
+                                                "kind", gaps ? "    gaps" : "", "epochs", "time", "")};
   for (const AutoTry& each : tries)
     lines.push_back(each.scored()
-                        ? fmt::format("{:<52} {:>12.4f}  {:<12} {:>7} {:>10}  {}", each.model, each.score,
-                                      each.score_kind, each.epochs, duration_text(each.seconds), each.status)
+                        ? fmt::format("{:<52} {:>12.4f}  {:<12}{} {:>7} {:>10}  {}", each.model, each.score,
+                                      each.score_kind, error(each), each.epochs, duration_text(each.seconds),
+                                      each.status)
                         : fmt::format("{:<52} {:>12}  {}: {}", each.model, "", each.status, each.reason));
   lines.push_back(fmt::format("chosen: {}: {}", result.chosen, result.why));
   return lines;

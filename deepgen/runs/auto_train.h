@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,9 @@ struct AutoPlan {
   std::string data, out;  // SPEC of a table; folder of the run
   std::uint64_t seed = 1;
   double budget_seconds = 300;  // for all of them
+  // "likelihood", "gaps" (how well hidden cells of the validation rows are filled), or "": gaps where the table
+  // has any
+  std::string choose = {};
   bool overwrite = false;
 };
 
@@ -37,7 +41,9 @@ struct AutoTry {
   std::string status = "refused";
   std::string score_name, score_kind;  // "" where there is no score
   double score = 0;                    // a row of the validation part, nats in the units of the file
-  double seconds = 0;                  // of training
+  // Mean error of cells hidden from the validation rows: numbers |fill - truth| / range, categories 0 or 1.
+  std::optional<double> gap_error;
+  double seconds = 0;  // of training
   std::int64_t epochs = 0;
   std::string reason;  // why it was refused or failed
   std::string data;    // SPEC it was trained on
@@ -58,6 +64,8 @@ struct AutoResult {
 // it is better by `clear_margin` nats a row. -1: none has a score.
 inline constexpr double clear_margin = 0.5;
 int best_try(const std::vector<AutoTry>& tries);
+// The one that fills hidden cells best. -1: none was asked to.
+int best_filler(const std::vector<AutoTry>& tries);
 
 // Trains, chooses on the validation rows, and keeps the best in plan.out, whose run.json tells of all under
 // "auto"; the others stay in plan.out/tries. Of few rows a mixture that wins is fitted anew to all of them. When the observer asks for a stop, the best so far is kept.

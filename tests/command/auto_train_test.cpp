@@ -48,6 +48,27 @@ TEST(AutoTrain, KeepsTheModelWithTheBestValidationScoreAndSaysSo) {
   place.must("sample run -n 5 --out samples.csv --threads 1");
 }
 
+// Every seventh b is missing.
+TEST(AutoTrain, OfATableWithGapsKeepsTheModelThatFillsThemBest) {
+  const Workplace place;
+  std::string text = "a,b,c,d\n";
+  auto rows = cells_of(survey(300));
+  for (std::size_t i = 1; i < rows.size(); ++i)
+    text += rows[i][0] + "," + (i % 7 == 0 ? "" : rows[i][1]) + "," + rows[i][2] + "," + rows[i][3] + "\n";
+  place.write("holes.csv", text);
+  const Result done = place.must("train auto --data holes.csv --out run --budget 12s --threads 1 --seed 2");
+  const Json choice = Json::parse(place.read("run/run.json")).at("auto");
+  double kept = -1, best = 1e300;
+  for (const Json& each : choice.at("tries")) {
+    if (!each.contains("gap_error")) continue;
+    const double error = each.at("gap_error");
+    if (each.at("model") == choice.at("chosen")) kept = error;
+    best = std::min(best, error);
+  }
+  EXPECT_EQ(kept, best) << done;
+  EXPECT_TRUE(contains(done.err, "the table has gaps")) << done;
+}
+
 TEST(AutoTrain, RefusesWhatItCannotChooseAmong) {
   const Workplace place;
   place.write("few.csv", survey(10));
@@ -55,6 +76,8 @@ TEST(AutoTrain, RefusesWhatItCannotChooseAmong) {
   expect_refused(place.run("train auto --out run --quiet"), 2, {"--data"});
   expect_refused(place.run("train auto --data few.csv --out run --quiet --set training.epochs=2"), 2,
                  {"--set"});
+  expect_refused(place.run("train rbm --data few.csv --out run --quiet --choose gaps"), 2, {"--choose"});
+  expect_refused(place.run("train auto --data few.csv --out run --quiet --choose best"), 2, {"likelihood"});
   expect_refused(place.run("train auto --data bars_and_stripes --out run --quiet"), 2, {"table"});
 }
 

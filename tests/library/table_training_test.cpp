@@ -123,6 +123,13 @@ TEST(AutoTrain, PrefersWhatIsExactUnlessAnEstimateIsClearlyBetter) {
   EXPECT_EQ(best_try({tried("a", "", 0)}), -1);
 }
 
+TEST(AutoTries, FillersAreComparedByTheirErrors) {
+  std::vector<AutoTry> tries = {tried("a", "exact", -3), tried("b", "exact", -2), tried("c", "exact", -1)};
+  EXPECT_EQ(best_filler(tries), -1);
+  tries[0].gap_error = 0.2, tries[1].gap_error = 0.1;
+  EXPECT_EQ(best_filler(tries), 1) << "the third cannot fill";
+}
+
 TEST(MakeModel, RefusesAColumnByItsNameAndSaysWhoTakesIt) {
   const fixtures::Folder folder;
   std::ofstream(folder.path("kinds.csv")) << "a,colour\n1,red\n0,green\n1,blue\n0,red\n1,green\n";

@@ -33,8 +33,8 @@ const Score& find_score(const std::vector<Score>& scores, const std::string& met
     if (score.metric == metric) return score;
     others += (others.empty() ? "" : ", ") + score.metric;
   }
-  fail_usage("reproduce", fmt::format("the model gives no score named {} ([evaluate] metric); it gives {}", metric,
-                                      others));
+  fail_usage("reproduce", fmt::format("the model gives no score named {} ([evaluate] metric); it gives {}",
+                                      metric, others));
 }
 
 bool starts_with_any(const std::string& metric, std::initializer_list<const char*> starts) {

@@ -27,6 +27,7 @@ void train_auto(const Arguments& arguments) {
                                            .out = arguments.out,
                                            .seed = arguments.seed,
                                            .budget_seconds = budget,
+                                           .choose = arguments.choose,
                                            .overwrite = arguments.overwrite},
                                           observer);
   for (const std::string& line : auto_table(result)) observer.message(line);
@@ -41,6 +42,7 @@ void train_auto(const Arguments& arguments) {
 
 void train_command(const Arguments& arguments) {
   if (arguments.subject == "auto") return train_auto(arguments);
+  if (!arguments.choose.empty()) fail_usage("--choose", "expected the model auto, which tries several");
   TrainingPlan plan = plan_training(arguments);
   ConsoleObserver observer(arguments.quiet);
   const RunFolder folder = RunFolder::create(arguments.out, arguments.resume, arguments.overwrite);
