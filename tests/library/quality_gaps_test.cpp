@@ -209,9 +209,12 @@ TEST(GapsOfCategories, ProbabilitiesOfAnOrderSumToOneOverTheValues) {
 TEST(GapsOfCategories, AreNotJudgedWhereTheyCannotBeFilled) {
   const Folder folder;
   const Dataset set = load_dataset(folder.write("a.csv", text(colours(20))));
-  EXPECT_EQ(quality::no_gaps_because(*random_model("latent_class", set, {{"components", 2}}), set), "");
+  EXPECT_EQ(quality::no_gaps_because(*random_model("latent_class", set, {{"components", 2}}), set, set.test),
+            "");
   const Dataset matrix = set_of({{"train", numbered(6, 2)}});
-  EXPECT_NE(quality::no_gaps_because(*random_model("latent_class", set, {{"components", 2}}), matrix), "");
+  EXPECT_NE(
+      quality::no_gaps_because(*random_model("latent_class", set, {{"components", 2}}), matrix, matrix.test),
+      "");
 }
 
 }  // namespace

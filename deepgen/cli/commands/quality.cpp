@@ -78,7 +78,7 @@ std::optional<quality::Gaps> gaps_of(const OpenRun& run, const quality::RealSour
   const bool asked = arguments.gaps > 0;
   if (!asked && (run.learnt.table.empty() || !can_complete(*run.model))) return {};
   const Dataset data = load_data_for(run, arguments.test.empty() ? arguments.real : arguments.test);
-  if (const std::string why = quality::no_gaps_because(*run.model, data); !why.empty()) {
+  if (const std::string why = quality::no_gaps_because(*run.model, data, data.split("test")); !why.empty()) {
     if (asked) fail_usage("--gaps", fmt::format("{}: {}", arguments.subject, why));
     observer.message(fmt::format("no gaps are filled: {}", why));
     return {};

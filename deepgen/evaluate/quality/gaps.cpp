@@ -232,11 +232,11 @@ double covered(const std::vector<double>& draws, double truth, double share) {
   return std::max(0.0, std::min(high, 1 - margin) - std::max(low, margin)) / (high - low);
 }
 
-std::string no_gaps_because(const Model& model, const Dataset& data) {
+std::string no_gaps_because(const Model& model, const Dataset& data, const Split& rows) {
   if (!can_complete(model)) return "the model does not complete rows";
   if (data.table.empty()) return "the run was not trained on a table";
   if (data.train.starts.defined()) return "the rows are those of sequences";
-  const Tensor& labels = data.split("test").y;
+  const Tensor& labels = rows.y;
   if (needed_classes(model) > 0 && (!labels.defined() || (labels < 0).any().item<bool>()))
     return "the model needs labels, and some are not known";
   return "";

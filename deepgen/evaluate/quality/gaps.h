@@ -64,8 +64,8 @@ struct Gaps {
 // Of these values of m draws and the truth: the share of its place that lies in the middle `share` (see above).
 double covered(const std::vector<double>& draws, double truth, double share);
 
-// Why gaps of these data cannot be judged by this model, or "".
-std::string no_gaps_because(const Model& model, const Dataset& data);
+// Why gaps of these rows of the data cannot be judged by this model, or "".
+std::string no_gaps_because(const Model& model, const Dataset& data, const Split& rows);
 
 // `rows`: a part of `data`, a table read as the model learnt it. `hidden` [rows, modelled columns] bool: cells to
 // hide; those that are missing anyway do not count. `training` [rows, modelled and constant columns] float64 (of
