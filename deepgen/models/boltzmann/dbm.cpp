@@ -10,6 +10,7 @@
 #include "deepgen/model/create.h"
 #include "deepgen/models/boltzmann/dbm_half.h"
 #include "deepgen/ops/binary_units.h"
+#include "deepgen/ops/layers.h"
 #include "deepgen/parts/likelihoods/likelihood_checks.h"
 
 namespace deepgen {
@@ -129,7 +130,7 @@ Tensor Dbm::decode(const Rows& codes) const {
   torch::NoGradGuard no_graph;
   DbmLayers s(layers());
   s[1] = codes.x.narrow(1, 0, units(1)).contiguous();
-  return input_of(0, s).add_(biases[0]).sigmoid_();
+  return activate(input_of(0, s).add_(biases[0]), Activation::sigmoid);
 }
 
 template std::shared_ptr<Model> create<DbmCard>(const Options&, const Options&, const DataShape&);
