@@ -364,29 +364,17 @@ TEST(DiscriminativeRbmTraining, IsJudgedByTheClassesOfTheValidationRows) {
 
 TEST(DiscriminativeRbmData, IsRefusedWithTheReason) {
   const auto model = machine(learning("hybrid"), 0.1);
+  const auto refused = [](const std::function<void()>& act) { return error_of(ErrorKind::data, act); };
   Rng rng(47);
   const Tensor x = bits_tensor(6, 5, rng);
-  expect_says(error_of(ErrorKind::data,
-                       [&] {
-                         model->initialise({x, Tensor()}, rng);
-                       }),
-              {"label", "none among 6"});
-  expect_says(error_of(ErrorKind::data,
-                       [&] {
-                         model->initialise({x, at::full({6}, 3, at::kLong)}, rng);
-                       }),
-              {"labels from 0 to 2", "3"});
-  expect_says(error_of(ErrorKind::data,
-                       [&] {
-                         model->gradients({x, at::full({6}, 3, at::kLong)}, {}, rng);
-                       }),
-              {"labels from 0 to 2", "3"});
+  const Rows beyond(x, at::full({6}, 3, at::kLong));
+  expect_says(refused([&] { model->initialise({x, Tensor()}, rng); }), {"label", "none among 6"});
+  expect_says(refused([&] { model->initialise(beyond, rng); }), {"labels from 0 to 2", "3"});
+  expect_says(refused([&] { model->gradients(beyond, {}, rng); }), {"labels from 0 to 2", "3"});
   Tensor gaps = x.clone(), grey = x.clone();
   gaps[2][4] = std::nanf(""), grey[1][3] = 0.5;
-  expect_says(error_of(ErrorKind::data, [&] { model->check_data(gaps, "rows", 10); }),
-              {"missing cell", "row 12", "column 4"});
-  expect_says(error_of(ErrorKind::data, [&] { model->check_data(grey, "rows"); }),
-              {"0 or 1", "row 1", "column 3"});
+  expect_says(refused([&] { model->check_data(gaps, "rows", 10); }), {"missing cell", "row 12", "column 4"});
+  expect_says(refused([&] { model->check_data(grey, "rows"); }), {"0 or 1", "row 1", "column 3"});
   const auto make = [](ValueKind values, std::int64_t classes, const std::string& units) {
     DiscriminativeRbmOptions options;
     options.visible_units = units;
@@ -394,10 +382,9 @@ TEST(DiscriminativeRbmData, IsRefusedWithTheReason) {
     data.values = values;
     DiscriminativeRbm(options, {}, data);
   };
-  expect_says(error_of(ErrorKind::data, [&] { make(ValueKind::real, 3, "auto"); }), {"binary", "column 0"});
-  expect_says(error_of(ErrorKind::data, [&] { make(ValueKind::count, 3, "expected_bits"); }),
-              {"model.visible_units=auto"});
-  expect_says(error_of(ErrorKind::data, [&] { make(ValueKind::binary, 0, "auto"); }), {"labels"});
+  expect_says(refused([&] { make(ValueKind::real, 3, "auto"); }), {"binary", "column 0"});
+  expect_says(refused([&] { make(ValueKind::count, 3, "expected_bits"); }), {"model.visible_units=auto"});
+  expect_says(refused([&] { make(ValueKind::binary, 0, "auto"); }), {"labels"});
 }
 
 TEST(DiscriminativeRbmData, ExactLearningOfManyUnitsIsAUsageError) {
