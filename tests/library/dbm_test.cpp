@@ -71,7 +71,10 @@ TEST_P(SmallDbm, MeanFieldNeverLowersTheBound) {
   Doubles before, start;
   for (std::int64_t steps = 0; steps < 40; ++steps) {
     const DbmMeanField q = dbm->mean_field(x, steps, 0);
-    EXPECT_EQ(q.steps, steps);
+    EXPECT_LE(q.steps, steps) << "it ends early where nothing moves any more";
+    if (steps < 3) {
+      EXPECT_EQ(q.steps, steps);
+    }
     const Doubles now = doubles(dbm->mean_field_bound(q.means));
     for (std::size_t r = 0; r < now.size(); ++r) {
       EXPECT_LE(now[r], truth[r] + 1e-5) << "a bound";
@@ -225,7 +228,8 @@ TEST(DbmData, CellsThatAreMissingOrNoBitsAreRefused) {
   const auto dbm = make_dbm("4,3", 0, 1);
   Tensor x = at::zeros({3, columns});
   x[1][2] = 0.5;
-  expect_says(error_of(ErrorKind::data, [&] { dbm->check_data(x, "rows", 10); }), {"dbm", "rows", "11"});
+  expect_says(error_of(ErrorKind::data, [&] { dbm->check_data(x, "rows", 10); }),
+              {"rows", "binary units", "row 11, column 2"});
   x[1][2] = std::nanf("");
   expect_says(error_of(ErrorKind::data, [&] { dbm->check_data(x, "rows", 10); }), {"11", "every cell"});
 }
