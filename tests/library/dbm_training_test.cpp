@@ -188,11 +188,12 @@ TEST(DbmGradient, DoesNotDependOnTheNumberOfThreads) {
     if (one[i].defined()) expect_bit_equal(one[i], four[i], std::to_string(i));
 }
 
-// Rows of a machine of the same shape; the start has small weights.
+// Rows that are all zeros or all ones but for some flips, so that independent units are far from them; the start has
+// small weights.
 TEST(DbmLearning, RaisesTheLikelihoodByEitherRule) {
-  const auto teacher = make_dbm("4,3", 1.5, 83);
   Rng rng(89);
-  const Tensor x = exact_samples(probabilities(PlainDbm(*teacher).log_cases()), columns, 300, rng);
+  const Tensor side = bits_tensor(300, 1, rng).expand({300, columns});
+  const Tensor x = (side - bits_tensor(300, columns, rng, 0.1)).abs();
   auto learnt = [&](const std::string& how) {
     const auto dbm = make_dbm("4,3", 0, 97, learning_by(how));
     Rng own(101);
