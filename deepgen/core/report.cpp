@@ -158,6 +158,18 @@ std::string options_section(const Json& run, const std::map<std::string, std::st
 }
 
 }  // namespace
+
+std::string page(const std::string& title, const std::string& content) {
+  return fmt::format(
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"/>"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>"
+      "<meta name=\"color-scheme\" content=\"light dark\"/>"
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src &#39;none&#39;; "
+      "style-src &#39;unsafe-inline&#39;; img-src data:\"/>"
+      "<title>{}</title>\n<style>{}</style></head>\n<body><main>\n{}</main></body>\n</html>\n",
+      escape_html(title), style_sheet(), content);
+}
+
 }  // namespace report
 
 std::string report_html(const nlohmann::ordered_json& record,
@@ -166,23 +178,15 @@ std::string report_html(const nlohmann::ordered_json& record,
                         const std::map<std::string, std::string>& help, const std::string& more) {
   const nlohmann::ordered_json run = record.is_object() ? record : nlohmann::ordered_json::object();
   const std::string model = report::text_at(run, "model");
-  std::string html = "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"/>";
-  html += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>";
-  html += "<meta name=\"color-scheme\" content=\"light dark\"/>";
-  html +=
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src &#39;none&#39;; "
-      "style-src &#39;unsafe-inline&#39;; img-src data:\"/>";
-  html += fmt::format("<title>{}</title>\n<style>{}</style></head>\n<body><main>\n",
-                      escape_html(model.empty() ? "deepgen run" : model + " - deepgen run"),
-                      report::style_sheet());
-  html += report::heading(run) + report::warnings_section(run, report::without_events(curve));
+  std::string html =
+      report::heading(run) + report::warnings_section(run, report::without_events(curve));
   html += report::findings_section(run);
   html += report::scores_section(run) + report::curves_section(run, curve);
   html += report::pictures_section(pictures) + more + report::options_section(run, help);
   html +=
       "<footer><p>Log-probabilities are in nats and summed over a case, unless a unit says otherwise. "
       "Numbers under different binarizations of one data set are not comparable.</p></footer>\n";
-  return html + "</main></body>\n</html>\n";
+  return report::page(model.empty() ? "deepgen run" : model + " - deepgen run", html);
 }
 
 std::vector<nlohmann::ordered_json> parse_curve(const std::string& text) {

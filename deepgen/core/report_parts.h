@@ -15,6 +15,10 @@ using Json = nlohmann::ordered_json;
 // The style sheet of the page.
 std::string style_sheet();
 
+// A whole page of this content, with the style sheet; nothing of it comes from elsewhere, and pictures only from
+// the page itself.
+std::string page(const std::string& title, const std::string& content);
+
 // A leaf of a JSON document as text for people: no quotes around strings, units by the name's ending.
 std::string value_text(const std::string& name, const Json& value);
 

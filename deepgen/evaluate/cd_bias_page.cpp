@@ -108,17 +108,10 @@ nlohmann::ordered_json cd_bias_json(const CdBiasTable& table) {
 }
 
 std::string cd_bias_page(const CdBiasTable& table) {
-  std::string html = "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"/>";
-  html += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>";
-  html += "<meta name=\"color-scheme\" content=\"light dark\"/>";
-  html +=
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src &#39;none&#39;; "
-      "style-src &#39;unsafe-inline&#39;\"/>";
-  html += fmt::format(
-      "<title>What contrastive divergence leaves out</title>\n<style>{}</style></head>\n<body><main>\n"
+  std::string html = fmt::format(
       "<header><p class=\"kicker\">deepgen study cd-bias</p><h1>What contrastive divergence leaves out</h1>"
       "<p class=\"quiet\">{}</p></header>\n",
-      report::style_sheet(), escape_html(heading_of(table.plan)));
+      escape_html(heading_of(table.plan)));
   html += "<section><h2>As weights and steps grow</h2><div class=\"charts\">" +
           chart_figure(error_chart(table)) +
           chart_figure(chart_of(table, "cosine with the gradient of the likelihood",
@@ -126,7 +119,7 @@ std::string cd_bias_page(const CdBiasTable& table) {
           chart_figure(chart_of(table, "probability not yet where the model has it",
                                 [](const CdBiasRow& row) { return row.remaining; })) +
           "</div></section>\n" + rows_section(table);
-  return html + "</main></body>\n</html>\n";
+  return report::page("What contrastive divergence leaves out", html);
 }
 
 // The chart with what a page would give it: a style, a title and names beside its lines.

@@ -29,6 +29,7 @@ std::vector<std::string> capability_names(const Model& model) {
   add(as<CanComplete>(model), "CanComplete");
   add(as<HasChain>(model), "HasChain");
   add(as<CanClamp>(model), "CanClamp");
+  add(as<CanContinue>(model), "CanContinue");
   add(as<CanAnneal>(model), "CanAnneal");
   add(as<CanEncode>(model), "CanEncode");
   add(as<CanDecode>(model), "CanDecode");
@@ -44,6 +45,8 @@ std::vector<std::string> abilities(const Model& model) {
     words.emplace_back("sample");
   else if (as<HasChain>(machine_of(model)))
     words.emplace_back("sample by a chain");
+  if (const auto* sequences = as<CanContinue>(model))
+    words.emplace_back(sequences->needed_rows() > 0 ? "continue sequences" : "draw and continue sequences");
   if (as<CanSampleGiven>(model)) words.emplace_back("sample given a label");
   if (as<HasLogProb>(model))
     words.push_back("score exactly" + given);

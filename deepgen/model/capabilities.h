@@ -180,6 +180,18 @@ class CanClamp {
   virtual Tensor clamped_steps(const Tensor& x, std::int64_t steps, const Tensor& known, Rng& rng) const = 0;
 };
 
+// A model of sequences: each row is given by those before it in its case.
+class CanContinue {
+ public:
+  virtual ~CanContinue() = default;
+  // Rows that a sequence must have before the model can go on from it; 0: it begins by itself.
+  virtual std::int64_t needed_rows() const = 0;
+  // `steps` further rows of each of the sequences that have begun (rows.starts; with needed_rows() of 0 some
+  // or all may be empty), drawn one after the other: [cases, steps, D]. A sequence that is too short is a data
+  // error.
+  virtual Tensor continue_sequences(const Rows& begun, std::int64_t steps, Rng& rng) const = 0;
+};
+
 // ---------------------------------------------------------------- annealing
 
 // Chains on their way between a base distribution with known Z (inverse temperature 0) and the model (1).

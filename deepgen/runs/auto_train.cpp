@@ -152,12 +152,12 @@ class AutoTraining {
   }
 
   // Of cells hidden from the validation rows; nothing where the run cannot fill them.
-  std::optional<double> gap_error(const std::string& folder, const std::string& spec) const {
+  std::optional<double> gap_error(const std::string& folder, const std::string& spec) {
     const OpenRun run = open_run(folder);
     const Dataset data = load_data_for(run, spec);
     if (!quality::no_gaps_because(*run.model, data, data.split("valid")).empty()) return {};
-    const quality::Source file = quality::read_source(plan_.data);
-    const Tensor cells = quality::table_truth(run.learnt.table, file.name, *file.cells, file.rows);
+    if (!file_) file_.emplace(quality::read_source(plan_.data));
+    const Tensor cells = quality::table_truth(run.learnt.table, file_->name, *file_->cells, file_->rows);
     // Few rows have few cells to tell models apart by: they are hidden anew, some ten times at most.
     constexpr double wanted = 500, most = 10;
     const auto rows = static_cast<double>(data.valid.rows() * std::ssize(data.table.columns));
@@ -248,6 +248,7 @@ class AutoTraining {
   RunFolder out_;
   AutoResult result_;
   bool few_ = false, by_gaps_ = false;
+  std::optional<quality::Source> file_;    // whole, where gaps are judged
   std::string held_out_;                   // the SPEC with rows to choose by, where `plan` leaves that open
   std::vector<AutoCandidate> candidates_;  // of the tries
   std::vector<std::optional<TrainingResult>> trainings_;  // of the tries, where they came to an end

@@ -144,18 +144,9 @@ std::vector<std::string> search_table(const SearchRecord& record) {
 }
 
 std::string search_html(const SearchRecord& record) {
-  std::string html = "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"/>";
-  html += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>";
-  html += "<meta name=\"color-scheme\" content=\"light dark\"/>";
-  html +=
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src &#39;none&#39;; "
-      "style-src &#39;unsafe-inline&#39;\"/>";
-  html += fmt::format("<title>{} - deepgen search</title>\n<style>{}</style></head>\n<body><main>\n",
-                      escape_html(report::text_at(record.asked, "model")), report::style_sheet());
-  html += heading(record) + best_section(record) + trials_section(record) + chart_section(record);
-  return html +
-         "<footer><p>search.json beside this page holds the same in full.</p></footer></main></body>\n"
-         "</html>\n";
+  return report::page(report::text_at(record.asked, "model") + " - deepgen search",
+                      heading(record) + best_section(record) + trials_section(record) + chart_section(record) +
+                          "<footer><p>search.json beside this page holds the same in full.</p></footer>");
 }
 
 }  // namespace deepgen

@@ -24,9 +24,9 @@ std::int64_t certain(const TableColumn& about, const float* encoded) {
 }
 
 // A draw of the bin; of several draws together their median.
-double number_in_bins(const TableColumn& about, const float* encoded, const float* uniform) {
+double number_in_bins(const TableColumn& about, const float* encoded, const float* uniform, bool beyond) {
   const std::int64_t bin = uniform ? certain(about, encoded) : -1;
-  if (bin >= 0) return about.bins.draw(bin, static_cast<double>(*uniform));
+  if (bin >= 0) return about.bins.draw(bin, static_cast<double>(*uniform), beyond);
   std::vector<double> shares(encoded, encoded + about.value_width());
   for (double& share : shares) share = std::max(share, 0.0);
   return about.bins.quantile(shares, 0.5);
@@ -45,7 +45,7 @@ double decoded(const TableColumn& about, const float* encoded, const float* unif
   if (about.kind == TableColumnKind::constant) return 0;
   if (about.marks_missing && encoded[about.value_width()] >= 0.5F) return missing;
   if (std::isnan(encoded[0])) return missing;
-  if (!about.bins.empty()) return number_in_bins(about, encoded, uniform);
+  if (!about.bins.empty()) return number_in_bins(about, encoded, uniform, beyond);
   if (about.kind == TableColumnKind::binary) return encoded[0] >= 0.5F ? 1 : 0;
   if (about.kind == TableColumnKind::categorical)
     return static_cast<double>(std::max_element(encoded, encoded + about.value_width()) - encoded);

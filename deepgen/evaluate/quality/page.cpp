@@ -188,14 +188,9 @@ std::string report_sections(const Report& report, const Tables& tables) {
 }
 
 std::string report_page(const Report& report, const Tables& tables) {
-  return fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-      "content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src &#39;none&#39;; style-src "
-      "&#39;unsafe-inline&#39;\"><title>quality of {0}</title><style>{1}</style></head>"
-      "<body><main><header><p class=\"kicker\">deepgen "
-      "quality</p><h1>{0}</h1></header>{2}</main></body></html>\n",
-      escape_html(report.synthetic), report::style_sheet(), report_sections(report, tables));
+  const std::string header = fmt::format(
+      "<header><p class=\"kicker\">deepgen quality</p><h1>{}</h1></header>", escape_html(report.synthetic));
+  return report::page("quality of " + report.synthetic, header + report_sections(report, tables));
 }
 
 }  // namespace deepgen::quality
