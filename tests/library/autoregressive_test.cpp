@@ -9,6 +9,7 @@
 #include "deepgen/ops/layers.h"
 #include "deepgen/ops/ranked_weights.h"
 #include "tests/library/machines.h"
+#include "tests/library/on_kernels.h"
 
 namespace deepgen::autoregressive_test {
 namespace {
@@ -151,17 +152,7 @@ TEST(RankedWeights, EqualTheirComposedTwin) {
 
 // ---------------------------------------------------------------- NADE by hand
 
-class NadeKernels : public ::testing::TestWithParam<std::string> {
- protected:
-  void SetUp() override {
-    before_ = kernels().name;
-    use_kernels(GetParam());
-  }
-  void TearDown() override { use_kernels(before_); }
-
- private:
-  std::string before_;
-};
+class NadeKernels : public OnKernels {};
 
 INSTANTIATE_TEST_SUITE_P(Kernels, NadeKernels, ::testing::ValuesIn(available_kernels()),
                          [](const auto& about) { return about.param; });

@@ -6,6 +6,7 @@
 #include "deepgen/models/autoregressive/nade_groups.h"
 #include "deepgen/ops/binary_units.h"
 #include "tests/library/machines.h"
+#include "tests/library/on_kernels.h"
 
 namespace deepgen::nade_groups_test {
 namespace {
@@ -59,17 +60,7 @@ std::vector<Tensor> gradients_of(Nade& nade, const Tensor& x) {
   return all;
 }
 
-class NadeGroups : public ::testing::TestWithParam<std::string> {
- protected:
-  void SetUp() override {
-    before_ = kernels().name;
-    use_kernels(GetParam());
-  }
-  void TearDown() override { use_kernels(before_); }
-
- private:
-  std::string before_;
-};
+class NadeGroups : public OnKernels {};
 
 INSTANTIATE_TEST_SUITE_P(Kernels, NadeGroups, ::testing::ValuesIn(available_kernels()),
                          [](const auto& about) { return about.param; });
