@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <string_view>
+#include <vector>
 
 #include "deepgen/cli/command_line.h"
 #include "deepgen/core/error.h"
@@ -105,7 +107,12 @@ ParsedArguments parse_arguments(int argc, const char* const* argv) {
   Arguments& a = result.arguments;
   CommandLine line(a);
   CLI::App& app = line.app();
-  result.done = parse_or_inform(app, argc, argv);
+  std::vector<const char*> words(argv, argv + argc);
+  if (argc > 1 && std::string_view(argv[1]) == "help") {  // `help VERB` is `VERB --help`
+    words.erase(words.begin() + 1);
+    words.push_back("--help");
+  }
+  result.done = parse_or_inform(app, static_cast<int>(words.size()), words.data());
   if (result.done) return result;
   const CLI::App* chosen = app.get_subcommands().front();
   a.verb = chosen->get_name();

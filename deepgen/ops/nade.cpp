@@ -28,6 +28,22 @@ NadeForward forward_pass(const Tensor& x, const NadeWeights& p, const Tensor& lo
           .scratch = nullptr};
 }
 
+// From the biases of one row to those of the next; none where they are the same for all.
+struct BiasSteps {
+  std::int64_t c = 0, b = 0;
+  explicit BiasSteps(const NadeWeights& p)
+      : c(p.c.dim() == 2 ? p.c.size(1) : 0), b(p.b.dim() == 2 ? p.b.size(1) : 0) {}
+};
+
+void forward_rows(const NadeForward& pass, const BiasSteps& steps, std::int64_t begin, std::int64_t end) {
+  if (steps.c == 0 && steps.b == 0) return column_passes().nade_forward(pass, begin, end);
+  for (std::int64_t r = begin; r < end; ++r) {
+    NadeForward row = pass;
+    row.c += r * steps.c, row.b += r * steps.b;
+    column_passes().nade_forward(row, r, r + 1);
+  }
+}
+
 Tensor forward(const Tensor& x, const Tensor& uniform, const Tensor& held, const NadeWeights& p) {
   Tensor logits = at::empty(x.sizes());
   NadeForward pass = forward_pass(x, p, logits);
@@ -38,7 +54,7 @@ Tensor forward(const Tensor& x, const Tensor& uniform, const Tensor& held, const
     std::vector<float> scratch(static_cast<std::size_t>(2 * pass.hidden));
     NadeForward own = pass;
     own.scratch = scratch.data();
-    column_passes().nade_forward(own, begin, end);
+    forward_rows(own, BiasSteps(p), begin, end);
   });
   return logits;
 }
@@ -90,6 +106,7 @@ struct Batch {
 
 struct Passes {
   NadeForward forward;
+  BiasSteps steps;
   BernoulliScore score;  // writes x - sigmoid(logit) over the logits
   NadeBackward backward;
   float scale;  // of the differences
@@ -98,6 +115,8 @@ struct Passes {
 Passes passes_of(const Batch& batch, const Span& span) {
   NadeForward forward = forward_pass(batch.x, batch.weights, batch.differences);
   const std::int64_t hidden = forward.hidden, states = span.first.back() * hidden;
+  const BiasSteps steps(batch.weights);
+  forward.c += span.begin * steps.c, forward.b += span.begin * steps.b;
   forward.x += span.begin * forward.columns;
   forward.logits += span.begin * forward.columns;
   forward.states = room(batch.buffers.states, states);
@@ -117,7 +136,7 @@ Passes passes_of(const Batch& batch, const Span& span) {
                               .first = forward.first,
                               .carried = room(batch.buffers.carried, states),
                               .start = batch.start.data_ptr<float>() + span.begin * hidden};
-  return {forward, score, backward, -1 / static_cast<float>(batch.x.size(0))};
+  return {forward, steps, score, backward, -1 / static_cast<float>(batch.x.size(0))};
 }
 
 // Forwards through the rows of a span and back, each row on its own.
@@ -129,7 +148,7 @@ void through_rows(const Passes& passes) {
     Passes own = passes;
     own.forward.scratch = own.backward.scratch = scratch.data();
     for (std::int64_t r = begin; r < end; ++r) {
-      column_passes().nade_forward(own.forward, r, r + 1);
+      forward_rows(own.forward, own.steps, r, r + 1);
       kernels().bernoulli_score(own.score, r, r + 1);
       for (std::int64_t i = r * n; i < (r + 1) * n; ++i) own.score.residual[i] *= own.scale;
       column_passes().nade_carry(own.backward, r, r + 1);
@@ -179,8 +198,14 @@ Tensor nade_gradients(const Tensor& x, const NadeWeights& weights, NadeWeights& 
     });
     begin += span.rows();
   }
-  column_sums(batch.start, 1, false, gradients.c);
-  column_sums(batch.differences, 1, false, gradients.b);
+  if (gradients.c.dim() == 2)
+    gradients.c.copy_(batch.start);
+  else
+    column_sums(batch.start, 1, false, gradients.c);
+  if (gradients.b.dim() == 2)
+    gradients.b.copy_(batch.differences);
+  else
+    column_sums(batch.differences, 1, false, gradients.b);
   return batch.log_prob;
 }
 

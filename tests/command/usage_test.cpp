@@ -65,6 +65,12 @@ TEST(Help, OfAVerbNamesItsArguments) {
   expect_help("doctor --help", {});
 }
 
+TEST(Help, IsAVerbToo) {
+  expect_help("help", verbs);
+  expect_help("help sample", {"RUN", "--extrapolate"});
+  expect_help("help data info", {"SPEC", "--json"});
+}
+
 TEST(Help, VersionIsOneLine) {
   const Result result = fastest({"--version"});
   expect_done(result);
