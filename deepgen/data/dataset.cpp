@@ -8,6 +8,7 @@
 
 #include "deepgen/core/error.h"
 #include "deepgen/data/cell_facts.h"
+#include "deepgen/data/known_labels.h"
 #include "deepgen/data/read_parts.h"
 #include "deepgen/data/set_values.h"
 #include "deepgen/kernels/kernels.h"
@@ -304,6 +305,7 @@ Dataset load_dataset(const std::string& text, const Learnt* learnt, const TableR
   if (!learnt || learnt->transform.identity()) refuse_unsaid_binarisation(spec, options);
   Dataset set = make_dataset(read_set(spec, learnt ? &learnt->table : nullptr), options, learnt, reading);
   set.spec = text;
+  if (options.labelled >= 0) keep_labels(set, options.labelled, static_cast<std::uint64_t>(options.seed));
   return set;
 }
 

@@ -37,6 +37,7 @@ struct Stage {
   // Training options of this stage alone, by name, in place of the run's: epochs, batch, optimiser, rate,
   // momentum, decay, schedule, rate_final, average, patience, clip: {{"rate", "0.01"}, {"batch", "20"}}.
   std::map<std::string, std::string> training = {};
+  bool labelled = false;  // an epoch visits the rows with a known label alone
 };
 
 // Whose turn it is, and how far training has come: update `step` of `steps` in this stage.

@@ -46,20 +46,44 @@ std::vector<std::int64_t> systematic_rows(const std::vector<double>& weights, do
   return drawn;
 }
 
-}  // namespace
-
-std::vector<std::int64_t> row_order(const Split& split, const Rng& rng) {
-  Rng own = rng;
-  std::vector<std::int64_t> order = own.permutation(split.cases());
-  if (!split.weights.defined() || order.empty()) return order;
-  if (split.starts.defined())
-    fail_data(fmt::format("weights of {}", split.name),
-              "expected none beside sequences: a case is many rows, and weights are those of rows");
-  const std::vector<double> weights = checked_weights(split);
+// The order with rows drawn in proportion to their weights in place of each once.
+std::vector<std::int64_t> weighted(std::vector<std::int64_t> order, const std::vector<double>& weights,
+                                   const Rng& rng) {
   // Equal weights by name: rounding must not repeat a row.
   if (std::all_of(weights.begin(), weights.end(), [&](double w) { return w == weights[0]; })) return order;
   const std::vector<std::int64_t> drawn = systematic_rows(weights, rng.fork({1}).uniform());
   for (std::int64_t& row : order) row = drawn[static_cast<std::size_t>(row)];
+  return order;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> labelled_rows_of(const Split& split) {
+  std::vector<std::int64_t> rows;
+  if (!split.y.defined() || split.starts.defined()) return rows;
+  const Tensor labels = split.y.contiguous();
+  const auto* y = labels.data_ptr<std::int64_t>();
+  for (std::int64_t row = 0; row < labels.size(0); ++row)
+    if (y[row] >= 0) rows.push_back(row);
+  return rows;
+}
+
+std::vector<std::int64_t> row_order(const Split& split, const Rng& rng, bool labelled) {
+  Rng own = rng;
+  const std::vector<std::int64_t> known = labelled ? labelled_rows_of(split) : std::vector<std::int64_t>();
+  const auto row_at = [&](std::int64_t i) { return labelled ? known[static_cast<std::size_t>(i)] : i; };
+  std::vector<std::int64_t> order = own.permutation(labelled ? std::ssize(known) : split.cases());
+  if (split.weights.defined() && !order.empty()) {
+    if (split.starts.defined())
+      fail_data(fmt::format("weights of {}", split.name),
+                "expected none beside sequences: a case is many rows, and weights are those of rows");
+    const std::vector<double> all = checked_weights(split);
+    std::vector<double> weights;
+    for (std::size_t i = 0; i < order.size(); ++i)
+      weights.push_back(all[static_cast<std::size_t>(row_at(static_cast<std::int64_t>(i)))]);
+    order = weighted(std::move(order), weights, rng);
+  }
+  for (std::int64_t& row : order) row = row_at(row);
   return order;
 }
 

@@ -25,7 +25,7 @@ double work_of(const StagePlan& plan) {
 }
 
 StagePlan plan_stage(const Stage& stage, const FlatParameters& flat, const TrainingOptions& run,
-                     double shares, std::int64_t cases, std::int64_t fewest) {
+                     double shares, const EpochCases& cases, std::int64_t fewest) {
   if (stage.phases.empty())
     throw Error(ErrorKind::bug, "stage " + stage.name, "expected at least one phase, got none");
   StagePlan plan;
@@ -38,8 +38,10 @@ StagePlan plan_stage(const Stage& stage, const FlatParameters& flat, const Train
     all.insert(all.end(), phase.parameters.begin(), phase.parameters.end());
   }
   plan.trained = flat.slices_of(all);
-  const std::int64_t batch = plan.options.batch, rest = cases % batch;
-  plan.pass = std::max<std::int64_t>(1, cases / batch + (rest > 0 && rest >= fewest ? 1 : 0));
+  plan.labelled = stage.labelled;
+  const std::int64_t visited = stage.labelled ? cases.labelled : cases.all;
+  const std::int64_t batch = plan.options.batch, rest = visited % batch;
+  plan.pass = std::max<std::int64_t>(1, visited / batch + (rest > 0 && rest >= fewest ? 1 : 0));
   plan.batches = plan.pass * plan.options.passes;
   return plan;
 }
@@ -72,7 +74,7 @@ TrainingOptions stage_options(const TrainingOptions& run, const Stage& stage, do
 }
 
 std::vector<StagePlan> plan_stages(const std::vector<Stage>& stages, const FlatParameters& flat,
-                                   const TrainingOptions& run, std::int64_t cases, std::int64_t fewest) {
+                                   const TrainingOptions& run, const EpochCases& cases, std::int64_t fewest) {
   if (stages.empty()) throw Error(ErrorKind::bug, "training", "expected at least one stage, got none");
   std::vector<StagePlan> plans;
   for (const Stage& stage : stages)

@@ -15,6 +15,7 @@ struct StagePlan {
   std::vector<Phase> phases;  // one or more
   std::vector<std::vector<Slice>> slices;  // of each phase
   std::vector<Slice> trained;              // of any phase, in buffer order
+  bool labelled = false;                   // visits rows with a known label alone
   std::int64_t batches = 1;                // steps an epoch
   std::int64_t pass = 1;                   // steps a pass over the rows; an epoch has one or more of them
 
@@ -28,10 +29,17 @@ struct StagePlan {
 // option, or one of the whole run (updates, checkpoint_every, rollbacks), is a usage error naming the stage.
 TrainingOptions stage_options(const TrainingOptions& run, const Stage& stage, double shares);
 
-// `cases`: of an epoch; a last batch of less than `fewest` of them is left out (HasGradients::fewest_rows). A
+// How many cases an epoch visits.
+struct EpochCases {
+  std::int64_t all = 0;
+  std::int64_t labelled = 0;  // of a stage that visits the labelled ones alone
+};
+
+// A last batch of less than `fewest` of them is left out (HasGradients::fewest_rows). A
 // model without a stage, or a stage without a phase, is a bug.
 std::vector<StagePlan> plan_stages(const std::vector<Stage>& stages, const FlatParameters& flat,
-                                   const TrainingOptions& run, std::int64_t cases, std::int64_t fewest = 1);
+                                   const TrainingOptions& run, const EpochCases& cases,
+                                   std::int64_t fewest = 1);
 
 // How many steps like those of this stage the rest of the run amounts to: a step of another stage counts by
 // its updates and its rows.

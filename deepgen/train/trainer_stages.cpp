@@ -128,7 +128,8 @@ void Trainer::State::prepare() {
   Rng own = rng.fork({Purpose::start_noise, 2});
   model->initialise(first_rows(), own);
   flat = std::make_unique<FlatParameters>(*model);
-  plans = plan_stages(model->stages(), *flat, settings.training, data.train.cases(),
+  const EpochCases cases{.all = data.train.cases(), .labelled = std::ssize(labelled_rows_of(data.train))};
+  plans = plan_stages(model->stages(), *flat, settings.training, cases,
                       learner ? learner->fewest_rows() : 1);
   check_settings();
   train_probe = probe_of(data.train, probe_rows, rng);
@@ -138,6 +139,10 @@ void Trainer::State::prepare() {
 
 void Trainer::State::check_settings() const {
   for (const StagePlan& each : plans) {
+    if (each.labelled && labelled_rows_of(data.train).empty())
+      fail_data(data.spec, fmt::format("expected training rows with labels, from which stage {} learns; got "
+                                       "none; read labels with the option labels= of the data",
+                                       each.name));
     model->check_optimiser(each.options.optimiser);
     if (fit && each.options.average > 0)
       fail_usage(

@@ -25,10 +25,10 @@ Rows Trainer::State::next_batch() {
   const std::int64_t pass = step / plan().pass, first = step % plan().pass * batch;
   const auto s = static_cast<std::uint64_t>(stage), p = static_cast<std::uint64_t>(pass);
   if (order_of != std::pair(stage, pass)) {
-    order = row_order(data.train, rng.fork({Purpose::order_noise, s, p}));
+    order = row_order(data.train, rng.fork({Purpose::order_noise, s, p}), plan().labelled);
     order_of = {stage, pass};
   }
-  const auto last = std::min(first + batch, data.train.cases());
+  const auto last = std::min<std::int64_t>(first + batch, std::ssize(order));
   const std::vector<std::int64_t> index(order.begin() + first, order.begin() + last);
   Rows rows =
       Dataset::rows(data.train, index, rng.fork({Purpose::batch_noise, s, static_cast<std::uint64_t>(step)}));

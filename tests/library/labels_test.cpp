@@ -1,6 +1,7 @@
 // Partly labelled data: labels that are unknown are -1 from the file to the rows a model is given.
 #include "deepgen/data/dataset.h"
 #include "deepgen/data/files/npz.h"
+#include "deepgen/data/known_labels.h"
 #include "tests/library/data_sets.h"
 #include "tests/library/runs.h"
 
@@ -140,6 +141,35 @@ TEST(UnknownLabels, SurviveFilesAndTheOrderOfCases) {
   const Split some = select_cases(set.train, {3, 2, 2});
   expect_near(doubles(labels_of(some)), {-1, 1, 1}, 0, "chosen");
   expect_bit_equal(rows_of(some)[1], rows_of(set.train)[2], "beside their rows");
+}
+
+TEST(KeptLabels, AreDrawnEvenlyOverTheClassesAndNested) {
+  std::vector<std::int64_t> labels;
+  for (std::int64_t r = 0; r < 60; ++r) labels.push_back(r % 10 == 0 ? -1 : r < 50 ? r % 2 : 2);
+  const auto kept = [&](std::int64_t count, std::uint64_t seed) {
+    Dataset set = set_of({{"train", numbered(60, 2)}, {"train_labels", whole_numbers(labels)}});
+    const std::vector<std::string> notes = set.notes;
+    keep_labels(set, count, seed);
+    EXPECT_EQ(set.notes.size(), notes.size() + 1);
+    return set.train.y;
+  };
+  const Tensor twelve = kept(12, 1), six = kept(6, 1);
+  for (const std::int64_t c : {0, 1, 2}) {
+    EXPECT_EQ((twelve == c).sum().item<std::int64_t>(), 4) << c;
+    EXPECT_EQ((six == c).sum().item<std::int64_t>(), 2) << c;
+  }
+  EXPECT_TRUE(at::equal(twelve.index({six >= 0}), six.index({six >= 0}))) << "the fewer are among the more";
+  EXPECT_FALSE(at::equal(kept(6, 2), six));
+  EXPECT_TRUE(at::equal(kept(54, 1), at::tensor(labels, at::kLong))) << "all of them";
+  EXPECT_FALSE(kept(0, 1).defined());
+  fixtures::expect_error("memory", "labelled=55", [&] { kept(55, 1); });
+}
+
+TEST(KeptLabels, AreAnOptionOfEverySet) {
+  const Dataset set = load_dataset("glyphs:labelled=20,train=200,test=20,valid=20");
+  EXPECT_EQ((set.train.y >= 0).sum().item<std::int64_t>(), 20);
+  EXPECT_TRUE((set.test.y >= 0).all().item<bool>());
+  EXPECT_TRUE(at::equal(set.train.y, load_dataset("glyphs:labelled=20,train=200,test=20,valid=20").train.y));
 }
 
 }  // namespace

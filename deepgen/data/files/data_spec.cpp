@@ -131,6 +131,11 @@ void DataOptions::visit(OptionVisitor& v) {
   v.field({"onehot", "whole-number columns become groups of 0 and 1"}, onehot);
   v.field({"whiten", "columns become uncorrelated with deviation 1, near to what they were (ZCA)"}, whiten);
   v.field({"labels", "column that holds the class: its name, or its number from 0; -1: none"}, labels);
+  v.field({"labelled",
+           "training rows that keep their labels, as many of each class as can be, drawn by seed; the others count as "
+           "unlabelled; -1: all",
+           -1, 1e12},
+          labelled);
   v.field({"sequence", "column that names each row's sequence; lengths: the set's; none: rows are cases"},
           sequence);
   v.field({"matrix", "array of a .npz file that holds the rows, where its name is not train or data"},

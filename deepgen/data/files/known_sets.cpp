@@ -11,6 +11,7 @@
 #include "deepgen/core/error.h"
 #include "deepgen/core/file_bytes.h"
 #include "deepgen/data/files/idx.h"
+#include "deepgen/data/files/motion.h"
 #include "deepgen/data/files/npz.h"
 #include "deepgen/data/files/read_path.h"
 #include "deepgen/data/generated/generated.h"
@@ -19,7 +20,7 @@ namespace deepgen {
 namespace {
 
 // How the arrays of a known set's files become train, valid and test.
-enum class Layout { idx, parts, images, table, cifar };
+enum class Layout { idx, parts, images, table, cifar, motion };
 
 struct Recipe {
   KnownSet set;
@@ -188,6 +189,13 @@ const std::vector<Recipe>& recipes() {
        {88},
        0,
        true},
+      {{"mocap",
+        "motion capture, 49 joint values a frame, 3 sequences of 438, 260 and 3128 frames (E. Hsu; Taylor 2006)",
+        "an .npz with frames, lengths, columns49",
+        {"mocap/motion_mit.npz"}},
+       Layout::motion,
+       ValueKind::real,
+       {49}},
   };
   return all;
 }
@@ -259,6 +267,9 @@ RawSet read_recipe(const Recipe& recipe, const DataOptions& options) {
       break;
     case Layout::cifar:
       raw.arrays = read_cifar(paths[0]);
+      break;
+    case Layout::motion:
+      raw.arrays = read_motion(paths[0]);
       break;
     case Layout::images:
     case Layout::table: {

@@ -36,6 +36,7 @@ GeneratedSet empty_set(const std::string& name, ValueKind values, std::vector<st
 GeneratedSet make_glyphs(const Settings& settings);
 GeneratedSet make_bars_and_stripes(const Settings& settings);
 GeneratedSet make_shifter(const Settings& settings);
+GeneratedSet make_shifts(const Settings& settings);
 GeneratedSet make_ising(const Settings& settings);
 GeneratedSet make_rings(const Settings& settings);
 GeneratedSet make_spirals(const Settings& settings);
