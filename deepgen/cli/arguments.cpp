@@ -118,6 +118,7 @@ ParsedArguments parse_arguments(int argc, const char* const* argv) {
   a.verb = chosen->get_name();
   if (a.verb == "data") a.verb += " " + chosen->get_subcommands().front()->get_name();
   if (!line.budget.empty()) a.budget_seconds = parse_duration(line.budget);
+  a.label_efficiency.out = a.out, a.label_efficiency.seed = a.seed;
   check_arguments(a);
   return result;
 }

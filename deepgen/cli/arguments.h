@@ -8,6 +8,7 @@
 
 #include "deepgen/cli/recipe.h"
 #include "deepgen/evaluate/cd_bias_plan.h"
+#include "deepgen/runs/label_efficiency_plan.h"
 #include "deepgen/runs/search_space.h"
 #include "deepgen/runs/training_plan.h"
 
@@ -42,6 +43,9 @@ struct Arguments {
   bool sample_tests = false;     // evaluate: also what samples alone can say
   std::int64_t feature_rows = 10000;  // training rows of these classifiers at most
   std::int64_t columns = 0;           // pictures in a row of a grid
+  std::int64_t length = 0;            // sample: rows to draw of each sequence
+  std::string begin;                  // sample: SPEC of sequences to go on from
+  double frame_seconds = 0.5;         // sample: of a row, in music
   bool extrapolate = false;           // sample: numbers of a table may leave the range of the training rows
   std::string choose;                 // train auto: likelihood, gaps or ""
   double budget_seconds = 0;          // train, reproduce, search; 0: no limit
@@ -50,6 +54,7 @@ struct Arguments {
   std::int64_t trials = 0;            // search; 0: as many as the budget allows
   bool all_rows = false;              // search: the best is trained on the validation rows too
   CdBiasPlan cd_bias;                 // study cd-bias
+  LabelEfficiencyPlan label_efficiency;  // study label-efficiency
 };
 
 // Throws usage errors (unknown verb, flag, value: with the nearest known one). Help and version are printed

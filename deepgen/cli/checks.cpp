@@ -27,8 +27,16 @@ void check_name(const std::string& flag, const std::string& what, const std::str
     fail_usage(flag, unknown_name(what, name, known));
 }
 
+void check_study(const Arguments& a) {
+  check_name("study", "study", a.subject, {"cd-bias", "label-efficiency"});
+  if (a.subject == "cd-bias" && !a.label_efficiency.machine.empty())
+    fail_usage("study", fmt::format("cd-bias makes its own machines, got '{}'", a.label_efficiency.machine));
+  if (a.subject == "cd-bias") return check_cd_bias(a.cd_bias);
+  check_label_efficiency(a.label_efficiency);
+}
+
 void check_ending(const Arguments& a) {
-  static const std::map<std::string, Names> endings = {{"sample", {".png", ".npy", ".csv"}},
+  static const std::map<std::string, Names> endings = {{"sample", {".png", ".npy", ".csv", ".mid"}},
                                                        {"score", {".npy", ".csv"}},
                                                        {"complete", {".npy", ".csv", ".png"}},
                                                        {"encode", {".npy", ".csv"}},
@@ -37,7 +45,8 @@ void check_ending(const Arguments& a) {
                                                        {"study", {".html", ".svg"}},
                                                        {"data make", {".npz", ".csv"}}};
   const auto found = endings.find(a.verb);
-  if (found == endings.end() || (a.verb == "study" && a.out.empty())) return;
+  if (found == endings.end() || (a.verb == "study" && (a.out.empty() || a.subject != "cd-bias")))
+    return;
   for (const std::string& ending : found->second)
     if (a.out.ends_with(ending)) return;
   fail_usage("--out",
@@ -85,7 +94,7 @@ void check_data_spec(const std::string& text) {
 void check_arguments(const Arguments& a) {
   check_name("--device", "device", a.device, {"cpu", "cuda"});
   check_name("--split", "split", a.split, {"train", "valid", "test"});
-  if (a.verb == "score" || a.verb == "evaluate") annealing_schedule(a.ais);
+  if (a.verb == "score" || a.verb == "evaluate") check_schedule(a.ais);
   if (a.features && a.split == "train")
     fail_usage("--features", "expected --split valid or test: the classifiers learn from the train part");
   if (a.sample_tests && a.split == "train")
@@ -95,12 +104,14 @@ void check_arguments(const Arguments& a) {
   if (a.verb == "search" && a.out.empty())
     fail_usage("--out", "expected the folder of the search, got nothing");
   if (a.verb == "reproduce" && a.subject.empty() && !a.markdown) fail_no_recipe("");
-  if (a.verb == "study") check_name("study", "study", a.subject, {"cd-bias"}), check_cd_bias(a.cd_bias);
+  if (a.verb == "study") check_study(a);
   check_ending(a);
   check_spread(a);
   if (a.verb == "quality" && !a.out.empty() && !a.out.ends_with(".html"))
     fail_usage("--out", fmt::format("expected a file that ends in .html, got '{}'", a.out));
-  for (const std::string& spec : {a.data, a.real, a.test})
+  if (a.out.ends_with(".mid") && a.length == 0)
+    fail_usage("--length", "expected the rows to draw of each sequence, got none: music is drawn so");
+  for (const std::string& spec : {a.data, a.real, a.test, a.begin})
     if (!spec.empty()) check_data_spec(spec);
 }
 

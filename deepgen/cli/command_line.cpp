@@ -75,7 +75,9 @@ void CommandLine::out_option(CLI::App* sub, const std::string& help) {
 }
 
 void CommandLine::annealing_options(CLI::App* sub) {
-  sub->add_option("--ais", a_.ais, "annealing schedule: quick, standard, salakhutdinov_murray or linear-K")
+  sub->add_option("--ais", a_.ais,
+                  "annealing schedule: quick, standard, salakhutdinov_murray, linear-K, or adaptive or "
+                  "adaptive-K: K temperatures where a pilot run of this model shows that they are needed")
       ->default_val("standard");
   sub->add_option("--chains", a_.chains, "annealing chains in each direction")
       ->default_val(100)
@@ -155,13 +157,15 @@ void CommandLine::searching() {
 void CommandLine::sampling() {
   CLI::App* sub = verb_of_run("sample", "draw from a model");
   sub->add_option("-n", a_.count, "how many")->default_val(100)->check(CLI::Range(1, 10000000));
-  out_option(sub, "FILE.png (a grid of images), .npy or .csv");
+  out_option(sub, "FILE.png (a grid of images), .npy or .csv; of sequences of bits also .mid (music)");
   sub->add_option("--given", a_.given,
                   "condition, as in y=3; models that need one draw the classes in turn without it");
   sub->add_option("--steps", a_.steps, "Gibbs steps before the first sample (models with chains)")
       ->default_val(1000)
       ->check(CLI::Range(0, 10000000));
-  sub->add_option("--rows", a_.rows, "follow the chains: this many samples of each")
+  sub->add_option("--rows", a_.rows,
+                  "follow the chains: this many samples of each; with --begin: rows of each sequence that "
+                  "are given")
       ->default_val(1)
       ->check(CLI::Range(1, 100000));
   sub->add_option("--between", a_.between, "Gibbs steps between two samples of a chain")
@@ -170,6 +174,16 @@ void CommandLine::sampling() {
   sub->add_flag("--extrapolate", a_.extrapolate,
                 "numbers of a table may leave the range of the training rows; their step and decimals stay. "
                 "Numbers in bins (numbers=bins) stay within their bins by nature");
+  CLI::Option* length = sub->add_option("--length", a_.length, "models of sequences: rows to draw of each")
+                            ->check(CLI::Range(1, 1000000));
+  CLI::Option* begin =
+      sub->add_option("--begin", a_.begin,
+                      "SPEC of sequences to go on from: the first --rows rows of each, -n of them at most")
+          ->needs(length);
+  sub->add_option("--split", a_.split, "of --begin: train, valid or test")->default_val("test")->needs(begin);
+  sub->add_option("--frame-seconds", a_.frame_seconds, "how long a row lasts in a .mid")
+      ->default_val(0.5)
+      ->check(CLI::Range(0.001, 16.0));
   sub->add_option("--columns", a_.columns, "images in a row of the grid; 0: as square as possible")
       ->default_val(0)
       ->check(CLI::Range(0, 100000));
@@ -285,11 +299,24 @@ void CommandLine::judging() {
 }
 
 void CommandLine::studying() {
-  CLI::App* sub = verb("study", "what a learning rule does, exactly, on machines small enough to list");
+  CLI::App* sub = verb("study", "what a learning rule leaves out; what learning without labels is worth");
   CdBiasPlan& plan = a_.cd_bias;
+  LabelEfficiencyPlan& labels = a_.label_efficiency;
   sub->add_option("STUDY", a_.subject,
-                  "cd-bias: the gradient of contrastive divergence beside the likelihood's")
+                  "cd-bias: the gradient of contrastive divergence beside the likelihood's, exactly, on small "
+                  "machines; label-efficiency: a classifier that begins with the weights of a RUN beside one that "
+                  "begins at random, by the number of labels")
       ->required();
+  sub->add_option("RUN", labels.machine, "label-efficiency: of an rbm, dbn or dbm that learnt without labels");
+  sub->add_option("--data", labels.data, "label-efficiency: SPEC with labels; that of the run when not given");
+  sub->add_option("--labels", labels.labels,
+                  "label-efficiency: numbers of labelled rows; 100,1000,10000,all when not given")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  sub->add_option("--draws", labels.draws, "label-efficiency: of the labelled rows and of random weights")
+      ->default_val(labels.draws)
+      ->check(CLI::Range(1, 1000));
+  sub->add_option("--set", labels.settings, "label-efficiency: training.<option>=value of the classifiers");
   sub->add_option("--visible", plan.visible, "visible units, at most 10")->default_val(plan.visible);
   sub->add_option("--hidden", plan.hidden, "hidden units, at most 10")->default_val(plan.hidden);
   sub->add_option("--scales", plan.scales, "standard deviations of the weights; 0.25,0.5,1,2 when not given")
@@ -301,11 +328,13 @@ void CommandLine::studying() {
   sub->add_option("--machines", plan.machines, "random machines whose figures are averaged")
       ->default_val(plan.machines)
       ->check(CLI::Range(1, 100000));
-  sub->add_option("--out", a_.out, "FILE.html: charts and table; FILE.svg: the chart of the relative error");
+  sub->add_option("--out", a_.out, "FILE.html: charts and table; cd-bias also FILE.svg: the chart of the "
+                  "relative error; label-efficiency a FOLDER: the runs, and the table as index.html and table.json");
   sub->add_flag("--json", a_.json, "print one JSON object on stdout");
   sub->footer(
       "docs/boltzmann.md says what the columns mean.\n\n"
-      "  deepgen study cd-bias --out cd-bias.html\n");
+      "  deepgen study cd-bias --out cd-bias.html\n"
+      "  deepgen study label-efficiency runs/dbn --data mnist:binarize=none --out runs/labels\n");
 }
 
 // ---------------------------------------------------------------- what there is

@@ -91,11 +91,12 @@ void check_evaluation(const Recipe& recipe) {
   if (recipe.orders < 1 || recipe.orders > most_orders)
     fail_usage(where, fmt::format("expected 1 to {} orders, got {}", most_orders, recipe.orders));
   try {
-    annealing_schedule(recipe.ais);
+    check_schedule(recipe.ais);
   } catch (const Error& error) {
     fail_usage(where, error.what());
   }
   const std::vector<std::string> metrics = {"log_prob",
+                                            "log_prob_per_row",
                                             "pseudo_log_likelihood",
                                             "pseudo_log_likelihood_per_row",
                                             "reconstruction_error",

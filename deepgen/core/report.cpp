@@ -159,6 +159,15 @@ std::string options_section(const Json& run, const std::map<std::string, std::st
 
 }  // namespace
 
+std::string chart_figure(const Chart& chart) {
+  std::string legend;
+  for (std::size_t i = 0; i < chart.series.size(); ++i)
+    legend += fmt::format("<li class=\"series-{0}\"><span class=\"key series-{0}\"></span>{1}</li>", i,
+                          escape_html(chart.series[i].label));
+  return fmt::format("<figure><figcaption>{}</figcaption><ul class=\"legend\">{}</ul>{}</figure>",
+                     escape_html(chart.title), legend, svg_chart(chart));
+}
+
 std::string page(const std::string& title, const std::string& content) {
   return fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"/>"

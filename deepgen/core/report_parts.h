@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "deepgen/core/chart.h"
 #include "deepgen/core/report.h"
 
 namespace deepgen::report {
@@ -14,6 +15,9 @@ using Json = nlohmann::ordered_json;
 
 // The style sheet of the page.
 std::string style_sheet();
+
+// A chart with its title and the names of its lines.
+std::string chart_figure(const Chart& chart);
 
 // A whole page of this content, with the style sheet; nothing of it comes from elsewhere, and pictures only from
 // the page itself.

@@ -33,7 +33,8 @@ RowValues bound_values(const Model& model, const Dataset& data, const Split& spl
                     });
 }
 
-// What the model has beside its bound.
+}  // namespace
+
 std::vector<Score> extra_scores_of(const Model& model, const Dataset& data, const Split& split,
                                    std::int64_t samples, const Rng& rng, Observer& observer) {
   const auto* extra = as<HasExtraScores>(model);
@@ -58,6 +59,8 @@ std::vector<Score> extra_scores_of(const Model& model, const Dataset& data, cons
       scores.push_back(each);
   return scores;
 }
+
+namespace {
 
 // The parts of a score that come with log Z.
 void subtract_log_z(const Normaliser& normaliser, RowScores& rows) {
@@ -112,6 +115,7 @@ std::string bound_method(const Model& model, std::int64_t samples) {
                                  : fmt::format("importance-weighted bound, {} draws a row", samples);
   if (!tightens)
     how = fmt::format("variational bound, mean of {} draw{} a row", samples, samples == 1 ? "" : "s");
+  if (as<HasBound>(model)->bound_kind().kind == ScoreKind::exact) how = "computed in full, row by row";
   if (needs_condition(model)) how += ", given " + as<IsConditional>(model)->condition();
   return how;
 }

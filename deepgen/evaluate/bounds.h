@@ -26,6 +26,10 @@ RowScores bounded_rows(const Model& model, const Dataset& data, const Split& spl
                        const std::vector<std::int64_t>& index, std::int64_t samples,
                        const Normaliser& normaliser, const Rng& rng, Observer& observer);
 
+// What a model has beside the scores of its capabilities (model/extra_scores.h), or nothing.
+std::vector<Score> extra_scores_of(const Model& model, const Dataset& data, const Split& split,
+                                   std::int64_t samples, const Rng& rng, Observer& observer);
+
 // "log_prob" ("conditional_log_prob", "log_prob_bound_less_log_z") with plan.samples draws a row and, where
 // more draws tighten the bound, "elbo" ("conditional_elbo", "elbo_less_log_z") with one; on `split` and beside
 // it on at most 1,000 training cases.

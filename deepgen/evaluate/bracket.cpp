@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "deepgen/core/error.h"
+#include "deepgen/evaluate/adaptive_annealing.h"
 #include "deepgen/evaluate/free_chains.h"
 #include "deepgen/evaluate/missing_cells.h"
 #include "deepgen/evaluate/row_pass.h"
@@ -115,7 +116,8 @@ void keep_low_chains(const Machine& machine, const Tensor& states, Evidence& see
 
 Evidence gather(const Machine& machine, const AnnealingPlan& plan, const Tensor& data, Rng& rng,
                 Observer& observer) {
-  const std::vector<double> schedule = annealing_schedule(plan.schedule);
+  const std::vector<double> schedule =
+      schedule_for(machine.annealed, plan.schedule, plan.chains, rng, observer);
   Evidence seen;
   seen.energies = machine.energy != nullptr;
   seen.row_energies = energies_of(machine, complete_rows_only(data));
@@ -253,16 +255,38 @@ std::string describe(const Evidence& seen) {
                             seen.free_energies.mean().item<double>(), seen.free_energies.size(0));
 }
 
+constexpr double fewest_effective = 5;  // chains
+
+bool is_carried_by_few(const LogPartition& side) { return side.effective_chains < fewest_effective; }
+
 std::string few_chains(const LogPartition& side, const char* direction, const char* effect) {
-  constexpr double fewest_effective = 5;
-  if (side.effective_chains >= fewest_effective) return "";
+  if (!is_carried_by_few(side)) return "";
   return fmt::format(
       "only {:.1f} of {} chains of the {} run carry the weight: {}; use more chains or temperatures",
       side.effective_chains, side.chains, direction, effect);
 }
 
+// Where the reverse run is out already, or both are carried by few chains, or their interval says next to nothing.
+std::string why_neither(const PartitionBracket& bracket) {
+  constexpr double widest_bracket = 5;  // nats
+  const LogPartition &up = bracket.forward, &down = bracket.reverse;
+  if (is_carried_by_few(up) && (!bracket.upper || is_carried_by_few(down)))
+    return fmt::format(
+        "neither direction can be trusted: {:.1f} of {} chains carry the weight of the forward run and "
+        "{:.1f} of "
+        "{} that of the reverse run; use more temperatures (--ais adaptive-K, salakhutdinov_murray)",
+        up.effective_chains, up.chains, down.effective_chains, down.chains);
+  if (!bracket.upper || *bracket.upper - bracket.lower <= widest_bracket) return "";
+  return fmt::format(
+      "neither direction can be trusted: their interval is {:.1f} nats wide; use more chains or temperatures "
+      "(--ais adaptive-K, salakhutdinov_murray)",
+      *bracket.upper - bracket.lower);
+}
+
 std::string caution(const PartitionBracket& bracket) {
   constexpr double widest_difference = 1;
+  std::string neither = why_neither(bracket);
+  if (!neither.empty()) return neither;
   std::string few =
       few_chains(bracket.forward, "forward", "log Z is likely underestimated and the likelihood too good");
   if (few.empty()) few = few_chains(bracket.reverse, "reverse", "log Z is likely overestimated on that side");
@@ -287,7 +311,11 @@ PartitionBracket bracket_log_partition(const Model& model, const AnnealingPlan& 
   bracket.seen = describe(seen);
   bracket.lower = seen.forward.value - markov_margin(0.95);
   bracket.warning = why_untested(seen);
-  if (!bracket.warning.empty()) return bracket;
+  if (!bracket.warning.empty()) {
+    const std::string neither = why_neither(bracket);
+    if (!neither.empty()) bracket.warning += "; " + neither;
+    return bracket;
+  }
   const LogPartition &a = bracket.reverse, &b = bracket.ends;
   bracket.lower = seen.forward.value - seen.forward.margin;
   bracket.upper = std::max({seen.forward.value, a.value + a.margin, b.value + b.margin});
@@ -300,7 +328,8 @@ LogPartitionFromAbove log_partition_from_above(const Model& model, const Anneali
   constexpr double far_above = 10;  // nats: the data's region holds less than e^-7 of the mass, with 95 %
   NoGradGuard no_graph;
   const Machine machine(model);
-  const std::vector<double> schedule = annealing_schedule(plan.schedule);
+  const std::vector<double> schedule =
+      schedule_for(machine.annealed, plan.schedule, plan.chains, rng, observer);
   const AnnealedRun forward = run_forward(machine.annealed, schedule, plan.chains, rng, observer);
   const std::int64_t half = std::max<std::int64_t>(plan.chains / 2, 1);
   Sort at_data = begin_at_data(machine, data, half, plan.burn_in, rng, observer), at_ends;

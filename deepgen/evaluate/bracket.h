@@ -16,7 +16,9 @@
 //   - free chains stand where the others do (strays), and nine in ten of them are not far below the
 //     complete rows of data.
 // Its ends are then the forward value less its margin and the larger of the first two reverse values plus its
-// margin: 95 %. A machine whose chains mix fails one of the tests about twice in a thousand runs.
+// margin: 95 %. Where fewer than 5 chains carry the weight of the forward run and the reverse run has failed a test
+// or is carried by as few, or the interval is wider than 5 nats, it is said that neither direction can be trusted. A
+// machine whose chains mix fails one of the tests about twice in a thousand runs.
 #pragma once
 
 #include <optional>
@@ -27,7 +29,7 @@
 namespace deepgen {
 
 struct AnnealingPlan {
-  std::string schedule = "standard";
+  std::string schedule = "standard";  // schedule.h; adaptive ones are chosen by pilots of `chains` chains
   std::int64_t chains = 100;
   std::int64_t burn_in = 1000;  // transitions from its first state to the start of a reverse chain
 };

@@ -51,15 +51,6 @@ Chart error_chart(const CdBiasTable& table) {
                   [](const CdBiasRow& row) { return row.relative_error; });
 }
 
-std::string chart_figure(const Chart& chart) {
-  std::string legend;
-  for (std::size_t i = 0; i < chart.series.size(); ++i)
-    legend += fmt::format("<li class=\"series-{0}\"><span class=\"key series-{0}\"></span>{1}</li>", i,
-                          escape_html(chart.series[i].label));
-  return fmt::format("<figure><figcaption>{}</figcaption><ul class=\"legend\">{}</ul>{}</figure>",
-                     escape_html(chart.title), legend, svg_chart(chart));
-}
-
 std::string rows_section(const CdBiasTable& table) {
   std::string html = "<section><h2>Table</h2><div class=\"wide\"><table><thead><tr>";
   for (const char* name : cd_bias_columns) html += fmt::format("<th>{}</th>", name);
@@ -113,10 +104,10 @@ std::string cd_bias_page(const CdBiasTable& table) {
       "<p class=\"quiet\">{}</p></header>\n",
       escape_html(heading_of(table.plan)));
   html += "<section><h2>As weights and steps grow</h2><div class=\"charts\">" +
-          chart_figure(error_chart(table)) +
-          chart_figure(chart_of(table, "cosine with the gradient of the likelihood",
+          report::chart_figure(error_chart(table)) +
+          report::chart_figure(chart_of(table, "cosine with the gradient of the likelihood",
                                 [](const CdBiasRow& row) { return row.cosine; })) +
-          chart_figure(chart_of(table, "probability not yet where the model has it",
+          report::chart_figure(chart_of(table, "probability not yet where the model has it",
                                 [](const CdBiasRow& row) { return row.remaining; })) +
           "</div></section>\n" + rows_section(table);
   return report::page("What contrastive divergence leaves out", html);

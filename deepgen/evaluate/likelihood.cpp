@@ -52,7 +52,8 @@ std::vector<Score> normalised_scores(const Model& model, const Dataset& data, co
 std::vector<Score> likelihood_scores(const Model& model, const Dataset& data, const Split& split,
                                      const EvaluationPlan& plan, const Rng& rng, Observer& observer) {
   const ScoreRoute route = score_route(model);
-  if (route == ScoreRoute::none) return {};
+  if (route == ScoreRoute::none)
+    return extra_scores_of(model, data, split, plan.samples, rng.fork({9}), observer);
   Normaliser normaliser;
   if (route != ScoreRoute::bound) normaliser = split_normaliser(model, split, plan, rng, observer);
   if (!std::isfinite(normaliser.log_z)) {

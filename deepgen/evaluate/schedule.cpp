@@ -1,7 +1,6 @@
 #include "deepgen/evaluate/schedule.h"
 
 #include <charconv>
-#include <cstdint>
 
 #include "deepgen/core/error.h"
 
@@ -23,24 +22,41 @@ std::vector<double> three_part_schedule(std::int64_t divisor) {
   return betas;
 }
 
+constexpr std::int64_t standard_steps = 1450, most_steps = 10'000'000;
+
+// K of "<prefix>K"; 0 where it is no number or out of range.
+std::int64_t steps_after(const std::string& prefix, const std::string& name) {
+  if (!name.starts_with(prefix)) return 0;
+  std::int64_t steps = 0;
+  const char *first = name.data() + prefix.size(), *last = name.data() + name.size();
+  const auto [end, code] = std::from_chars(first, last, steps);
+  return code == std::errc() && end == last && steps >= 1 && steps <= most_steps ? steps : 0;
+}
+
 }  // namespace
 
 std::vector<double> annealing_schedule(const std::string& name) {
   if (name == "salakhutdinov_murray") return three_part_schedule(1);
   if (name == "standard") return three_part_schedule(10);
   std::vector<double> betas;
-  std::int64_t steps = name == "quick" ? 300 : 0;
-  if (name.starts_with("linear-")) {
-    const char* first = name.data() + 7;
-    const auto [end, code] = std::from_chars(first, name.data() + name.size(), steps);
-    if (code != std::errc() || end != name.data() + name.size()) steps = 0;
-  }
-  if (steps < 1 || steps > 10'000'000)
-    fail_usage("ais",
-               unknown_name("schedule", name, {"salakhutdinov_murray", "standard", "quick", "linear-K"}));
+  const std::int64_t steps = name == "quick" ? 300 : steps_after("linear-", name);
+  if (steps < 1)
+    fail_usage("ais", unknown_name("schedule", name,
+                                   {"salakhutdinov_murray", "standard", "quick", "linear-K", "adaptive",
+                                    "adaptive-K"}));
   append_range(betas, 0, 1, steps);
   betas.push_back(1);
   return betas;
+}
+
+std::optional<std::int64_t> adaptive_temperatures(const std::string& name) {
+  if (name == "adaptive") return standard_steps;
+  const std::int64_t steps = steps_after("adaptive-", name);
+  return steps > 0 ? std::optional(steps) : std::nullopt;
+}
+
+void check_schedule(const std::string& name) {
+  if (!adaptive_temperatures(name)) annealing_schedule(name);
 }
 
 }  // namespace deepgen

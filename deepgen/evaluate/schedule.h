@@ -2,6 +2,8 @@
 // anything.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,14 @@ namespace deepgen {
 //   standard               the same shape, ten times coarser (1,450 steps)
 //   quick                  linear, 300 steps: to watch training, not to publish
 //   linear-K               K equal steps
+// Others are a usage error, those that a pilot run chooses (below) too.
 std::vector<double> annealing_schedule(const std::string& name);
+
+// The number of temperatures of a schedule that is chosen for each model by its effective sample sizes
+// (adaptive_annealing.h): adaptive-K, or adaptive, which takes as many as standard; nothing for other names.
+std::optional<std::int64_t> adaptive_temperatures(const std::string& name);
+
+// A usage error for what is no name of a schedule of either sort.
+void check_schedule(const std::string& name);
 
 }  // namespace deepgen

@@ -1,5 +1,6 @@
 #include "deepgen/model/capabilities.h"
 
+#include "deepgen/model/extra_scores.h"
 #include "deepgen/model/top_machine.h"
 
 namespace deepgen {
@@ -56,7 +57,9 @@ std::vector<std::string> abilities(const Model& model) {
     words.push_back((bound->bound_kind().owes_log_partition ? "score by a bound less an annealed log Z"
                                                             : "score by a bound") +
                     given);
-  else
+  else if (dynamic_cast<const HasExtraScores*>(&model))
+    words.push_back("score exactly when small, else by annealing" + given);
+  else if (as<CanSample>(model) || as<CanSampleGiven>(model))
     words.emplace_back("be judged by its samples");
   if (as<CanComplete>(model))
     words.push_back("complete" + given);

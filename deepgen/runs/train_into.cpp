@@ -19,7 +19,9 @@ void check_patience(const Trainer& trainer, const Model& model, const Dataset& d
   if (data.valid.rows() == 0)
     fail_usage("training.patience",
                "expected validation rows; hold some out with the data's option valid=0.1");
-  if (has_no_likelihood(model))
+  const auto* classifier = as<CanClassify>(model);
+  const bool by_classes = classifier && classifier->judged_by_classes();
+  if (has_no_likelihood(model) && !by_classes)
     fail_usage("training.patience",
                "expected 0: this model has no score of the validation rows that training could stop by");
 }

@@ -7,3 +7,4 @@
 #include "deepgen/tasks/completion.h"
 #include "deepgen/tasks/pictures.h"
 #include "deepgen/tasks/sampling.h"
+#include "deepgen/tasks/sequences.h"

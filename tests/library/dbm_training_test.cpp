@@ -188,8 +188,8 @@ TEST(DbmGradient, DoesNotDependOnTheNumberOfThreads) {
     if (one[i].defined()) expect_bit_equal(one[i], four[i], std::to_string(i));
 }
 
-// Rows that are all zeros or all ones but for some flips, so that independent units are far from them; the start has
-// small weights.
+// Rows that are all zeros or all ones but for some flips, so that independent units are far from them; the
+// start has small weights.
 TEST(DbmLearning, RaisesTheLikelihoodByEitherRule) {
   Rng rng(89);
   const Tensor side = bits_tensor(300, 1, rng).expand({300, columns});
@@ -212,6 +212,124 @@ TEST(DbmLearning, RaisesTheLikelihoodByEitherRule) {
     return log_prob();
   };
   EXPECT_NEAR(learnt("pcd"), learnt("exact"), 0.1);
+}
+
+// ---------------------------------------------------------------- tempered chains
+
+// p_beta of the states of the kept half: log p*_beta is linear in beta up to what is summed out.
+Doubles log_half_at(const Dbm& dbm, double beta) {
+  const std::int64_t kept = dbm.half_units(dbm.kept(), 0), other = dbm.half_units(1 - dbm.kept(), 0);
+  const Tensor kept_states = all_states(kept), other_states = all_states(other);
+  Doubles logs;
+  for (std::int64_t r = 0; r < kept_states.size(0); ++r) {
+    const Tensor state = kept_states.narrow(0, r, 1).expand({other_states.size(0), kept});
+    DbmLayers s = dbm.split_half(state, dbm.kept(), 0);
+    const DbmLayers rest = dbm.split_half(other_states, 1 - dbm.kept(), 0);
+    Tensor log_weight = at::zeros({other_states.size(0)}, at::kDouble);
+    for (std::size_t l = 0; l < dbm.layers(); ++l)
+      if (rest[l].defined()) s[l] = rest[l];
+    for (std::size_t l = 0; l < dbm.layers(); ++l) {
+      const Tensor h = s[l].to(at::kDouble), base = dbm.base_activation(l).to(at::kDouble);
+      log_weight += h.mv(base + beta * (dbm.biases[l].to(at::kDouble) - base));
+      if (l > 0)
+        log_weight += beta * (s[l - 1].to(at::kDouble).mm(dbm.weights[l - 1].to(at::kDouble)) * h).sum(1);
+    }
+    logs.push_back(log_sum_exp(doubles(log_weight)));
+  }
+  return logs;
+}
+
+// Begun at the distribution of its temperature each level stays there, swaps and all.
+TEST(DbmTemperedChains, KeepTheDistributionOfEveryTemperature) {
+  constexpr std::int64_t levels = 3, count = 8000;
+  for (const std::string hidden : {"4,3", "8,2"}) {
+    DbmOptions options;
+    options.hidden = hidden;
+    DbmLearning learning = learning_by("pt");
+    learning.chains = count, learning.temperatures = levels;
+    learning.gibbs_steps = 2, learning.offset_rate = 0;
+    Dbm dbm(options, learning, bits_shape(columns));
+    Rng rng(41);
+    const Tensor x = bits_tensor(30, columns, rng, 0.35);
+    dbm.initialise(x, rng);
+    randomise(dbm, 0.8, rng);
+    std::vector<Doubles> p;
+    std::vector<Tensor> start;
+    for (std::int64_t t = 0; t < levels; ++t) {
+      p.push_back(probabilities(log_half_at(dbm, real(t) / real(levels - 1))));
+      start.push_back(exact_samples(p.back(), dbm.half_units(dbm.kept(), 0), count, rng));
+    }
+    expect_near(p.back(), probabilities(PlainDbm(dbm).log_half(dbm.kept())), 1e-6, "the model is the last");
+    const DbmLayers layers = dbm.split_half(at::cat(start), dbm.kept(), 0);
+    for (std::size_t l = 0; l < layers.size(); ++l)
+      if (layers[l].defined()) dbm.chains[l].copy_(layers[l]);
+    for (std::int64_t step = 0; step < 4; ++step) {
+      dbm.gradients(x, {.step = step, .steps = 4}, rng);
+      const Tensor after = dbm.join_half(dbm.chains, dbm.kept());
+      for (std::int64_t t = 0; t < levels; ++t)
+        expect_drawn_from(after.narrow(0, t * count, count), p[size(t)],
+                          hidden + " level " + std::to_string(t) + " step " + std::to_string(step));
+    }
+    EXPECT_TRUE((dbm.swap_rates > 0).all().item<bool>()) << "both pairs had their turns";
+  }
+}
+
+// A gradient differs from that of chains at one temperature by the noise of its chains alone.
+TEST(DbmTemperedChains, InEquilibriumAreRightOnAverage) {
+  DbmLearning learning = learning_by("pt", false);
+  learning.temperatures = 3, learning.gibbs_steps = 1, learning.offset_rate = 0;
+  const auto dbm = make_dbm("4,3", 0.6, 43, learning);
+  Rng rng(47);
+  const Tensor x = bits_tensor(20, columns, rng, 0.4);
+  const DbmLayers q = dbm->mean_field(x).means;
+  const DbmMoments model = dbm->model_moments();
+  Doubles wanted;
+  for (std::size_t l = 0; l + 1 < q.size(); ++l)
+    for (const double each :
+         doubles(model.products[l] - q[l].to(at::kDouble).t().mm(q[l + 1].to(at::kDouble)) / 20))
+      wanted.push_back(each);
+  for (std::size_t l = 0; l < q.size(); ++l)
+    for (const double each : doubles(model.means[l] - q[l].to(at::kDouble).mean(0))) wanted.push_back(each);
+  std::vector<Doubles> p;
+  for (const double beta : {0.0, 0.5, 1.0}) p.push_back(probabilities(log_half_at(*dbm, beta)));
+  Moments moments;
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    Rng own(seed);
+    std::vector<Tensor> start;
+    for (const Doubles& each : p)
+      start.push_back(exact_samples(each, dbm->half_units(dbm->kept(), 0), 50, own));
+    const DbmLayers layers = dbm->split_half(at::cat(start), dbm->kept(), 0);
+    for (std::size_t l = 0; l < layers.size(); ++l)
+      if (layers[l].defined()) dbm->chains[l].copy_(layers[l]);
+    dbm->gradients(x, {.step = static_cast<std::int64_t>(seed)}, own);
+    Doubles all;
+    for (const std::vector<Tensor>* parameters : {&dbm->weights, &dbm->biases})
+      for (const Tensor& each : *parameters)
+        for (const double g : doubles(each.grad())) all.push_back(g);
+    moments.add(all);
+  }
+  EXPECT_LT(moments.largest_z(wanted, 1e-6), 6);
+}
+
+TEST(DbmTemperedChains, GradientsDoNotDependOnTheNumberOfThreads) {
+  DbmOptions options;
+  options.hidden = "300,200";
+  const auto gradients = [&](int count) {
+    const Threads threads(count);
+    DbmLearning learning = learning_by("pt");
+    learning.temperatures = 4;
+    Dbm dbm(options, learning, bits_shape(400));
+    Rng rng(53);
+    const Tensor x = bits_tensor(100, 400, rng, 0.2);
+    dbm.initialise(x, rng);
+    randomise(dbm, 0.1, rng);
+    dbm.gradients(x, {}, rng);
+    std::vector<Tensor> all = {dbm.chains[static_cast<std::size_t>(dbm.kept())], dbm.swap_rates};
+    for (const Tensor& each : dbm.parameters()) all.push_back(each.grad());
+    return all;
+  };
+  const std::vector<Tensor> one = gradients(1), four = gradients(4);
+  for (std::size_t i = 0; i < one.size(); ++i) expect_bit_equal(one[i], four[i], std::to_string(i));
 }
 
 }  // namespace

@@ -59,6 +59,18 @@ TEST(KnownSets, ChoralesAreFramesOrSequences) {
   EXPECT_FALSE(frames.describe().contains("train_cases")) << "runs of frames go on as before";
 }
 
+TEST(KnownSets, MotionIsThreeSequencesOfColumnsThatVary) {
+  if (fixtures::real_file("mocap/motion_mit.npz").empty()) GTEST_SKIP() << "not installed";
+  const Dataset set = load_dataset("mocap");
+  EXPECT_EQ(set.train.cases(), 3);
+  EXPECT_EQ(set.train.rows(), 3826);
+  EXPECT_EQ(set.columns(), 49);
+  EXPECT_EQ(set.values, ValueKind::real);
+  EXPECT_GT(set.train.x.var(0).min().item<double>(), 0);
+  EXPECT_EQ(set.train.starts[1].item<std::int64_t>(), 438);
+  EXPECT_EQ(load_dataset("mocap:sequence=none").train.cases(), 3826);
+}
+
 TEST(KnownSets, AMissingOneSaysWhereToGetIt) {
   const char* kept = std::getenv("DEEPGEN_DATA");
   const std::string before = kept ? kept : "";

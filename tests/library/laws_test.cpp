@@ -8,6 +8,8 @@
 #include "deepgen/tasks/tasks.h"
 #include "tests/library/energy_laws.h"
 #include "tests/library/plain_boltzmann_machine.h"
+#include "tests/library/plain_conv_rbm.h"
+#include "tests/library/plain_gated_rbm.h"
 
 namespace deepgen::laws_test {
 namespace {
@@ -34,6 +36,10 @@ Doubles brute_force(const Model& model) {
   if (const auto* pairs = dynamic_cast<const DiscriminativeRbm*>(&model)) return over_labels(*pairs);
   if (const auto* machine = dynamic_cast<const BoltzmannMachine*>(&model))
     return PlainBoltzmannMachine(*machine).log_unnormalised();
+  if (const auto* filters = dynamic_cast<const ConvRbm*>(&model))
+    return PlainConvRbm(*filters).log_unnormalised();
+  if (const auto* gated = dynamic_cast<const GatedRbm*>(&model))
+    return PlainGatedRbm(*gated).log_unnormalised();
   ADD_FAILURE() << "a new model needs its own brute force here";
   return {};
 }

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "deepgen/model/capabilities.h"
+#include "deepgen/model/extra_scores.h"
 #include "deepgen/model/registry.h"
 #include "deepgen/model/top_machine.h"
 
@@ -36,6 +37,7 @@ std::string given(const Model& model) {
 }
 
 std::string sample_cell(const Model& model) {
+  if (as<CanContinue>(model)) return "sequences, row by row";
   std::string text = as<CanSample>(model) ? "direct" : as<HasChain>(machine_of(model)) ? "chain" : "";
   if (as<CanSampleGiven>(model)) text += text.empty() ? "`--given y=3`" : ", `--given y=3`";
   return text.empty() ? "no" : text;
@@ -47,7 +49,11 @@ std::string score_cell(const Model& model) {
   if (as<HasFreeEnergy>(model)) return "exact when small, else by annealing";
   if (const auto* bound = as<HasBound>(model))
     return (bound->bound_kind().owes_log_partition ? "bound less an annealed log Z" : "bound") + given(model);
-  return "tests on samples";
+  if (dynamic_cast<const HasExtraScores*>(&model)) return "exact when small, else by annealing" + given(model);
+  if (as<CanSample>(model) || as<CanSampleGiven>(model)) return "tests on samples";
+  if (as<CanClassify>(model)) return "p(label) given a case";
+  if (as<CanDecode>(model)) return "reconstruction";
+  return "no";
 }
 
 std::string complete_cell(const Model& model) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
+#include <numeric>
 
 #include "deepgen/cli/commands/commands.h"
 #include "deepgen/cli/commands/console.h"
@@ -12,6 +14,7 @@
 #include "deepgen/core/error.h"
 #include "deepgen/runs/conditions.h"
 #include "deepgen/runs/write_cases.h"
+#include "deepgen/runs/write_sequences.h"
 #include "deepgen/tasks/tasks.h"
 
 namespace deepgen {
@@ -85,12 +88,43 @@ void refuse_unless_classifier(const OpenRun& run) {
                                      run.checkpoint.model, fmt::join(others, ", ")));
 }
 
+// Music, piano rolls and other sequences: drawn row after row.
+void sample_sequences(const Arguments& arguments, const OpenRun& run, Observer& observer) {
+  const Rng rng(arguments.seed);
+  const bool begun = !arguments.begin.empty();
+  Tensor x;
+  if (begun) {
+    const Dataset data = load_data_for(run, arguments.begin);
+    tell_notes(data, observer);
+    Split part = data.split(arguments.split);
+    part.name = arguments.begin;  // what is refused is said of it
+    x = continue_cases(*run.model, part, arguments.count, arguments.rows, arguments.length, rng, observer);
+  } else {
+    const std::int64_t columns = std::accumulate(run.shape.begin(), run.shape.end(), std::int64_t{1},
+                                                 std::multiplies<std::int64_t>());
+    x = draw_sequences(*run.model, columns, arguments.count, arguments.length, rng, observer);
+  }
+  write_sequences(
+      run, arguments.out, x,
+      {.begun = begun ? arguments.rows : 0, .row_seconds = arguments.frame_seconds});
+  observer.message(fmt::format("{} sequences of {} rows in {}", x.size(0), x.size(1), arguments.out));
+}
+
+void need_length(const Arguments& arguments, const OpenRun& run) {
+  if (arguments.length > 0 || can_sample(*run.model)) return;
+  fail_usage("--length", fmt::format("expected the rows to draw of each sequence, got none: {} is a model of "
+                                     "sequences",
+                                     run.checkpoint.model));
+}
+
 }  // namespace
 
 void sample_command(const Arguments& arguments) {
   ConsoleObserver observer(arguments.quiet);
   const OpenRun run = open_and_tell(arguments, observer);
   if (arguments.extrapolate) check_extrapolation(run, observer);
+  if (arguments.length > 0) return sample_sequences(arguments, run, observer);
+  if (as<CanContinue>(*run.model)) need_length(arguments, run);
   if (gives_cells(arguments, run)) return sample_given_cells(arguments, run, observer);
   const bool picture = arguments.out.ends_with(".png");
   const SamplingPlan plan{.count = arguments.count,

@@ -13,6 +13,7 @@
 #include "deepgen/models/boltzmann/boltzmann_sweeps.h"
 #include "deepgen/ops/binary_units.h"
 #include "deepgen/ops/products64.h"
+#include "deepgen/parts/couplings/fast_weights.h"
 
 namespace deepgen {
 
@@ -60,7 +61,10 @@ void BoltzmannMachine::register_tensors() {
   pair_weights = register_parameter("pair_weights", at::zeros({pairs_.size(0)}), false);
   biases = register_parameter("biases", at::zeros({units()}), false);
   data_mean = register_buffer("data_mean", at::full({visible()}, 0.5));
-  if (rule_ == "pcd") chains = register_buffer("chains", at::zeros({learning_.chains, units()}));
+  if (has_chains()) chains = register_buffer("chains", at::zeros({learning_.chains, units()}));
+  if (rule_ != "fpcd") return;
+  fast_pair_weights = register_buffer("fast_pair_weights", at::zeros({pairs_.size(0)}));
+  fast_biases = register_buffer("fast_biases", at::zeros({units()}));
 }
 
 void BoltzmannMachine::initialise(const Rows& sample, Rng& rng) {
@@ -72,6 +76,7 @@ void BoltzmannMachine::initialise(const Rows& sample, Rng& rng) {
   float* w = pair_weights.data_ptr<float>();
   for (std::int64_t i = 0; i < pair_weights.numel(); ++i)
     w[i] = static_cast<float>(options_.weight_scale * rng.normal());
+  if (fast_biases.defined()) fast_pair_weights.zero_(), fast_biases.zero_();
   if (!chains.defined()) return;
   chains.narrow(1, 0, visible()).copy_(chain_start(chains.size(0), rng));
   chains.narrow(1, visible(), hidden()).copy_(uniform(chains.size(0), hidden(), rng.next()) < 0.5);
@@ -85,9 +90,11 @@ void BoltzmannMachine::check_data(const Tensor& x, const std::string& what, std:
 
 // ---------------------------------------------------------------- parameters
 
-Tensor BoltzmannMachine::weights() const {
+Tensor BoltzmannMachine::weights() const { return weights_of(pair_weights); }
+
+Tensor BoltzmannMachine::weights_of(const Tensor& of_pairs) const {
   Tensor upper = at::zeros({units() * units()});
-  upper.index_copy_(0, pairs_, pair_weights.detach());
+  upper.index_copy_(0, pairs_, of_pairs.detach());
   upper = upper.view({units(), units()});
   return (upper + upper.t()).contiguous();
 }
@@ -164,7 +171,9 @@ Tensor BoltzmannMachine::sampled_data_moments(const Tensor& x, Rng& rng) const {
 }
 
 Tensor BoltzmannMachine::chain_moments(Rng& rng) {
-  BoltzmannRows rows(weights(), biases, chains.clone());
+  const bool driven = fast_biases.defined();
+  BoltzmannRows rows(driven ? weights_of(pair_weights + fast_pair_weights) : weights(),
+                     driven ? biases + fast_biases : biases, chains.clone());
   for (std::int64_t k = 0; k < learning_.gibbs_steps; ++k) rows.sweep({}, rng);
   chains.copy_(rows.states());
   return moments_of_states(chains);
@@ -180,7 +189,7 @@ Metrics BoltzmannMachine::gradients(const Rows& batch, const Turn&, Rng& rng) {
     return {};
   }
   const Tensor x = fill_gaps(batch.x, rng);
-  if (rule_ == "pcd")
+  if (has_chains())
     likelihood_gradient(x, rng);
   else
     pseudo_likelihood_gradient(x);
@@ -191,6 +200,12 @@ void BoltzmannMachine::likelihood_gradient(const Tensor& x, Rng& rng) {
   const Tensor shares = at::full({x.size(0)}, 1.0 / static_cast<double>(x.size(0)), at::kDouble);
   const Tensor data = hidden() <= summed_hidden ? data_moments(x, shares) : sampled_data_moments(x, rng);
   write_gradient(chain_moments(rng) - data);
+  if (fast_biases.defined()) learn_fast_weights();
+}
+
+void BoltzmannMachine::learn_fast_weights() {
+  learn_fast(fast_pair_weights, pair_weights.grad(), learning_.fast_rate);
+  learn_fast(fast_biases, biases.grad(), learning_.fast_rate);
 }
 
 // With the residuals r = x - sigmoid(a): minus <r_i x_j> + <r_j x_i> for the pairs, minus <r_i> for the

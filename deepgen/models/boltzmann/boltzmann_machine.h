@@ -26,7 +26,8 @@
 //
 // <.>_data with the visible units held at the rows and the hidden ones by p(h | x): summed over all their
 // states where there are at most 12, else sampled. <.>_model by enumeration of all units (exact), or from
-// chains that persist over updates (pcd). The machine without hidden units may learn instead by the
+// chains that persist over updates (pcd), which fast weights may drive on (fpcd; parts/couplings/fast_weights.h).
+// The machine without hidden units may learn instead by the
 // pseudo-likelihood, which needs neither Z nor chains and is concave:
 //
 //   sum_i log p(x_i | x_-i) = sum_i (x_i a_i - log(1 + exp(a_i)))
@@ -141,18 +142,22 @@ class BoltzmannMachine : public Model,
   Tensor hidden_bias() const { return biases.narrow(0, visible(), hidden()); }
   Tensor base_activation() const;  // of the visible units of E_0, [V]
 
-  Tensor pair_weights;  // W_ij of the pairs i < j, row by row
-  Tensor biases;        // b [D]
-  Tensor data_mean;     // [V] smoothed means of training rows
-  Tensor chains;        // [chains, D] states of the persistent chains (pcd)
+  Tensor pair_weights;                    // W_ij of the pairs i < j, row by row
+  Tensor biases;                          // b [D]
+  Tensor data_mean;                       // [V] smoothed means of training rows
+  Tensor chains;                          // [chains, D] states of the persistent chains (pcd, fpcd)
+  Tensor fast_pair_weights, fast_biases;  // fpcd: chains move under these too
 
  private:
   void register_tensors();
+  bool has_chains() const { return rule_ == "pcd" || rule_ == "fpcd"; }
+  Tensor weights_of(const Tensor& of_pairs) const;  // W of the weights of pairs i < j
   // Calls body on blocks of all states of the hidden units: their numbers from `first` on, states [n, H] and
   // beta (h'W_hh h / 2 + b_h'h + input h), [B, n].
   using HiddenBody = std::function<void(std::int64_t first, const Tensor& states, const Tensor& exponents)>;
   void for_each_hidden_block(const Tensor& input, double beta, const HiddenBody& body) const;
   void likelihood_gradient(const Tensor& x, Rng& rng);
+  void learn_fast_weights();
   void pseudo_likelihood_gradient(const Tensor& x);
   Tensor sampled_data_moments(const Tensor& x, Rng& rng) const;
   Tensor chain_moments(Rng& rng);

@@ -44,9 +44,22 @@ void Dbm::register_tensors(std::int64_t columns) {
   drawn_ = half_units(1, 1) <= half_units(0, 1) ? 1 : 0;
   centring_.resize(weights.size());
   chains.resize(sizes.size());
-  if (learning_.learning != "pcd") return;
+  register_machines();
+  const bool tempered = learning_.learning == "pt";
+  if (learning_.learning != "pcd" && !tempered) return;
+  const std::int64_t count = learning_.chains * (tempered ? learning_.temperatures : 1);
   for (auto l = static_cast<std::size_t>(kept_); l < sizes.size(); l += 2)
-    chains[l] = register_buffer(fmt::format("chains{}", l), at::zeros({learning_.chains, sizes[l]}));
+    chains[l] = register_buffer(fmt::format("chains{}", l), at::zeros({count, sizes[l]}));
+  if (tempered) swap_rates = register_buffer("swap_rates", at::zeros({learning_.temperatures - 1}));
+}
+
+void Dbm::register_machines() {
+  for (std::size_t l = 0; learning_.pretrain && l < weights.size(); ++l) {
+    lower_biases.push_back(
+        register_parameter(fmt::format("lower_bias{}", l + 1), at::zeros({units(l)}), false));
+    upper_biases.push_back(
+        register_parameter(fmt::format("upper_bias{}", l + 1), at::zeros({units(l + 1)}), false));
+  }
 }
 
 void Dbm::refuse_large() const {
@@ -66,7 +79,8 @@ void Dbm::check_data(const Tensor& x, const std::string& what, std::int64_t firs
 }
 
 void Dbm::check_optimiser(const std::string& name) const {
-  if (name == "adam" && learning_.centring)
+  const bool centred = learning_.pretrain || learning_.learning != "multi_prediction";
+  if (name == "adam" && learning_.centring && centred)
     fail_usage("training.optimiser",
                "adam scales each element of the gradient by itself, which undoes centring and can go "
                "downhill; use sgd, or set training.centring=false");
@@ -89,6 +103,12 @@ void Dbm::initialise(const Rows& sample, Rng& rng) {
   }
   means[0].copy_((sample.x.sum({0}, false, at::kDouble) + 1) / (rows + 2));
   biases[0].copy_(base_activation(0));
+  for (const std::vector<Tensor>* of_machines : {&lower_biases, &upper_biases})
+    for (const Tensor& each : *of_machines) each.zero_();
+  start_chains(rng);
+}
+
+void Dbm::start_chains(Rng& rng) {
   for (std::size_t l = 0; l < layers(); ++l)
     if (chains[l].defined())
       binary_layer(at::zeros(chains[l].sizes()), base_activation(l), 1, rng.next(), {.sample = chains[l]});

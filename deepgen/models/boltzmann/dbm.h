@@ -52,6 +52,20 @@
 // That is what lets all layers learn together from small weights, without pretraining. The file holds plain W
 // and b.
 //
+// Other ways to learn:
+//
+//   pretraining        before all layers are joined, each two neighbours learn alone by contrastive
+//                      divergence, as a machine that counts the side which it has twice (dbm_doubled.h): a
+//                      stage each, then the joint one;
+//   pt                 the chains of <.>_model lie on a ladder of inverse temperatures beta of E_beta below,
+//                      and neighbours swap states: those at 1 are kept from standing still;
+//   multi_prediction   of each row random units S are hidden, the mean field goes from the others to the
+//                      means mu_S, and the gradient is that of
+//
+//                        sum_S log mu_i or log(1 - mu_i)
+//
+//                      back through all of its steps. No chain; the machine learns to infer.
+//
 // Samples: chains of the kept half, then v given it. Completion: Gibbs steps of all layers, known cells held,
 // from independent units. What is drawn is the conditional as nearly as model.completion_steps steps come to
 // it.
@@ -76,10 +90,12 @@
 // centring or pretraining the upper layers stay unused. A log Z that is annealed too low makes every score
 // too high: look at the bracket. Missing cells are refused in training and scores.
 //
-// Sources: Salakhutdinov and Hinton 2009, "Deep Boltzmann machines", eq. 4-12 and section 4.1 (annealing of
-// one half); Montavon and Mueller 2012, "Deep Boltzmann machines and the centering trick"; Melchior,
-// Fischer, Wiskott 2016, "How to center deep Boltzmann machines"; Tieleman 2008 (persistent chains); Burda,
-// Grosse, Salakhutdinov 2016, "Importance weighted autoencoders", theorem 1 (several draws).
+// Sources: Salakhutdinov and Hinton 2009, "Deep Boltzmann machines", eq. 4-12, sections 3.2 (pretraining) and
+// 4.1 (annealing of one half); Goodfellow, Mirza, Courville, Bengio 2013, "Multi-prediction deep Boltzmann
+// machines"; Desjardins et al. 2010, "Tempered Markov chain Monte Carlo for training of restricted Boltzmann
+// machines"; Montavon and Mueller 2012, "Deep Boltzmann machines and the centering trick"; Melchior, Fischer,
+// Wiskott 2016, "How to center deep Boltzmann machines"; Tieleman 2008 (persistent chains); Burda, Grosse,
+// Salakhutdinov 2016, "Importance weighted autoencoders", theorem 1 (several draws).
 #pragma once
 
 #include <memory>
@@ -94,6 +110,7 @@
 namespace deepgen {
 
 class DbmHalf;
+struct DoubledMachine;
 
 // States, means or activations of the layers 0 .. L, [B, n_l] each; undefined: not at hand.
 using DbmLayers = std::vector<Tensor>;
@@ -122,7 +139,10 @@ class Dbm : public Model,
 
   Dbm(DbmOptions options, DbmLearning learning, const DataShape& data);
 
-  // Training (dbm_training.cpp).
+  // Training (dbm_training.cpp; dbm_pretraining.cpp, dbm_tempering.cpp, dbm_prediction.cpp).
+  std::vector<Stage> stages() override;  // one, or "machine1", "machine2", ..., "joint"
+  void begin_stage(const Turn& turn, const Rows& sample, Rng& rng) override;
+  void project(const Turn& turn) override;
   Metrics gradients(const Rows& batch, const Turn& turn, Rng& rng) override;
   void initialise(const Rows& sample, Rng& rng) override;  // b_0 at the data's means, W small, chains
   Metrics diagnose(const Rows& train, const Rows& valid, Rng& rng) override;
@@ -176,18 +196,38 @@ class Dbm : public Model,
   DbmMoments data_moments(const Tensor& x) const;
   DbmMoments model_moments() const;
 
+  // Pretraining: layers l and l + 1 alone, and what their machine learns of rows x, draws of those below.
+  DoubledMachine machine(std::size_t l) const;
+  Tensor machine_rows(std::size_t l, const Tensor& x, Rng& rng) const;
+  // Fills the gradients of minus the mean log-probability that the mean field gives the masked units of x,
+  // masked [B, n_0] bool, after model.mean_field_steps steps from the other units and the moving averages;
+  // returns it unnegated.
+  double prediction_gradient(const Tensor& x, const Tensor& masked);
+
   std::vector<Tensor> weights, biases;  // W_l [n_l, n_l+1], b_l [n_l]
   std::vector<Tensor> means;   // m_l [n_l] moving averages under the data; layer 0 begins at smoothed means
-  std::vector<Tensor> chains;  // [chains, n_l] of the kept layers (pcd), undefined for the others
+  std::vector<Tensor> chains;  // [chains, n_l] of the kept layers (pcd; pt: [T * chains, n_l]) or undefined
+  Tensor swap_rates;           // [T - 1] moving averages of accepted swaps between neighbours (pt)
+  // Where there is pretraining: b of the lower and c of the upper layer of each machine that is learned
+  // alone.
+  std::vector<Tensor> lower_biases, upper_biases;
 
  private:
   void register_tensors(std::int64_t columns);
+  void register_machines();
   void refuse_large() const;
   void begin_gradient();
   void follow_data(const DbmLayers& s);
   void add_statistics(const DbmLayers& s, double share, double keep);
   void finish_gradient();
+  void start_chains(Rng& rng);
   void chain_phase(Rng& rng);
+  void tempered_phase(const Turn& turn, Rng& rng);
+  void add_model_statistics(const DbmLayers& s);
+  bool pretrains(const Turn& turn) const;
+  void join_biases();  // from those of the machines
+  Metrics pretraining_gradients(std::size_t l, const Tensor& x, Rng& rng);
+  Metrics prediction_gradients(const Tensor& x, Rng& rng);
   void exact_gradient(const Tensor& x);
   DbmLayers of_case(const Tensor& x, const Tensor& drawn_states) const;
   Tensor log_weights(const Tensor& x, const DbmLayers& inputs, std::int64_t draws, Rng& rng) const;

@@ -39,25 +39,44 @@ struct DbmOptions : Options {
 
 struct DbmLearning : Options {
   std::string learning = "pcd";
-  std::int64_t gibbs_steps = 5, chains = 100;
+  std::int64_t gibbs_steps = 5, chains = 100, temperatures = 10;
   bool centring = true;
   double offset_rate = 0.01;
+  double masked = 0.5;
+  bool pretrain = false;
+  double pretrain_share = 0.3, pretrain_rate = 0.05;
+  std::int64_t pretrain_steps = 1;
 
   void visit(OptionVisitor& v) override {
     v.field({"learning",
              "where the gradient comes from: pcd (mean field for the data, chains that persist for the "
-             "model), or exact (enumeration; small machines only)",
+             "model), pt (the same with chains at several temperatures that swap states: parallel "
+             "tempering), multi_prediction (each row's units are told from some of them, back through "
+             "model.mean_field_steps steps of the mean field: some ten will do), or exact (enumeration; "
+             "small machines only)",
              0,
              0,
-             {"pcd", "exact"}},
+             {"pcd", "pt", "multi_prediction", "exact"}},
             learning);
-    v.field({"gibbs_steps", "Gibbs steps of the chains an update (pcd)", 1, 1e5}, gibbs_steps);
-    v.field({"chains", "persistent chains (pcd)", 1, 1e6}, chains);
+    v.field({"gibbs_steps", "Gibbs steps of the chains an update (pcd, pt)", 1, 1e5}, gibbs_steps);
+    v.field({"chains", "persistent chains (pcd; pt: at each temperature)", 1, 1e6}, chains);
+    v.field({"temperatures", "inverse temperatures from 0 to 1 (pt)", 2, 1000}, temperatures);
     v.field({"centring",
              "subtract moving averages from the units in the gradient; the energy stays plain. Without it "
-             "deep layers hardly learn from small weights"},
+             "deep layers hardly learn from small weights. multi_prediction does without"},
             centring);
     v.field({"offset_rate", "how fast the moving averages follow the units' means", 0, 1}, offset_rate);
+    v.field({"masked", "share of the units that each row hides (multi_prediction)", 0.01, 1}, masked);
+    v.field({"pretrain",
+             "learn layer by layer first: each two neighbours alone by contrastive divergence, a stage each, "
+             "then all together"},
+            pretrain);
+    v.field({"pretrain_share", "epochs of each stage of pretraining, as a share of those of the joint stage",
+             0.001, 1e3},
+            pretrain_share);
+    v.field({"pretrain_rate", "learning rate at the start of each stage of pretraining", 0, 1e3},
+            pretrain_rate);
+    v.field({"pretrain_steps", "Gibbs steps an update of pretraining", 1, 1e5}, pretrain_steps);
   }
 };
 
@@ -81,6 +100,12 @@ struct DbmCard {
             {.name = "", .settings = {"model.hidden=4,3", large, few}},
             {.name = "three_layers", .settings = {"model.hidden=5,4,3", large, few}},
             {.name = "wide", .settings = {"model.hidden=14,2", large, few}},
+            {.name = "pretrained", .settings = {"model.hidden=5,4,3", large, few, "training.pretrain=true"}},
+            {.name = "tempered",
+             .settings = {"model.hidden=4,3", large, "training.chains=10", "training.learning=pt",
+                          "training.temperatures=4"}},
+            {.name = "predicted",
+             .settings = {"model.hidden=4,3", large, "training.learning=multi_prediction"}},
             {.name = "exact", .settings = {"model.hidden=4,3", large, "training.learning=exact"}}}};
   }
   static TrainingOptions training() {

@@ -7,8 +7,10 @@
 
 namespace deepgen {
 
-Metrics Dbm::gradients(const Rows& batch, const Turn&, Rng& rng) {
+Metrics Dbm::gradients(const Rows& batch, const Turn& turn, Rng& rng) {
   torch::NoGradGuard no_graph;
+  if (pretrains(turn)) return pretraining_gradients(static_cast<std::size_t>(turn.stage), batch.x, rng);
+  if (learning_.learning == "multi_prediction") return prediction_gradients(batch.x, rng);
   begin_gradient();
   if (learning_.learning == "exact") {
     exact_gradient(batch.x);
@@ -17,7 +19,10 @@ Metrics Dbm::gradients(const Rows& batch, const Turn&, Rng& rng) {
   const DbmMeanField q = mean_field(batch.x);
   follow_data(q.means);
   add_statistics(q.means, -1.0 / static_cast<double>(batch.size()), 0);
-  chain_phase(rng);
+  if (learning_.learning == "pt")
+    tempered_phase(turn, rng);
+  else
+    chain_phase(rng);
   finish_gradient();
   return {{"mean_field_steps", static_cast<double>(q.steps)}};
 }
@@ -74,6 +79,10 @@ void Dbm::chain_phase(Rng& rng) {
     binary_layer(input, biases[l], 1, rng.next(), {.mean = input, .sample = chains[l]});
     s[l] = input;
   }
+  add_model_statistics(s);
+}
+
+void Dbm::add_model_statistics(const DbmLayers& s) {
   const double share = 1.0 / static_cast<double>(learning_.chains);
   for (std::size_t l = 0; l < layers(); ++l) column_sums(s[l], share, true, biases[l].mutable_grad());
   add_statistics(s, share, 1);

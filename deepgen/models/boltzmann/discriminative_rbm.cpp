@@ -17,23 +17,6 @@ namespace {
 
 constexpr const char* discriminative_name = "discriminative_rbm";
 
-// The units of the cells.
-UnitLayer cell_layer(const DiscriminativeRbmOptions& options, const DataShape& data) {
-  const UnitLayer own = UnitLayer::of(data.column_groups());
-  const bool bits = options.visible_units == "expected_bits";
-  for (const UnitGroup& group : own.groups()) {
-    const bool interval = group.kind == UnitKind::binary || group.kind == UnitKind::mean_field;
-    if (!interval && (bits || group.kind != UnitKind::softmax))
-      fail_data(
-          discriminative_name,
-          fmt::format("expected binary columns or grey values in [0, 1]{}, got other values from column "
-                      "{} on; {}",
-                      bits ? "" : " or categories", group.first,
-                      bits ? "use model.visible_units=auto" : "cut numbers into bins, or use rbm"));
-  }
-  return bits ? UnitLayer::of(UnitKind::binary, own.size()) : own;
-}
-
 UnitLayer with_label(const UnitLayer& cells, std::int64_t classes) {
   std::vector<UnitGroup> groups = cells.groups();
   groups.push_back({UnitKind::softmax, cells.size(), classes});
@@ -74,12 +57,27 @@ void hidden_means(const Tensor& input, const Tensor& bias, Tensor& mean) {
 
 // ---------------------------------------------------------------- construction
 
+UnitLayer choice_layer_of(const std::string& who, const std::string& visible_units, const DataShape& data) {
+  const UnitLayer own = UnitLayer::of(data.column_groups());
+  const bool bits = visible_units == "expected_bits";
+  for (const UnitGroup& group : own.groups()) {
+    const bool interval = group.kind == UnitKind::binary || group.kind == UnitKind::mean_field;
+    if (!interval && (bits || group.kind != UnitKind::softmax))
+      fail_data(
+          who, fmt::format("expected binary columns or grey values in [0, 1]{}, got other values from column "
+                           "{} on; {}",
+                           bits ? "" : " or categories", group.first,
+                           bits ? "use model.visible_units=auto" : "cut numbers into bins, or use rbm"));
+  }
+  return bits ? UnitLayer::of(UnitKind::binary, own.size()) : own;
+}
+
 DiscriminativeRbm::DiscriminativeRbm(DiscriminativeRbmOptions options, DiscriminativeRbmLearning learning,
                                      const DataShape& data)
     : options_(std::move(options)),
       learning_(std::move(learning)),
       classes_(required_classes(discriminative_name, data.classes, "rbm")),
-      cells_(cell_layer(options_, data)) {
+      cells_(choice_layer_of(discriminative_name, options_.visible_units, data)) {
   learning_.check();
   joint_ = register_module("joint", joint_machine(options_, learning_, with_label(cells_, classes_)));
 }

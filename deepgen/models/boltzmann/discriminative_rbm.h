@@ -66,6 +66,10 @@
 
 namespace deepgen {
 
+// The units of cells that are bits, categories or grey values in [0, 1], as model.visible_units says (auto or
+// expected_bits); other cells are a data error of `who`.
+UnitLayer choice_layer_of(const std::string& who, const std::string& visible_units, const DataShape& data);
+
 class DiscriminativeRbm : public Model,
                           public HasGradients,
                           public HasFreeEnergy,

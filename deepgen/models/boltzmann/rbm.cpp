@@ -39,13 +39,34 @@ Rbm::Rbm(RbmOptions options, RbmLearning learning, UnitLayer visible_layer)
     fail_data("rbm", fmt::format("expected at least one visible unit, got {}", visible_units_.size()));
   refuse_infinite_partition();
   register_tensors();
-  if (learning_.learning == "exact" && (enumeration_units() > enumerable_units || enumeration_units() == 0))
+  refuse_learning();
+}
+
+void Rbm::refuse_learning() const {
+  constexpr std::int64_t most_columns = 1000;
+  const std::string& how = learning_.learning;
+  const bool bits = visible_units_.all(UnitKind::binary);
+  if (how == "exact" && (enumeration_units() > enumerable_units || enumeration_units() == 0))
     fail_usage(
         "training.learning",
         fmt::format("exact learning enumerates a binary layer of at most {} units, got {} visible ({}) "
                     "and {} hidden ({}) units; use pcd or cd",
-                    enumerable_units, visible(), visible_units_.all(UnitKind::binary) ? "binary" : "other",
-                    hidden(), options_.hidden_units));
+                    enumerable_units, visible(), bits ? "binary" : "other", hidden(), options_.hidden_units));
+  if (how == "fpcd" && gain_limit_.needed())
+    fail_usage(
+        "training.learning",
+        "fpcd moves its chains under fast weights, which nothing keeps from a gain above 1 where units of "
+        "both layers grow without bound; use pcd or cd");
+  if (how == "ratio_matching" && (!bits || visible() > most_columns))
+    fail_usage(
+        "training.learning",
+        fmt::format("ratio matching turns over every one of at most {} binary columns, got {} {} columns; "
+                    "use pcd or cd",
+                    most_columns, visible(), bits ? "binary" : "other"));
+  if (how == "score_matching" &&
+      !(visible_units_.all(UnitKind::gaussian) && hidden_units_.all(UnitKind::binary)))
+    fail_usage("training.learning",
+               "score matching is for Gaussian columns and binary hidden units, got others; use pcd or cd");
 }
 
 void Rbm::refuse_infinite_partition() const {
@@ -73,12 +94,30 @@ void Rbm::register_tensors() {
   }
   if (gain_limit_.needed())
     gain_directions = register_buffer("gain_directions", at::zeros({GainLimit::directions, units}));
-  const std::int64_t levels = learning_.learning == "pt" ? learning_.temperatures : 1;
-  if (learning_.learning == "pcd" || learning_.learning == "pt")
-    chains = register_buffer("chains", at::zeros({levels * learning_.chains, units}));
   if (parse_gibbs_steps(learning_.gibbs_steps).automatic)
     chain_memory = register_buffer("chain_memory", at::zeros({2}));
-  if (learning_.learning == "pt") swap_rates = register_buffer("swap_rates", at::ones({levels - 1}));
+  register_chains();
+}
+
+// The chains of the rule of learning and what goes with them.
+void Rbm::register_chains() {
+  const std::string& how = learning_.learning;
+  const std::int64_t columns = visible(), units = hidden(), snapshots = learning_.snapshots;
+  const std::int64_t levels = how == "pt" ? learning_.temperatures : how == "trajectory" ? snapshots + 1 : 1;
+  if (how == "pcd" || how == "fpcd" || levels > 1)
+    chains = register_buffer("chains", at::zeros({levels * learning_.chains, units}));
+  if (levels > 1) swap_rates = register_buffer("swap_rates", at::ones({levels - 1}));
+  if (how == "fpcd") {
+    fast_weights = register_buffer("fast_weights", at::zeros({columns, units}));
+    fast_visible_bias = register_buffer("fast_visible_bias", at::zeros({columns}));
+    fast_hidden_bias = register_buffer("fast_hidden_bias", at::zeros({units}));
+  }
+  if (how != "trajectory") return;
+  snapshot_weights = register_buffer("snapshot_weights", at::zeros({snapshots, columns, units}));
+  snapshot_visible_bias = register_buffer("snapshot_visible_bias", at::zeros({snapshots, columns}));
+  snapshot_hidden_bias = register_buffer("snapshot_hidden_bias", at::zeros({snapshots, units}));
+  if (visible_log_variance.defined())
+    snapshot_log_variance = register_buffer("snapshot_log_variance", at::zeros({snapshots, columns}));
 }
 
 namespace {
@@ -124,6 +163,7 @@ void Rbm::initialise(const Rows& sample, Rng& rng) {
     hidden_offset.copy_(hidden_units_.mean(at::zeros({hidden()}), {}).squeeze(0));
   }
   if (chain_memory.defined()) chain_memory.zero_();
+  if (fast_weights.defined()) fast_weights.zero_(), fast_visible_bias.zero_(), fast_hidden_bias.zero_();
   if (chains.defined()) chains.copy_(sample_h_given_v(chain_start(chains.size(0), rng), rng));
 }
 
@@ -166,16 +206,16 @@ void Rbm::check_data(const Tensor& x, const std::string& what, std::int64_t firs
 
 // ---------------------------------------------------------------- conditionals
 
-NaturalParameters Rbm::visible_natural() const {
-  NaturalParameters p{visible_bias, {}, {}};
+NaturalParameters Rbm::natural_of(const Tensor& bias, const Tensor& log_variance) const {
+  NaturalParameters p{bias, {}, {}};
   if (!has_moments()) return p;
   const Tensor count = visible_units_.columns_of(UnitKind::count);
   p.couple = at::where(count, data_variance.rsqrt(), at::ones_like(data_variance));
-  if (!visible_log_variance.defined()) return p;
+  if (!log_variance.defined()) return p;
   const Tensor gaussian = visible_units_.columns_of(UnitKind::gaussian), one = at::ones_like(data_variance);
-  p.gamma = at::where(gaussian, (-visible_log_variance).exp(), one);
-  p.couple = at::where(gaussian, (visible_log_variance * -0.5).exp(), p.couple);
-  p.theta = visible_bias * p.gamma;
+  p.gamma = at::where(gaussian, (-log_variance).exp(), one);
+  p.couple = at::where(gaussian, (log_variance * -0.5).exp(), p.couple);
+  p.theta = bias * p.gamma;
   return p;
 }
 
@@ -226,8 +266,7 @@ Tensor Rbm::filters() const { return weights.t().contiguous(); }
 
 Metrics Rbm::gradients(const Rows& batch, const Turn& turn, Rng& rng) {
   torch::NoGradGuard no_graph;
-  RbmStep(*this, turn, rng).run(fill_gaps(batch.x, rng));
-  return {};
+  return RbmStep(*this, turn, rng).run(fill_gaps(batch.x, rng));
 }
 
 void Rbm::project(const Turn& turn) {

@@ -30,8 +30,10 @@
 //   d log p / dz = <(v - b)^2 / sigma^2 - y W h>_data / 2 - <(v - b)^2 / sigma^2 - y W h>_model / 2.
 //
 // The model's mean comes from k steps of Gibbs sampling begun at the data (contrastive divergence, cd), from
-// chains that persist over updates (pcd), from persistent chains at several temperatures (pt), or from
-// enumeration (exact). Hidden means stand in for samples wherever only their expectation matters. The model's
+// chains that persist over updates (pcd), driven on by fast weights (fpcd; rbm_fast_weights.cpp), from persistent
+// chains at several temperatures (pt) or at earlier states of the training (trajectory; rbm_trajectory.cpp), or from
+// enumeration (exact). Learning by ratio_matching or score_matching has an objective of its own (rbm_matching.cpp).
+// Hidden means stand in for samples wherever only their expectation matters. The model's
 // mean for z is taken given h, where it is
 //
 //   -1/2 + (b / sigma) W h / 2:
@@ -195,7 +197,7 @@ class Rbm : public Model,
   bool has_moments() const { return data_variance.defined(); }
 
   // The layers' parameters in the form of parts/units/unit_layer.h; base: of the base-rate model.
-  NaturalParameters visible_natural() const;
+  NaturalParameters visible_natural() const { return natural_of(visible_bias, visible_log_variance); }
   NaturalParameters hidden_natural() const { return {hidden_bias, {}, {}}; }
   NaturalParameters base_natural() const;
   Tensor coupled(const Tensor& v) const;  // y = s * v
@@ -205,17 +207,24 @@ class Rbm : public Model,
   Tensor data_mean;      // [V] smoothed means of (at most 20,000) training rows: the base-rate model
   Tensor data_variance;  // [V] likewise, where there are Gaussian or count columns
   Tensor visible_offset, hidden_offset;  // mu [V], lambda [H]
-  Tensor chains;           // [chains, H] hidden states of the persistent chains; pt: [T * chains, H]
+  Tensor chains;  // [chains, H] hidden states of the persistent chains; pt, trajectory: [T * chains, H]
   Tensor gain_directions;  // [12, H] where power iteration stands (Gaussian or rectified pairs)
   Tensor chain_memory;     // [2] Gibbs steps now, and how much survives them (gibbs_steps=auto)
-  Tensor swap_rates;       // [T - 1] moving averages of accepted swaps between neighbours (pt)
+  Tensor swap_rates;       // [T - 1] moving averages of accepted swaps between neighbours (pt, trajectory)
+  Tensor fast_weights, fast_visible_bias, fast_hidden_bias;  // fpcd
+  // Earlier states, oldest first, [snapshots, ...]; those of z where it is there (trajectory).
+  Tensor snapshot_weights, snapshot_visible_bias, snapshot_hidden_bias, snapshot_log_variance;
 
  private:
   friend class RbmStep;
   friend class RbmDiagnosis;
 
   void register_tensors();
+  void register_chains();
   void refuse_infinite_partition() const;
+  void refuse_learning() const;  // what this machine cannot learn by
+  // Of the visible layer with these b and z (undefined where there is none).
+  NaturalParameters natural_of(const Tensor& bias, const Tensor& log_variance) const;
   void initialise_visible(const Tensor& sample);
   void add_input_to_bias(const Tensor& input);  // of the visible units, whatever the hidden ones do
 

@@ -109,16 +109,17 @@ struct RbmLearning : Options {
                                              learning + "; give a number of steps");
   }
   void visit(OptionVisitor& v) override {
-    v.field({"learning",
-             "where the model's statistics come from: cd (chains restart at the data), pcd (chains persist), "
-             "fpcd (persistent chains driven on by fast weights), pt (persistent chains at several temperatures "
-             "that swap states: parallel tempering), trajectory (the same between the machine and earlier states "
-             "of its training), exact (enumeration; small machines only); or what is learned in place of the "
-             "likelihood: ratio_matching (binary columns, at most 1000), score_matching (Gaussian columns)",
-             0,
-             0,
-             {"cd", "pcd", "fpcd", "pt", "trajectory", "exact", "ratio_matching", "score_matching"}},
-            learning);
+    v.field(
+        {"learning",
+         "where the model's statistics come from: cd (chains restart at the data), pcd (chains persist), "
+         "fpcd (persistent chains driven on by fast weights), pt (persistent chains at several temperatures "
+         "that swap states: parallel tempering), trajectory (the same between the machine and earlier states "
+         "of its training), exact (enumeration; small machines only); or what is learned in place of the "
+         "likelihood: ratio_matching (binary columns, at most 1000), score_matching (Gaussian columns)",
+         0,
+         0,
+         {"cd", "pcd", "fpcd", "pt", "trajectory", "exact", "ratio_matching", "score_matching"}},
+        learning);
     v.field(
         {"gibbs_steps",
          "Gibbs steps an update: K, A..B to raise it evenly over the run, or auto (at most 25; auto..K: at "
@@ -130,20 +131,23 @@ struct RbmLearning : Options {
          "of the share of the gradient that they miss (gibbs_steps=auto)",
          0.01, 1},
         gibbs_memory);
-    v.field({"chains", "persistent chains (pcd, fpcd; pt: at each temperature; trajectory: at each state)", 1, 1e6}, chains);
+    v.field({"chains", "persistent chains (pcd, fpcd; pt: at each temperature; trajectory: at each state)", 1,
+             1e6},
+            chains);
     v.field({"temperatures", "inverse temperatures from 0 to 1 (pt)", 2, 1000}, temperatures);
-    v.field({"fast_rate",
-             "learning rate of the fast weights, which fade by a twentieth an update; 0 is pcd (fpcd)", 0,
-             1e3},
-            fast_rate);
-    v.field({"snapshots", "earlier states of the machine that swap with it and each other (trajectory)", 1,
-             100},
-            snapshots);
-    v.field({"swap_target",
-             "share of accepted swaps below which the machine itself becomes the newest of the earlier states "
-             "(trajectory)",
-             0, 1},
-            swap_target);
+    v.field(
+        {"fast_rate",
+         "learning rate of the fast weights, which fade by a twentieth an update; 0 is pcd (fpcd)", 0, 1e3},
+        fast_rate);
+    v.field(
+        {"snapshots", "earlier states of the machine that swap with it and each other (trajectory)", 1, 100},
+        snapshots);
+    v.field(
+        {"swap_target",
+         "share of accepted swaps below which the machine itself becomes the newest of the earlier states "
+         "(trajectory)",
+         0, 1},
+        swap_target);
     v.field({"centring", "subtract moving averages from the units in the gradient; the energy stays plain"},
             centring);
     v.field({"offset_rate", "how fast the offsets of centring follow the units' means", 0, 1}, offset_rate);
@@ -167,27 +171,28 @@ struct RbmCard {
                                             {ColumnKind::gaussian, 5, 2},
                                             {ColumnKind::count, 7, 1},
                                             {ColumnKind::mean_field, 8, 1}};
-    return {.name = "rbm",
-            .title = "Restricted Boltzmann machine, units of any kind",
-            .source =
-                "Smolensky 1986; Hinton 2002; Welling, Rosen-Zvi, Hinton 2005; Hyvarinen 2005, 2007; Tieleman "
-                "2008; Tieleman and Hinton 2009; Nair and Hinton 2010; Melchior, Fischer, Wiskott 2016",
-            .family = "boltzmann",
-            .training = {},
-            .takes = {ColumnKind::binary, ColumnKind::softmax, ColumnKind::count, ColumnKind::gaussian,
-                      ColumnKind::mean_field},
-            .recipe = "rbm-16-centred",
-            .small_cases = {{.name = "", .settings = {few}},
-                            {.name = "softmax", .settings = {few, "model.hidden_units=softmax"}},
-                            {.name = "fast_weights", .settings = {few, "training.learning=fpcd"}},
-                            {.name = "trajectory", .settings = {few, "training.learning=trajectory"}},
-                            {.name = "ratio_matching", .settings = {few, "training.learning=ratio_matching"}},
-                            {.name = "grey", .settings = {few}, .values = ValueKind::grey},
-                            {.name = "real", .settings = {few}, .values = ValueKind::real},
-                            {.name = "score_matching",
-                             .settings = {few, "training.learning=score_matching"},
-                             .values = ValueKind::real},
-                            {.name = "table", .settings = {few}, .groups = table}}};
+    return {
+        .name = "rbm",
+        .title = "Restricted Boltzmann machine, units of any kind",
+        .source =
+            "Smolensky 1986; Hinton 2002; Welling, Rosen-Zvi, Hinton 2005; Hyvarinen 2005, 2007; Tieleman "
+            "2008; Tieleman and Hinton 2009; Nair and Hinton 2010; Melchior, Fischer, Wiskott 2016",
+        .family = "boltzmann",
+        .training = {},
+        .takes = {ColumnKind::binary, ColumnKind::softmax, ColumnKind::count, ColumnKind::gaussian,
+                  ColumnKind::mean_field},
+        .recipe = "rbm-16-centred",
+        .small_cases = {{.name = "", .settings = {few}},
+                        {.name = "softmax", .settings = {few, "model.hidden_units=softmax"}},
+                        {.name = "fast_weights", .settings = {few, "training.learning=fpcd"}},
+                        {.name = "trajectory", .settings = {few, "training.learning=trajectory"}},
+                        {.name = "ratio_matching", .settings = {few, "training.learning=ratio_matching"}},
+                        {.name = "grey", .settings = {few}, .values = ValueKind::grey},
+                        {.name = "real", .settings = {few}, .values = ValueKind::real},
+                        {.name = "score_matching",
+                         .settings = {few, "training.learning=score_matching"},
+                         .values = ValueKind::real},
+                        {.name = "table", .settings = {few}, .groups = table}}};
   }
 };
 

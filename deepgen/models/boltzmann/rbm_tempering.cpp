@@ -31,7 +31,18 @@ void RbmStep::tempered_phase() {
     rbm_.coupling().input_to_upper(w_.h, natural_.couple.defined() ? w_.v * natural_.couple : w_.v);
     if (k + 1 < steps) move_hidden();
   }
-  const Tensor order = swap_order(w_.v, w_.h);
+  const Tensor slope = visible.log_weight(w_.v, natural_.theta, natural_.gamma) -
+                       visible.log_weight(w_.v, base.theta, base.gamma);
+  const Tensor a = w_.h + rbm_.hidden_bias;
+  constexpr double memory = 0.99;
+  const Tensor order = swap_order(levels, memory, [&](std::int64_t t) {
+    auto gain = [&](std::int64_t from) {  // log p*_high - log p*_low of the states at this level
+      const Tensor rows = a.narrow(0, from * count, count);
+      return slope.narrow(0, from * count, count) * (beta(t + 1) - beta(t)) +
+             hidden.log_partition(rows * beta(t + 1), {}) - hidden.log_partition(rows * beta(t), {});
+    };
+    return gain(t) - gain(t + 1);
+  });
   w_.v = w_.v.index_select(0, order), w_.h = w_.h.index_select(0, order);
   move_hidden();
   Tensor y = level(w_.v, levels - 1);
@@ -41,29 +52,16 @@ void RbmStep::tempered_phase() {
   add_model_statistics(y, h);
 }
 
-// Which row takes which place. Pairs (t, t + 1) with t even or odd by turns; v [T M, V], input y W [T M, H].
-Tensor RbmStep::swap_order(const Tensor& v, const Tensor& input) {
-  const UnitLayer &visible = rbm_.visible_units_, &hidden = rbm_.hidden_units_;
-  const std::int64_t levels = rbm_.learning_.temperatures, count = rbm_.learning_.chains;
-  const NaturalParameters base = rbm_.base_natural();
-  const Tensor slope =
-      visible.log_weight(v, natural_.theta, natural_.gamma) - visible.log_weight(v, base.theta, base.gamma);
-  const Tensor a = input + rbm_.hidden_bias;
+// Which row takes which place, [levels * chains]. Pairs (t, t + 1) with t even or odd by turns.
+Tensor RbmStep::swap_order(std::int64_t levels, double memory, const LogRatio& log_ratio) {
+  const std::int64_t count = rbm_.learning_.chains;
   std::vector<std::int64_t> order(static_cast<std::size_t>(levels * count));
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
-  constexpr double memory = 0.99;
   for (std::int64_t t = turn_.step % 2; t + 1 < levels; t += 2) {
-    const double low = static_cast<double>(t) / static_cast<double>(levels - 1),
-                 high = static_cast<double>(t + 1) / static_cast<double>(levels - 1);
-    auto gain = [&](std::int64_t from) {  // log p*_high - log p*_low of the states at this level
-      const Tensor rows = a.narrow(0, from * count, count);
-      return slope.narrow(0, from * count, count) * (high - low) + hidden.log_partition(rows * high, {}) -
-             hidden.log_partition(rows * low, {});
-    };
-    const Tensor log_ratio = gain(t) - gain(t + 1);
+    const Tensor gains = log_ratio(t);
     double accepted = 0;
     for (std::int64_t m = 0; m < count; ++m) {
-      if (std::log(rng_.uniform()) >= log_ratio.data_ptr<double>()[m]) continue;
+      if (std::log(rng_.uniform()) >= gains.data_ptr<double>()[m]) continue;
       std::swap(order[static_cast<std::size_t>(t * count + m)],
                 order[static_cast<std::size_t>((t + 1) * count + m)]);
       accepted += 1;

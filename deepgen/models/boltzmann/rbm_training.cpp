@@ -53,23 +53,32 @@ RbmStep::RbmStep(Rbm& rbm, const Turn& turn, Rng& rng)
   if (!w_.dy.defined()) w_.dy = at::zeros({rbm.visible()});
 }
 
-void RbmStep::run(const Tensor& v) {
-  data_phase(v);
+Metrics RbmStep::run(const Tensor& v) {
   const std::string& how = rbm_.learning_.learning;
-  if (how == "exact")
-    exact_phase();
-  else if (how == "pt")
-    tempered_phase();
-  else
-    chain_phase();
-  finish_visible_bias();
+  Metrics metrics;
+  if (how == "ratio_matching" || how == "score_matching") {
+    metrics.emplace_back("matching_loss", matching_phase(v));
+  } else {
+    data_phase(v);
+    if (how == "exact")
+      exact_phase();
+    else if (how == "pt")
+      tempered_phase();
+    else if (how == "trajectory")
+      trajectory_phase();
+    else
+      chain_phase();
+    finish_visible_bias();
+    if (how == "fpcd") learn_fast_weights();
+  }
   if (rbm_.learning_.sparsity > 0) add_sparsity();
+  return metrics;
 }
 
 // ---------------------------------------------------------------- statistics
 
-// Minus <y h>, <y>, <h> under the data go into the gradient (we descend); offsets follow the means.
-void RbmStep::data_phase(const Tensor& v) {
+// Minus <y>, <h> under the data go into the gradient (we descend); offsets follow the means.
+Tensor RbmStep::data_means(const Tensor& v) {
   const double share = 1.0 / static_cast<double>(v.size(0));
   const bool sample = rbm_.learning_.learning == "cd";
   const Tensor y = natural_.couple.defined() ? v * natural_.couple : v;
@@ -80,7 +89,13 @@ void RbmStep::data_phase(const Tensor& v) {
   column_sums(y, -share, false, w_.dy);
   column_sums(w_.h_data, -share, false, dh_);
   if (centred()) follow_data();
-  add_products(y, w_.h_data, -share, 0);
+  return y;
+}
+
+// And minus <y h>.
+void RbmStep::data_phase(const Tensor& v) {
+  const Tensor y = data_means(v);
+  add_products(y, w_.h_data, -1.0 / static_cast<double>(v.size(0)), 0);
   if (rbm_.visible_log_variance.defined() && rbm_.options_.variance == "learned") begin_variances(y);
 }
 
@@ -117,21 +132,21 @@ std::int64_t RbmStep::gibbs_steps() const {
 // Plus <y h>, <y>, <h> at the end of k Gibbs steps.
 void RbmStep::chain_phase() {
   const UnitLayer &visible = rbm_.visible_units_, &hidden = rbm_.hidden_units_;
-  const DenseCoupling coupling = rbm_.coupling();
-  const NaturalParameters hidden_natural = rbm_.hidden_natural();
-  const bool persistent = rbm_.learning_.learning == "pcd";
+  const LevelMachine machine = chain_machine();
+  const DenseCoupling& coupling = machine.coupling;
+  const bool persistent = rbm_.learning_.learning != "cd";
   const Tensor& start = persistent ? rbm_.chains : w_.h_start;
   const std::int64_t steps = gibbs_steps();
   Tensor before;  // of chains that will be written over
   if (rbm_.chain_memory.defined()) before = persistent ? start.clone() : start;
   for (std::int64_t k = 0; k < steps; ++k) {
     coupling.input_to_lower(w_.v, k == 0 ? start : w_.h);
-    visible.activate(w_.v, natural_, 1, rng_, {.sample = w_.v}, true);
+    visible.activate(w_.v, machine.visible, 1, rng_, {.sample = w_.v}, true);
     if (natural_.couple.defined()) w_.v.mul_(natural_.couple);
     coupling.input_to_upper(w_.h, w_.v);
-    if (k + 1 < steps) hidden.activate(w_.h, hidden_natural, 1, rng_, {.sample = w_.h}, true);
+    if (k + 1 < steps) hidden.activate(w_.h, machine.hidden, 1, rng_, {.sample = w_.h}, true);
   }
-  hidden.activate(w_.h, hidden_natural, 1, rng_,
+  hidden.activate(w_.h, machine.hidden, 1, rng_,
                   {.mean = w_.h, .sample = persistent ? rbm_.chains : Tensor()}, true);
   if (before.defined()) follow_memory(before, w_.h);
   add_model_statistics(w_.v, w_.h);

@@ -1,0 +1,26 @@
+// Sequences that a model has drawn, as files: music, piano rolls, arrays.
+#pragma once
+
+#include <string>
+
+#include "deepgen/runs/open_run.h"
+
+namespace deepgen {
+
+struct SequenceLook {
+  std::int64_t begun = 0;    // rows of each sequence that were there and not drawn: darker in a picture
+  double row_seconds = 0.5;  // of a row, in music
+};
+
+// Sequences x [cases, rows, D] of a run's model in the units of its data:
+//
+//   .mid   one after another with a rest of four rows between them; of 88 columns of bits the first is the lowest key
+//          of a piano (21), of other numbers of bits up to 128 it is pitch 0
+//   .png   the piano roll of each, one below the other: time from left to right, high notes on top; of bits alone
+//   .npy   [cases, rows, D]
+//   .csv   one line a row, the number of its sequence before its cells; of anything but a table
+//
+// Another ending, or data that do not go with it, are a usage error.
+void write_sequences(const OpenRun& run, const std::string& path, const Tensor& x, const SequenceLook& look);
+
+}  // namespace deepgen
