@@ -6,6 +6,7 @@
 
 #include "deepgen/core/interruption.h"
 #include "deepgen/evaluate/baselines.h"
+#include "deepgen/evaluate/frame_prediction.h"
 #include "deepgen/evaluate/missing_cells.h"
 #include "deepgen/evaluate/reconstruction.h"
 
@@ -75,6 +76,7 @@ std::vector<Score> evaluate_model(const Model& model, const Dataset& data, const
   if (!scores.empty() && !needs_condition(model))
     if (const auto baseline = baseline_score(data, split, rng.fork({6}))) scores.push_back(*baseline);
   append(scores, pseudo_likelihood(model, split, rng.fork({5})));
+  append(scores, frame_prediction_scores(model, split, rng.fork({12}), observer));
   append(scores, reconstruction_scores(model, data, split, rng.fork({5})));
   if (data.one_matrix)
     for (Score& score : scores) score.split = "all";

@@ -46,20 +46,23 @@ void take_layers(Settings& settings, OpenRun& machine) {
     settings.set("model", "hidden_units", theirs.at("hidden_units").get<std::string>());
     return;
   }
+  if (machine.checkpoint.model == "dbm") {  // inference as the machine had it; no chains, whose number may be another
+    settings.set("training.learning=multi_prediction");
+    for (const char* name : {"mean_field_steps", "tolerance"})
+      settings.set("model", name, theirs.at(name).dump());
+  }
   for (const char* name : {"layers", "hidden", "hidden_units"})
     if (theirs.contains(name)) settings.set("model", name, theirs.at(name).get<std::string>());
 }
 
-// Enough updates for few labels, and no more than thirty passes over many. An epoch ends in a score of the
-// validation rows, so that it has some two hundred updates at least.
+// Thirty epochs, of some two hundred updates at least, for each ends in a score of the validation rows.
 void set_length(Settings& settings, std::int64_t labels) {
-  constexpr std::int64_t updates_of_epoch = 200, fewest_epochs = 10, most_epochs = 30, labels_of_epoch = 2500;
+  constexpr std::int64_t updates_of_epoch = 200, epochs = 30;
   const std::int64_t batch = std::clamp<std::int64_t>(labels / 10, 10, 100);
   const std::int64_t pass = std::max<std::int64_t>(1, (labels + batch - 1) / batch);
   settings.training.batch = batch;
   settings.training.passes = std::max<std::int64_t>(1, updates_of_epoch / pass);
-  settings.training.epochs = std::min(most_epochs, fewest_epochs + labels / labels_of_epoch);
-  settings.training.patience = settings.training.epochs;  // the best state is kept
+  settings.training.epochs = settings.training.patience = epochs;  // the best state is kept
 }
 
 class Study {

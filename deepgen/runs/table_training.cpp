@@ -30,8 +30,10 @@ struct Facts {
 Facts facts_of(const TrainingPlan& plan, const Dataset& data) {
   const std::shared_ptr<Model> model = make_model(plan.settings, data);
   const ScoreRoute route = score_route(*model);
+  const auto* classifier = as<CanClassify>(*model);
+  const bool by_classes = classifier && classifier->judged_by_classes();
   return {.fitted = as<CanFit>(*model) != nullptr,
-          .scored = route != ScoreRoute::none,
+          .scored = route != ScoreRoute::none || by_classes,
           .annealed = route == ScoreRoute::free_energy || route == ScoreRoute::bound_less_log_z};
 }
 

@@ -57,5 +57,44 @@ TEST(Study, RefusesWhatCannotBe) {
   EXPECT_TRUE(place.names().empty());
 }
 
+// Two runs for each number of labels, from each kind of machine; a second time nothing is trained.
+TEST(LabelEfficiency, ComparesStartsAndGoesOnWhereItWas) {
+  const Workplace place;
+  const std::string data = "glyphs:binarize=threshold,train=120,valid=30,test=40 ";
+  for (const std::string model : {"rbm", "dbn", "dbm"}) {
+    SCOPED_TRACE(model);
+    const std::string layers = model == "rbm"   ? "model.hidden=8"
+                               : model == "dbn" ? "model.layers=8,6"
+                                                : "model.hidden=8,6";
+    place.must("train " + model + " --quiet --data " + data + "--out " + model + " --set training.epochs=2 " +
+               layers);
+    const std::string study = "study label-efficiency " + model + " --quiet --labels 20,all --out of-" +
+                              model + " --set training.epochs=2 training.passes=1 --json";
+    const Json json = Json::parse(place.must(study).out);
+    EXPECT_EQ(json.at("data"), "glyphs:binarize=threshold,train=120,valid=30,test=40");
+    EXPECT_EQ(json.at("test_rows"), 40);
+    ASSERT_EQ(json.at("rows").size(), 4U);
+    for (std::size_t i = 0; i < 4; ++i) {
+      EXPECT_EQ(json.at("rows")[i].at("labels"), i < 2 ? 20 : 120);
+      EXPECT_EQ(json.at("rows")[i].at("start"), i % 2 == 0 ? "random" : "machine");
+      EXPECT_GE(json.at("rows")[i].at("accuracy"), 0);
+      EXPECT_LE(json.at("rows")[i].at("accuracy"), 100);
+    }
+    EXPECT_TRUE(contains(place.read("of-" + model + "/index.html"), "<svg"));
+    EXPECT_EQ(Json::parse(place.read("of-" + model + "/table.json")), json);
+    const std::string curve = "of-" + model + "/labels-20/machine-1/metrics.jsonl",
+                      before = place.read(curve);
+    EXPECT_EQ(Json::parse(place.must(study).out), json);
+    EXPECT_EQ(place.read(curve), before);
+    EXPECT_NE(place.read("of-" + model + "/labels-20/random-1/metrics.jsonl"), before);
+  }
+  expect_refused(place.run("study label-efficiency rbm"), 2, {"--out"});
+  expect_refused(place.run("study label-efficiency --out x"), 2, {"RUN"});
+  expect_refused(place.run("study label-efficiency rbm --out x --labels 0"), 2, {"--labels"});
+  expect_refused(place.run("study cd-bias rbm"), 2, {"cd-bias"});
+  place.must("train naive_bayes --quiet --data " + data + "--out other");
+  expect_refused(place.run("study label-efficiency other --out x"), 2, {"naive_bayes"});
+}
+
 }  // namespace
 }  // namespace deepgen::command::study_test

@@ -59,7 +59,7 @@ TEST(Shifts, TheSecondPictureIsTheFirstMovedByTheLabel) {
   }
 }
 
-TEST(Shifts, TurnsKeepTheNumberOfBitsAndComeFirst) {
+TEST(Shifts, AQuarterTurnIsClockwise) {
   const GeneratedSet set = shifts({{"size", "4"}, {"reach", "0"}, {"turns", "1"}});
   bool quarter = false;
   for (std::int64_t r = 0; r < set.train.rows(); ++r) {

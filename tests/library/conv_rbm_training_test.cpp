@@ -112,7 +112,7 @@ TEST(ConvRbmGradient, SparsityPullsAtTheHiddenBiases) {
   plain->gradients(x, {}, a), sparse->gradients(x, {}, b);
   expect_bit_equal(plain->weights.grad(), sparse->weights.grad(), "weights");
   expect_bit_equal(plain->visible_bias.grad(), sparse->visible_bias.grad(), "visible biases");
-  const Tensor activity = plain->mean_h_given_v(x).to(at::kDouble).view({-1, 3}).mean(0);
+  const Tensor activity = plain->mean_h_given_v(x).to(at::kDouble).reshape({-1, 3}).mean(0);
   const Tensor pull = (sparse->hidden_bias.grad() - plain->hidden_bias.grad()).to(at::kDouble);
   expect_near(doubles(pull), doubles((activity - 0.1) * (0.5 * 4)), 1e-5, "pull");  // maps of 2 x 2
 }

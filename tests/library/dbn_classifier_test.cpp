@@ -328,7 +328,7 @@ TEST(DbnClassifierData, IsRefusedWithTheReason) {
 
 TEST(DbnClassifierData, OptionsThatDoNotFitAreUsageErrors) {
   DbnClassifierOptions options;
-  options.layers = "4,3", options.hidden_units = "softmax";
+  options.layers = "4,2", options.hidden_units = "softmax";
   expect_says(error_of(ErrorKind::usage, [&] { DbnClassifier(options, {}, shape_of(ValueKind::binary)); }),
               {"model.hidden_units", "softmax"});
   new_classifier({}, shape_of(ValueKind::binary))->check_optimiser("adam");

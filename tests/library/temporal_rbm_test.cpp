@@ -164,8 +164,8 @@ TEST(TemporalRbmContinuations, DependOnTheLastFramesOfTheirOwnSequence) {
     const auto model = machine({.values = values});
     Rng data(23);
     const Tensor x = rows_of_shape(shape_of({.values = values}), 12, data);
-    const auto continued = [&](const Tensor& cells) {
-      Rng rng(29);
+    const auto continued = [&](const Tensor& cells, std::uint64_t seed = 29) {
+      Rng rng(seed);
       return model->continue_sequences(sequences(cells, {0, 5, 8}), 6, rng);
     };
     const Tensor all = continued(x);
@@ -178,7 +178,10 @@ TEST(TemporalRbmContinuations, DependOnTheLastFramesOfTheirOwnSequence) {
     other[7] = 1 - other[7];
     expect_bit_equal(continued(other)[0], all[0], "another sequence");
     expect_bit_equal(continued(other)[2], all[2], "another sequence");
-    EXPECT_FALSE(at::equal(continued(other)[1], all[1])) << "the last frame plays no part";
+    int differ = 0;  // bits may come out alike by chance
+    for (std::uint64_t seed = 0; seed < 20; ++seed)
+      differ += !at::equal(continued(other, seed)[1], continued(x, seed)[1]);
+    EXPECT_GT(differ, 0) << "the last frame plays no part";
     const Threads threads(4);
     expect_bit_equal(continued(x), all, "threads");
     EXPECT_EQ(model->continue_sequences(sequences(x, {0}), 0, data).sizes(), at::IntArrayRef({1, 0, 3}));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "deepgen/core/error.h"
+#include "deepgen/model/class_metrics.h"
 #include "deepgen/model/create.h"
 #include "deepgen/ops/binary_units.h"
 #include "deepgen/parts/checks/categories.h"
@@ -11,11 +12,6 @@ namespace deepgen {
 namespace {
 
 constexpr const char* dbn_classifier_name = "dbn_classifier";
-
-// Rows of known label: their numbers.
-Tensor labelled_places(const Rows& rows) {
-  return rows.y.defined() ? (rows.y >= 0).nonzero().squeeze(1) : at::empty({0}, at::kLong);
-}
 
 // log p(y | x) of the labels, [B] float64, a graph with it.
 Tensor label_log_probs(const Tensor& logits, const Tensor& y) {
@@ -94,15 +90,8 @@ void DbnClassifier::project_fine() {
 
 Metrics DbnClassifier::diagnose_fine(const Rows& train, const Rows& valid) const {
   Metrics metrics;
-  for (const auto& [part, rows] : {std::pair("train", &train), std::pair("valid", &valid)}) {
-    const Tensor known = labelled_places(*rows);
-    if (known.size(0) == 0) continue;
-    const Rows some = rows->select(known);
-    const Tensor scores = logits(some.x), wrong = (scores.argmax(1) != some.y).to(at::kDouble);
-    metrics.emplace_back(fmt::format("{}_classification_error", part), 100 * wrong.mean().item<double>());
-    metrics.emplace_back(fmt::format("{}_classification_log_loss", part),
-                         -label_log_probs(scores, some.y).mean().item<double>());
-  }
+  add_class_metrics(*this, train, "train", metrics);
+  add_class_metrics(*this, valid, "valid", metrics);
   return metrics;
 }
 

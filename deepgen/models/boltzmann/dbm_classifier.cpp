@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <utility>
 
 #include "deepgen/core/error.h"
+#include "deepgen/model/class_metrics.h"
 #include "deepgen/model/create.h"
 #include "deepgen/ops/layers.h"
 #include "deepgen/parts/checks/categories.h"
@@ -79,6 +81,10 @@ void DbmClassifier::initialise(const Rows& sample, Rng& rng) {
                           "column with the data's option labels, or use dbm",
                           sample.size()));
   machine_->initialise(sample, rng);
+  // Nothing moves the machine from small weights, at which a network of sigmoid units hardly learns.
+  if (!learning_.train_machine)
+    for (Tensor& weights : machine_->weights)
+      fill_uniform(weights, std::sqrt(6.0 / static_cast<double>(weights.size(0) + weights.size(1))), rng);
   start_network();
 }
 
@@ -110,7 +116,10 @@ void DbmClassifier::project(const Turn& turn) {
 }
 
 Metrics DbmClassifier::diagnose(const Rows& train, const Rows& valid, Rng& rng) {
-  return machine_->diagnose(train, valid, rng);
+  Metrics metrics = machine_->diagnose(train, valid, rng);
+  add_class_metrics(*this, train, "train", metrics);
+  add_class_metrics(*this, valid, "valid", metrics);
+  return metrics;
 }
 
 // ---------------------------------------------------------------- the network

@@ -25,19 +25,20 @@ DbmMeanField Dbm::mean_field(const Tensor& x, std::int64_t most_steps, double to
   if (x.size(0) == 0) return q;
   Tensor from_cases;
   DenseCoupling(weights[0]).input_to_upper(from_cases, x.contiguous());
-  auto move = [&](std::size_t l) -> double {
+  // A row that has settled stays as it is, so that what is said of it does not hang on the rows beside it.
+  Tensor settled = at::zeros({x.size(0), 1}, at::kBool), furthest;
+  auto move = [&](std::size_t l) {
     Tensor next = l == 1 ? from_cases.clone() : input_of(l, q.means);
     if (l == 1) DenseCoupling(weights[1]).input_to_lower(next, q.means[2], true);
     binary_layer(next, biases[l], 1, Rng(0).next(), {.mean = next});
-    const double furthest = (next - q.means[l]).abs().max().item<double>();
-    q.means[l] = next;
-    return furthest;
+    furthest = at::maximum(furthest, (next - q.means[l]).abs().amax(1, true));
+    q.means[l] = at::where(settled, q.means[l], next);
   };
-  double furthest = std::numeric_limits<double>::infinity();
-  for (; q.steps < most_steps && furthest > tolerance; ++q.steps) {
-    furthest = 0;
+  for (; q.steps < most_steps && !settled.all().item<bool>(); ++q.steps) {
+    furthest = at::zeros({x.size(0), 1});
     for (const std::size_t first : {std::size_t{1}, std::size_t{2}})  // odd layers, then even ones
-      for (std::size_t l = first; l < layers(); l += 2) furthest = std::max(furthest, move(l));
+      for (std::size_t l = first; l < layers(); l += 2) move(l);
+    settled = settled.logical_or(furthest <= tolerance);
   }
   return q;
 }

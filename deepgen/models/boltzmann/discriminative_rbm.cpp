@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "deepgen/core/error.h"
+#include "deepgen/model/class_metrics.h"
 #include "deepgen/model/create.h"
 #include "deepgen/ops/binary_units.h"
 #include "deepgen/ops/products.h"
@@ -192,18 +193,6 @@ void DiscriminativeRbm::add_discriminative(const Tensor& x, const Tensor& y, dou
 namespace {
 
 // Of the rows whose label is known: the share told wrong, in percent, and the mean of log p(y | x).
-void add_class_metrics(const DiscriminativeRbm& model, const Rows& rows, const std::string& part,
-                       Metrics& metrics) {
-  const Tensor known = rows_where(labels_or_unknown(rows) >= 0);
-  if (known.size(0) == 0) return;
-  const Tensor y = rows.y.index_select(0, known);
-  const Tensor logs = model.log_class_probs(rows.x.index_select(0, known));
-  const Tensor wrong = (logs.argmax(1) != y).to(at::kDouble);
-  metrics.emplace_back(part + "_classification_error", 100 * wrong.mean().item<double>());
-  metrics.emplace_back(part + "_classification_log_loss",
-                       -logs.gather(1, y.unsqueeze(1)).mean().item<double>());
-}
-
 }  // namespace
 
 Metrics DiscriminativeRbm::diagnose(const Rows& train, const Rows& valid, Rng&) {

@@ -1,5 +1,6 @@
 // Exact learning of the restricted Boltzmann machine: every state of a binary layer, the other summed out.
 #include "deepgen/models/boltzmann/rbm_training.h"
+#include "deepgen/ops/binary_units.h"
 #include "deepgen/ops/products64.h"
 #include "deepgen/parts/checks/enumeration.h"
 
@@ -24,7 +25,8 @@ void RbmStep::exact_phase() {
     multiply64(input, states, wide);
     if (by_hidden) input = input * couple;
     const Tensor a = input + large_bias;
-    const Tensor prob = (states.mv(small_bias) + large.log_partition(a, gamma) - log_z).exp();
+    const Tensor summed = large.all(UnitKind::binary) ? softplus_row_sum64(a) : large.log_partition(a, gamma);
+    const Tensor prob = (states.mv(small_bias) + summed - log_z).exp();
     const Tensor weighted = states * prob.unsqueeze(1);
     Tensor mean = large.mean(a, gamma);
     if (by_hidden) mean = mean * couple;

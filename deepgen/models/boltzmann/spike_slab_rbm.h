@@ -56,7 +56,8 @@
 //
 // Known to fail: v given s and h is independent column by column, so chains mix slowly where slabs are
 // strong; two spikes with nearly equal filters trade with each other. Rates that suit reals of deviation 1
-// are too large or too small for others: whiten or standardise.
+// are too large or too small for others: whiten or standardise. Averaged weights (training.average) are not
+// projected, so their Z need not be finite.
 //
 // Sources: Courville, Bergstra, Bengio 2011, "A spike and slab restricted Boltzmann machine", eq. 1-10 (one
 // slab a spike); the same 2011, "Unsupervised models of images by spike-and-slab RBMs", eq. 1-8 (means of
