@@ -36,7 +36,7 @@ void check_study(const Arguments& a) {
 }
 
 void check_ending(const Arguments& a) {
-  static const std::map<std::string, Names> endings = {{"sample", {".png", ".npy", ".csv", ".mid"}},
+  static const std::map<std::string, Names> endings = {{"sample", {".png", ".npy", ".csv", ".mid", ".svg"}},
                                                        {"score", {".npy", ".csv"}},
                                                        {"complete", {".npy", ".csv", ".png"}},
                                                        {"encode", {".npy", ".csv"}},
@@ -45,8 +45,7 @@ void check_ending(const Arguments& a) {
                                                        {"study", {".html", ".svg"}},
                                                        {"data make", {".npz", ".csv"}}};
   const auto found = endings.find(a.verb);
-  if (found == endings.end() || (a.verb == "study" && (a.out.empty() || a.subject != "cd-bias")))
-    return;
+  if (found == endings.end() || (a.verb == "study" && (a.out.empty() || a.subject != "cd-bias"))) return;
   for (const std::string& ending : found->second)
     if (a.out.ends_with(ending)) return;
   fail_usage("--out",
@@ -109,8 +108,10 @@ void check_arguments(const Arguments& a) {
   check_spread(a);
   if (a.verb == "quality" && !a.out.empty() && !a.out.ends_with(".html"))
     fail_usage("--out", fmt::format("expected a file that ends in .html, got '{}'", a.out));
-  if (a.out.ends_with(".mid") && a.length == 0)
-    fail_usage("--length", "expected the rows to draw of each sequence, got none: music is drawn so");
+  if (a.verb == "sample" && a.length == 0 && (a.out.ends_with(".mid") || a.out.ends_with(".svg")))
+    fail_usage("--length",
+               fmt::format("expected the rows to draw of each sequence, got none: {} is of sequences",
+                           a.out.ends_with(".mid") ? "music" : "a chart (.svg)"));
   for (const std::string& spec : {a.data, a.real, a.test, a.begin})
     if (!spec.empty()) check_data_spec(spec);
 }

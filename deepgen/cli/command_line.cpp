@@ -157,7 +157,9 @@ void CommandLine::searching() {
 void CommandLine::sampling() {
   CLI::App* sub = verb_of_run("sample", "draw from a model");
   sub->add_option("-n", a_.count, "how many")->default_val(100)->check(CLI::Range(1, 10000000));
-  out_option(sub, "FILE.png (a grid of images), .npy or .csv; of sequences of bits also .mid (music)");
+  out_option(sub,
+             "FILE.png (a grid of images), .npy or .csv; of sequences also .svg (columns over time), of bits "
+             ".mid (music)");
   sub->add_option("--given", a_.given,
                   "condition, as in y=3; models that need one draw the classes in turn without it");
   sub->add_option("--steps", a_.steps, "Gibbs steps before the first sample (models with chains)")
@@ -302,13 +304,16 @@ void CommandLine::studying() {
   CLI::App* sub = verb("study", "what a learning rule leaves out; what learning without labels is worth");
   CdBiasPlan& plan = a_.cd_bias;
   LabelEfficiencyPlan& labels = a_.label_efficiency;
-  sub->add_option("STUDY", a_.subject,
-                  "cd-bias: the gradient of contrastive divergence beside the likelihood's, exactly, on small "
-                  "machines; label-efficiency: a classifier that begins with the weights of a RUN beside one that "
-                  "begins at random, by the number of labels")
+  sub->add_option(
+         "STUDY", a_.subject,
+         "cd-bias: the gradient of contrastive divergence beside the likelihood's, exactly, on small "
+         "machines; label-efficiency: a classifier that begins with the weights of a RUN beside one that "
+         "begins at random, by the number of labels")
       ->required();
-  sub->add_option("RUN", labels.machine, "label-efficiency: of an rbm, dbn or dbm that learnt without labels");
-  sub->add_option("--data", labels.data, "label-efficiency: SPEC with labels; that of the run when not given");
+  sub->add_option("RUN", labels.machine,
+                  "label-efficiency: of an rbm, dbn or dbm that learnt without labels");
+  sub->add_option("--data", labels.data,
+                  "label-efficiency: SPEC with labels; that of the run when not given");
   sub->add_option("--labels", labels.labels,
                   "label-efficiency: numbers of labelled rows; 100,1000,10000,all when not given")
       ->delimiter(',')
@@ -328,8 +333,10 @@ void CommandLine::studying() {
   sub->add_option("--machines", plan.machines, "random machines whose figures are averaged")
       ->default_val(plan.machines)
       ->check(CLI::Range(1, 100000));
-  sub->add_option("--out", a_.out, "FILE.html: charts and table; cd-bias also FILE.svg: the chart of the "
-                  "relative error; label-efficiency a FOLDER: the runs, and the table as index.html and table.json");
+  sub->add_option(
+      "--out", a_.out,
+      "FILE.html: charts and table; cd-bias also FILE.svg: the chart of the "
+      "relative error; label-efficiency a FOLDER: the runs, and the table as index.html and table.json");
   sub->add_flag("--json", a_.json, "print one JSON object on stdout");
   sub->footer(
       "docs/boltzmann.md says what the columns mean.\n\n"

@@ -97,6 +97,8 @@ void check_evaluation(const Recipe& recipe) {
   }
   const std::vector<std::string> metrics = {"log_prob",
                                             "log_prob_per_row",
+                                            "log_prob_annealed",
+                                            "log_prob_annealed_per_row",
                                             "pseudo_log_likelihood",
                                             "pseudo_log_likelihood_per_row",
                                             "reconstruction_error",

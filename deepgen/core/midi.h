@@ -16,7 +16,7 @@
 namespace deepgen {
 
 struct MidiNote {
-  int pitch = 60;                     // 0 to 127; 60 is middle C
+  int pitch = 60;                   // 0 to 127; 60 is middle C
   std::int64_t begin = 0, end = 0;  // rows: from the first to the one after the last
   bool operator==(const MidiNote&) const = default;
 };
@@ -34,7 +34,7 @@ struct MidiMark {
 struct MidiPiece {
   std::vector<MidiNote> notes;
   std::vector<MidiMark> marks = {};
-  std::int64_t rows = 0;      // its length; notes end by then
+  std::int64_t rows = 0;     // its length; notes end by then
   double row_seconds = 0.5;  // how long a row lasts: 0.001 to 16
 };
 

@@ -187,8 +187,7 @@ std::string report_html(const nlohmann::ordered_json& record,
                         const std::map<std::string, std::string>& help, const std::string& more) {
   const nlohmann::ordered_json run = record.is_object() ? record : nlohmann::ordered_json::object();
   const std::string model = report::text_at(run, "model");
-  std::string html =
-      report::heading(run) + report::warnings_section(run, report::without_events(curve));
+  std::string html = report::heading(run) + report::warnings_section(run, report::without_events(curve));
   html += report::findings_section(run);
   html += report::scores_section(run) + report::curves_section(run, curve);
   html += report::pictures_section(pictures) + more + report::options_section(run, help);

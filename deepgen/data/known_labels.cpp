@@ -28,7 +28,8 @@ void keep_labels(Dataset& set, std::int64_t count, std::uint64_t seed) {
   for (const std::int64_t row : rng.permutation(labels.size(0)))
     if (y[row] >= 0) places.emplace_back(seen[static_cast<std::size_t>(y[row])]++, drawn++, row);
   std::sort(places.begin(), places.end());
-  for (std::size_t i = static_cast<std::size_t>(count); i < places.size(); ++i) y[std::get<2>(places[i])] = -1;
+  for (std::size_t i = static_cast<std::size_t>(count); i < places.size(); ++i)
+    y[std::get<2>(places[i])] = -1;
   train.y = count > 0 ? labels : Tensor();
   set.notes.push_back(fmt::format("{} of {} training rows keep their labels", count, known));
 }

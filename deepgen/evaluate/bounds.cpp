@@ -45,6 +45,7 @@ std::vector<Score> extra_scores_of(const Model& model, const Dataset& data, cons
                                      NoGradGuard no_graph;
                                      Rng draws = rng.fork({2, static_cast<std::uint64_t>(first)});
                                      about = extra->extra_scores(rows, samples, draws);
+                                     if (about.empty()) return at::zeros({rows.size(), 0}, at::kDouble);
                                      std::vector<Tensor> values;
                                      const Tensor jacobian = told_jacobian(model, data, rows);
                                      for (const ExtraScore& each : about)

@@ -106,9 +106,9 @@ std::string cd_bias_page(const CdBiasTable& table) {
   html += "<section><h2>As weights and steps grow</h2><div class=\"charts\">" +
           report::chart_figure(error_chart(table)) +
           report::chart_figure(chart_of(table, "cosine with the gradient of the likelihood",
-                                [](const CdBiasRow& row) { return row.cosine; })) +
+                                        [](const CdBiasRow& row) { return row.cosine; })) +
           report::chart_figure(chart_of(table, "probability not yet where the model has it",
-                                [](const CdBiasRow& row) { return row.remaining; })) +
+                                        [](const CdBiasRow& row) { return row.remaining; })) +
           "</div></section>\n" + rows_section(table);
   return report::page("What contrastive divergence leaves out", html);
 }

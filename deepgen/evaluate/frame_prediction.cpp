@@ -11,7 +11,8 @@ namespace deepgen {
 namespace {
 
 // The rows of x that have at least `needed` rows of their case before them; at most so many, drawn at random.
-Tensor frames_with_past(const Tensor& starts, std::int64_t rows, std::int64_t needed, std::int64_t most, Rng rng) {
+Tensor frames_with_past(const Tensor& starts, std::int64_t rows, std::int64_t needed, std::int64_t most,
+                        Rng rng) {
   const Tensor lengths = case_lengths(starts, rows);
   std::vector<std::int64_t> frames;
   for (std::int64_t c = 0; c < starts.size(0); ++c) {
@@ -24,7 +25,8 @@ Tensor frames_with_past(const Tensor& starts, std::int64_t rows, std::int64_t ne
   return at::tensor(order, at::kLong);
 }
 
-Score error_score(const std::string& metric, const Split& split, const Tensor& errors, const std::string& how) {
+Score error_score(const std::string& metric, const Split& split, const Tensor& errors,
+                  const std::string& how) {
   Score score;
   score.metric = metric, score.split = split.name, score.kind = ScoreKind::proxy;
   score.value = errors.to(at::kDouble).mean().item<double>();
@@ -57,8 +59,8 @@ std::vector<Score> frame_prediction_scores(const Model& model, const Split& spli
   }
   const Tensor truth = all.x.index_select(0, frames), before = all.x.index_select(0, frames - 1);
   return {error_score("frame_prediction_error", split, (mean - truth).square().mean(1),
-                      fmt::format("squared error of the mean of {} draws of a frame given the {} before it", draws,
-                                  needed)),
+                      fmt::format("squared error of the mean of {} draws of a frame given the {} before it",
+                                  draws, needed)),
           error_score("frame_persistence_error", split, (before - truth).square().mean(1),
                       "the same of the frame before as the prediction")};
 }

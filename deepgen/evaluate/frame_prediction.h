@@ -16,6 +16,7 @@
 namespace deepgen {
 
 // Of at most 2000 frames of the split, drawn at random. Empty for other models and where no sequence is long enough.
-std::vector<Score> frame_prediction_scores(const Model& model, const Split& split, const Rng& rng, Observer& observer);
+std::vector<Score> frame_prediction_scores(const Model& model, const Split& split, const Rng& rng,
+                                           Observer& observer);
 
 }  // namespace deepgen

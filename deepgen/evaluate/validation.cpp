@@ -5,8 +5,10 @@
 #include "deepgen/evaluate/bounds.h"
 #include "deepgen/evaluate/classification.h"
 #include "deepgen/evaluate/free_chains.h"
+#include "deepgen/evaluate/reconstruction.h"
 #include "deepgen/evaluate/row_scores.h"
 #include "deepgen/model/top_machine.h"
+#include "deepgen/tasks/codes.h"
 
 namespace deepgen {
 namespace {
@@ -100,13 +102,27 @@ std::optional<ValidationScore> class_score(const Model& model, const Dataset& da
   return std::nullopt;
 }
 
+bool is_judged_by_classes(const Model& model) {
+  const auto* classifier = as<CanClassify>(model);
+  return classifier && classifier->judged_by_classes();
+}
+
+// A proxy, which compares settings of one model. Errors of columns of several kinds are added up.
+std::optional<ValidationScore> reconstruction_score(const Model& model, const Dataset& data, const Rng& rng) {
+  const std::vector<Score> errors = reconstruction_scores(model, data, data.valid, rng);
+  if (errors.empty()) return std::nullopt;
+  double sum = 0;
+  for (const Score& each : errors) sum += each.value;
+  return ValidationScore{"valid_reconstruction_score", -sum, ""};
+}
+
 std::optional<ValidationScore> judge(const Model& model, const Dataset& data, std::uint64_t seed,
                                      bool often) {
   const Rng rng = Rng(seed).fork({77});
-  const auto* classifier = as<CanClassify>(model);
-  if (classifier && classifier->judged_by_classes()) return class_score(model, data, rng);
+  if (is_judged_by_classes(model)) return class_score(model, data, rng);
+  if (data.valid.rows() == 0) return std::nullopt;
   const ScoreRoute route = score_route(model);
-  if (data.valid.rows() == 0 || route == ScoreRoute::none) return std::nullopt;
+  if (route == ScoreRoute::none) return reconstruction_score(model, data, rng);
   const bool owes = route == ScoreRoute::free_energy || route == ScoreRoute::bound_less_log_z;
   const std::optional<LogZ> log_z = owes ? validation_log_z(model, data.valid, rng) : LogZ{};
   if (!log_z) return std::nullopt;
@@ -120,6 +136,10 @@ std::optional<ValidationScore> judge(const Model& model, const Dataset& data, st
 }
 
 }  // namespace
+
+bool has_validation_score(const Model& model) {
+  return is_judged_by_classes(model) || score_route(model) != ScoreRoute::none || can_reconstruct(model);
+}
 
 std::optional<ValidationScore> judge_model(const Model& model, const Dataset& data, std::uint64_t seed) {
   return judge(model, data, seed, false);

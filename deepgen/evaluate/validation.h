@@ -20,11 +20,15 @@ namespace deepgen {
 //                            cells is estimated (missing_cells.h)
 //   valid_log_class_prob     log p(label | x) of the rows whose label is known, of a model that is judged by classes
 //                            (CanClassify)
+//   valid_reconstruction_score  of a model that has none of these and can only reconstruct: minus the mean
+//                            reconstruction error (reconstruction.h), of all kinds of columns together
 // Models with endless orders are scored on some of the rows. Nothing where there are no validation rows or
 // the model has no such score. Where log Z is annealed the score says in words when the model has diverged
 // although its numbers are finite: free chains leave the data (free_chains.h), or the annealed runs show that
 // next to nothing of its mass lies near them.
 std::optional<ValidationScore> judge_model(const Model& model, const Dataset& data, std::uint64_t seed);
+// Whether this kind of model has such a score.
+bool has_validation_score(const Model& model);
 // The same as the trainer asks for it after each epoch: where missing cells are annealed, of 200 rows at most.
 // `data` must outlive the function.
 std::function<std::optional<ValidationScore>(Model&)> validation_score(const Dataset& data,

@@ -19,7 +19,7 @@ struct ExtraScore {
 class HasExtraScores {
  public:
   virtual ~HasExtraScores() = default;
-  // The same metrics in the same order for any rows; `samples` draws of the latent variables where there are
+  // The same metrics in the same order for any rows, or none at all; `samples` draws of the latent variables where there are
   // any.
   virtual std::vector<ExtraScore> extra_scores(const Rows& rows, std::int64_t samples, Rng& rng) const = 0;
 };

@@ -20,6 +20,6 @@ Tensor Model::filters() const { return {}; }
 
 void Model::check_data(const Tensor&, const std::string&, std::int64_t) const {}
 
-void Model::check_optimiser(const std::string&) const {}
+void Model::check_optimiser(const std::string&, int) const {}
 
 }  // namespace deepgen

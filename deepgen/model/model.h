@@ -78,8 +78,8 @@ class Model : public torch::nn::Module {
   // Throws a data error that names row (counted from first_row) and column of the first value the model
   // cannot take.
   virtual void check_data(const Tensor& x, const std::string& what, std::int64_t first_row = 0) const;
-  // Throws a usage error when the model's gradients do not go with this optimiser.
-  virtual void check_optimiser(const std::string& name) const;
+  // Throws a usage error when the gradients of this stage (turn.stage) do not go with this optimiser.
+  virtual void check_optimiser(const std::string& name, int stage) const;
 
   virtual Options& options() = 0;   // settable as model.<name>
   virtual Options& learning() = 0;  // settable as training.<name>, beside the trainer's own

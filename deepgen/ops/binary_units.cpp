@@ -65,6 +65,14 @@ Tensor softplus_row_sum64(const Tensor& input) {
   return sums;
 }
 
+// Of operations that torch computes alike for every element, whichever thread it falls to.
+Tensor softplus64(const Tensor& input) {
+  const Tensor x = input.to(at::kDouble);
+  return x.clamp_min(0) + (-x.abs()).exp().log1p();
+}
+
+Tensor sigmoid64(const Tensor& input) { return ((-input.to(at::kDouble)).exp() + 1).reciprocal(); }
+
 void column_sums(const Tensor& input, double scale, bool accumulate, Tensor& sums) {
   if (!dense_on_host(input, sums)) {
     const Tensor total = input.sum(0).mul_(scale);
@@ -79,6 +87,12 @@ void column_sums(const Tensor& input, double scale, bool accumulate, Tensor& sum
   parallel_ranges(
       input.size(1), 0.2 * static_cast<double>(input.size(0)), 64,
       [&](std::int64_t begin, std::int64_t end) { kernels().column_sums(arguments, begin, end); });
+}
+
+Tensor column_sums(const Tensor& input, double scale) {
+  Tensor sums = at::empty({input.size(1)}, input.options());
+  column_sums(input.contiguous(), scale, false, sums);
+  return sums;
 }
 
 Tensor uniform(std::int64_t rows, std::int64_t columns, Stream stream, at::Device device,

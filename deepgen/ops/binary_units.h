@@ -32,8 +32,15 @@ void anneal_layer(const Tensor& input, const Tensor& bias, double from, double t
 // log sum_j over softplus in float64 for enumeration: sum_j softplus(input), input [B, N] float64 -> [B].
 Tensor softplus_row_sum64(const Tensor& input);
 
+// log(1 + e^input) and 1 / (1 + e^-input), element by element in float64. at::softplus and at::sigmoid round
+// the last elements of a thread's share in a way of their own; here no bit depends on the number of threads.
+Tensor softplus64(const Tensor& input);
+Tensor sigmoid64(const Tensor& input);
+
 // sums [N] = (accumulate ? sums : 0) + scale * sum over rows of input. The order of addition is fixed.
 void column_sums(const Tensor& input, double scale, bool accumulate, Tensor& sums);
+// The same of float32 rows as a new tensor.
+Tensor column_sums(const Tensor& input, double scale = 1);
 
 // Uniform numbers in [0, 1), the ones that `binary_layer` compares with under the same stream; of a part of its
 // rows, from first_row on (on the CPU: elsewhere a part has numbers of its own).

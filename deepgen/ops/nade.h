@@ -9,7 +9,8 @@
 namespace deepgen {
 
 struct NadeWeights {
-  Tensor w, c, v, b;  // [D, H], [H], [D, H], [D], float32, dense; c and b may be those of each row, [B, H] and [B, D]
+  Tensor w, c, v,
+      b;  // [D, H], [H], [D, H], [D], float32, dense; c and b may be those of each row, [B, H] and [B, D]
 };
 
 // What nade_gradients writes on its way. Whoever calls it step after step keeps it, so that a step takes no

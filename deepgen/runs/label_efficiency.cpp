@@ -46,7 +46,8 @@ void take_layers(Settings& settings, OpenRun& machine) {
     settings.set("model", "hidden_units", theirs.at("hidden_units").get<std::string>());
     return;
   }
-  if (machine.checkpoint.model == "dbm") {  // inference as the machine had it; no chains, whose number may be another
+  if (machine.checkpoint.model ==
+      "dbm") {  // inference as the machine had it; no chains, whose number may be another
     settings.set("training.learning=multi_prediction");
     for (const char* name : {"mean_field_steps", "tolerance"})
       settings.set("model", name, theirs.at(name).dump());
@@ -68,7 +69,9 @@ void set_length(Settings& settings, std::int64_t labels) {
 class Study {
  public:
   Study(const LabelEfficiencyPlan& plan, Observer& observer)
-      : observer_(observer), machine_(open_run(plan.machine)), classifier_(classifier_of(machine_, plan.machine)) {
+      : observer_(observer),
+        machine_(open_run(plan.machine)),
+        classifier_(classifier_of(machine_, plan.machine)) {
     table_.plan = plan;
     table_.model = classifier_.model;
     if (table_.plan.data.empty()) table_.plan.data = machine_.folder.read_run().value("data", "");
@@ -106,7 +109,8 @@ class Study {
   }
 
   // Trains one classifier, or takes it as it is there, and judges it on the test rows.
-  Score judge(const std::string& labels, const std::string& start, std::int64_t draw, LabelEfficiencyRow& row) {
+  Score judge(const std::string& labels, const std::string& start, std::int64_t draw,
+              LabelEfficiencyRow& row) {
     const std::uint64_t seed = table_.plan.seed + static_cast<std::uint64_t>(draw) - 1;
     const std::int64_t asked = label_count(labels);
     Settings settings(classifier_.model);
@@ -133,7 +137,8 @@ class Study {
   }
 
   void train(const std::string& name, const TrainingPlan& plan, const Dataset& data) {
-    const bool there = std::filesystem::exists(name + "/run.json") && holds_run_of(RunFolder::open(name), plan);
+    const bool there =
+        std::filesystem::exists(name + "/run.json") && holds_run_of(RunFolder::open(name), plan);
     if (there && RunFolder::open(name).read_run().value("finished", false)) return;
     const RunFolder folder = RunFolder::create(name, there, true);
     TrialObserver shown(observer_, name, -1);
@@ -147,8 +152,8 @@ class Study {
 
   std::string with_labels(std::int64_t count, std::uint64_t seed) const {
     if (count < 0) return table_.data;
-    return fmt::format("{}{}labelled={},seed={}", table_.data, table_.data.find(':') == std::string::npos ? ":" : ",",
-                       count, seed);
+    return fmt::format("{}{}labelled={},seed={}", table_.data,
+                       table_.data.find(':') == std::string::npos ? ":" : ",", count, seed);
   }
 
   Observer& observer_;
@@ -158,8 +163,8 @@ class Study {
 };
 
 std::string heading_of(const LabelEfficiencyTable& table) {
-  return fmt::format("{} on {}: right answers in percent of {} test rows, start at random and from {}", table.model,
-                     table.data, table.test_rows, table.plan.machine);
+  return fmt::format("{} on {}: right answers in percent of {} test rows, start at random and from {}",
+                     table.model, table.data, table.test_rows, table.plan.machine);
 }
 
 }  // namespace
@@ -171,8 +176,8 @@ LabelEfficiencyTable measure_label_efficiency(const LabelEfficiencyPlan& plan, O
 
 std::string label_efficiency_text(const LabelEfficiencyTable& table) {
   std::string text = heading_of(table) + "\n" +
-                     fmt::format("{:>10}{:>10}{:>20}{:>16}{:>18}\n", "labels", "start", "right, %", "between draws",
-                                 "valid log loss");
+                     fmt::format("{:>10}{:>10}{:>20}{:>16}{:>18}\n", "labels", "start", "right, %",
+                                 "between draws", "valid log loss");
   for (const LabelEfficiencyRow& row : table.rows)
     text += fmt::format("{:>10}{:>10}{:>20}{:>16}{:>18.4f}\n", row.labels, row.start,
                         fmt::format("{:.2f} +- {:.2f}", row.accuracy, row.standard_error),
@@ -190,8 +195,12 @@ nlohmann::ordered_json label_efficiency_json(const LabelEfficiencyTable& table) 
                     {"standard_error", row.standard_error},
                     {"between_draws", row.between_draws},
                     {"valid_log_loss", row.valid_log_loss}});
-  return {{"study", "label-efficiency"}, {"model", table.model}, {"machine", table.plan.machine},
-          {"data", table.data},          {"seed", table.plan.seed}, {"test_rows", table.test_rows},
+  return {{"study", "label-efficiency"},
+          {"model", table.model},
+          {"machine", table.plan.machine},
+          {"data", table.data},
+          {"seed", table.plan.seed},
+          {"test_rows", table.test_rows},
           {"rows", rows}};
 }
 
@@ -201,15 +210,18 @@ std::string label_efficiency_page(const LabelEfficiencyTable& table) {
     Series series{std::string(start) + " start", {}, {}};
     for (const LabelEfficiencyRow& row : table.rows)
       if (row.start == start)
-        series.x.push_back(std::log10(static_cast<double>(row.labels))), series.y.push_back(100 - row.accuracy);
+        series.x.push_back(std::log10(static_cast<double>(row.labels))),
+            series.y.push_back(100 - row.accuracy);
     chart.series.push_back(series);
   }
   return report::page(
       "Label efficiency",
-      fmt::format("<header><p class=\"kicker\">deepgen study label-efficiency</p><h1>What a machine without labels "
-                  "is worth to a classifier</h1><p class=\"quiet\">{}</p></header>\n<section>{}</section>"
-                  "<section><h2>Table</h2><div class=\"wide\"><pre>{}</pre></div></section>\n",
-                  escape_html(heading_of(table)), report::chart_figure(chart), escape_html(label_efficiency_text(table))));
+      fmt::format(
+          "<header><p class=\"kicker\">deepgen study label-efficiency</p><h1>What a machine without labels "
+          "is worth to a classifier</h1><p class=\"quiet\">{}</p></header>\n<section>{}</section>"
+          "<section><h2>Table</h2><div class=\"wide\"><pre>{}</pre></div></section>\n",
+          escape_html(heading_of(table)), report::chart_figure(chart),
+          escape_html(label_efficiency_text(table))));
 }
 
 }  // namespace deepgen

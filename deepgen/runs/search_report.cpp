@@ -145,7 +145,8 @@ std::vector<std::string> search_table(const SearchRecord& record) {
 
 std::string search_html(const SearchRecord& record) {
   return report::page(report::text_at(record.asked, "model") + " - deepgen search",
-                      heading(record) + best_section(record) + trials_section(record) + chart_section(record) +
+                      heading(record) + best_section(record) + trials_section(record) +
+                          chart_section(record) +
                           "<footer><p>search.json beside this page holds the same in full.</p></footer>");
 }
 

@@ -6,6 +6,7 @@
 
 #include "deepgen/core/error.h"
 #include "deepgen/evaluate/row_scores.h"
+#include "deepgen/evaluate/validation.h"
 #include "deepgen/runs/table_baselines.h"
 #include "deepgen/train/trainer.h"
 
@@ -30,10 +31,8 @@ struct Facts {
 Facts facts_of(const TrainingPlan& plan, const Dataset& data) {
   const std::shared_ptr<Model> model = make_model(plan.settings, data);
   const ScoreRoute route = score_route(*model);
-  const auto* classifier = as<CanClassify>(*model);
-  const bool by_classes = classifier && classifier->judged_by_classes();
   return {.fitted = as<CanFit>(*model) != nullptr,
-          .scored = route != ScoreRoute::none || by_classes,
+          .scored = has_validation_score(*model),
           .annealed = route == ScoreRoute::free_energy || route == ScoreRoute::bound_less_log_z};
 }
 

@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include "deepgen/core/error.h"
-#include "deepgen/evaluate/sample_tests.h"
 #include "deepgen/evaluate/validation.h"
 #include "deepgen/runs/open_run.h"
 #include "deepgen/runs/run_pictures.h"
@@ -19,9 +18,7 @@ void check_patience(const Trainer& trainer, const Model& model, const Dataset& d
   if (data.valid.rows() == 0)
     fail_usage("training.patience",
                "expected validation rows; hold some out with the data's option valid=0.1");
-  const auto* classifier = as<CanClassify>(model);
-  const bool by_classes = classifier && classifier->judged_by_classes();
-  if (has_no_likelihood(model) && !by_classes)
+  if (!has_validation_score(model))
     fail_usage("training.patience",
                "expected 0: this model has no score of the validation rows that training could stop by");
 }

@@ -2,9 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <numeric>
+
 #include "deepgen/core/error.h"
 #include "deepgen/core/image.h"
 #include "deepgen/core/midi.h"
+#include "deepgen/core/sequence_chart.h"
 #include "deepgen/runs/write_cases.h"
 #include "deepgen/tasks/draw_sums.h"
 
@@ -13,11 +17,12 @@ namespace {
 
 constexpr std::int64_t piano_keys = 88, rest_rows = 4;
 constexpr int lowest_key = 21, pixels_a_cell = 3;
+constexpr std::int64_t chart_lines = 8, chart_panels = 100;
 
 void need_bits(const Tensor& x, const std::string& path) {
   if (at::logical_or(x == 0, x == 1).all().item<bool>()) return;
-  fail_usage("--out", fmt::format("expected .npy or .csv for sequences of numbers, got '{}'; music and piano "
-                                  "rolls are of bits",
+  fail_usage("--out", fmt::format("expected .svg (a chart), .npy or .csv for sequences of numbers, got '{}'; "
+                                  "music and piano rolls are of bits",
                                   path));
 }
 
@@ -30,8 +35,7 @@ MidiPiece piece_of(const Tensor& x, double row_seconds) {
     const std::int64_t begin = one * (rows + rest_rows);
     piece.marks.push_back({begin, fmt::format("sequence {}", one)});
     const int lowest = notes == piano_keys ? lowest_key : 0;
-    for (MidiNote note :
-         notes_of_roll(dense.data_ptr<float>() + one * rows * notes, rows, notes, lowest)) {
+    for (MidiNote note : notes_of_roll(dense.data_ptr<float>() + one * rows * notes, rows, notes, lowest)) {
       note.begin += begin, note.end += begin;
       piece.notes.push_back(note);
     }
@@ -71,9 +75,11 @@ Tensor in_units(const OpenRun& run, const Tensor& x) {
 void write_numbers(const OpenRun& run, const std::string& path, const Tensor& x) {
   if (path.ends_with(".npy")) return write_rows(path, in_units(run, x));
   if (!path.ends_with(".csv"))
-    fail_usage("--out", fmt::format("expected a file that ends in .mid, .png, .npy or .csv, got '{}'", path));
+    fail_usage("--out",
+               fmt::format("expected a file that ends in .mid, .png, .svg, .npy or .csv, got '{}'", path));
   if (!run.learnt.table.empty())
-    fail_usage("--out", "expected .npy for sequences of a table (of a category its index), got '" + path + "'");
+    fail_usage("--out",
+               "expected .npy for sequences of a table (of a category its index), got '" + path + "'");
   const Tensor values = in_units(run, x);
   const Tensor numbers = at::arange(x.size(0), values.options()).repeat_interleave(x.size(1)).unsqueeze(1);
   std::vector<std::string> names = {"sequence"};
@@ -83,12 +89,45 @@ void write_numbers(const OpenRun& run, const std::string& path, const Tensor& x)
   write_rows(path, at::cat({numbers, values.reshape({-1, values.size(2)})}, 1), names);
 }
 
+std::string chart_title(const OpenRun& run, const Tensor& values) {
+  std::string title = fmt::format("{}: {} sequences", run.checkpoint.model, values.size(0));
+  if (values.size(0) > chart_lines) title += fmt::format(", the first {} of them", chart_lines);
+  if (values.size(2) > chart_panels)
+    title += fmt::format("; the first {} of {} columns", chart_panels, values.size(2));
+  return title;
+}
+
+void write_chart(const OpenRun& run, const std::string& path, const Tensor& x, std::int64_t begun) {
+  const Tensor values = in_units(run, x).to(at::kFloat).contiguous();
+  const std::int64_t rows = values.size(1), width = values.size(2);
+  std::vector<std::int64_t> shown(static_cast<std::size_t>(std::min(width, chart_panels)));
+  std::iota(shown.begin(), shown.end(), std::int64_t{0});
+  const TableSchema& table = run.learnt.table;
+  const std::vector<std::string> names = table.empty() ? column_names(run) : table_value_names(table);
+  std::vector<Panel> panels;
+  for (std::int64_t one = 0; one < std::min(values.size(0), chart_lines); ++one) {
+    const float* first = values.data_ptr<float>() + one * rows * width;
+    std::vector<Panel> own = panels_of(first, rows, width, shown, names);
+    if (panels.empty()) panels.resize(own.size());
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      panels[i].label = own[i].label;
+      own[i].lines[0].label = fmt::format("sequence {}", one);
+      panels[i].lines.push_back(std::move(own[i].lines[0]));
+    }
+  }
+  if (begun > 0)  // between the last row that was there and the first that was drawn
+    for (Panel& panel : panels) panel.marks = {static_cast<double>(begun) - 0.5};
+  const std::string svg = sequence_chart(chart_title(run, values), "row", panels);
+  if (svg.empty()) fail_numerical("sample", "none of the numbers drawn is finite: there is nothing to show");
+  write_text(path, svg);
+}
+
 }  // namespace
 
 void write_sequences(const OpenRun& run, const std::string& path, const Tensor& x, const SequenceLook& look) {
   if (path.ends_with(".mid")) return write_music(path, x, look.row_seconds);
-  // Of numbers a chart of columns over time belongs here.
   if (path.ends_with(".png")) return write_rolls(path, x, look.begun);
+  if (path.ends_with(".svg")) return write_chart(run, path, x, look.begun);
   write_numbers(run, path, x);
 }
 

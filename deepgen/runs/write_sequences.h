@@ -1,4 +1,4 @@
-// Sequences that a model has drawn, as files: music, piano rolls, arrays.
+// Sequences that a model has drawn, as files: music, piano rolls, charts, arrays.
 #pragma once
 
 #include <string>
@@ -8,7 +8,8 @@
 namespace deepgen {
 
 struct SequenceLook {
-  std::int64_t begun = 0;    // rows of each sequence that were there and not drawn: darker in a picture
+  // Rows of each sequence that were there and not drawn: darker in a picture, before the mark in a chart.
+  std::int64_t begun = 0;
   double row_seconds = 0.5;  // of a row, in music
 };
 
@@ -17,6 +18,8 @@ struct SequenceLook {
 //   .mid   one after another with a rest of four rows between them; of 88 columns of bits the first is the lowest key
 //          of a piano (21), of other numbers of bits up to 128 it is pitch 0
 //   .png   the piano roll of each, one below the other: time from left to right, high notes on top; of bits alone
+//   .svg   a chart: a panel for each column (100 at most) over the rows, a line in it for each sequence (8 at most), a
+//          mark where the rows that were there end; the title says what is left out
 //   .npy   [cases, rows, D]
 //   .csv   one line a row, the number of its sequence before its cells; of anything but a table
 //

@@ -37,8 +37,9 @@ Tensor in_sequence_blocks(std::int64_t cases, Observer& observer, F draw) {
 void refuse_too_many(std::int64_t cases, std::int64_t rows, std::int64_t columns) {
   const std::int64_t most = most_sequence_cells / std::max<std::int64_t>(1, columns);
   if (rows > most / std::max<std::int64_t>(1, cases))
-    fail_usage("--length", fmt::format("expected at most {} rows of {} columns in all, got {} sequences of {}",
-                                       most, columns, cases, rows));
+    fail_usage("--length",
+               fmt::format("expected at most {} rows of {} columns in all, got {} sequences of {}", most,
+                           columns, cases, rows));
 }
 
 // The first rows of each case as cases of their own.
@@ -87,14 +88,13 @@ Tensor continue_cases(const Model& model, const Split& split, std::int64_t count
                                      sequences.needed_rows(), rows));
   const std::int64_t asked = std::min(count, split.cases());
   refuse_too_many(asked, rows + length, split.columns());
-  return in_sequence_blocks(
-      asked, observer, [&](std::int64_t first, std::int64_t cases) {
-        const Rows begun = first_rows_of(Dataset::block(split, first, cases, rng.fork({1})), rows, first);
-        model.check_data(begun.x, split.name);
-        Rng own = rng.fork({0, static_cast<std::uint64_t>(first)});
-        const Tensor drawn = sequences.continue_sequences(begun, length, own);
-        return at::cat({begun.x.view({cases, rows, begun.x.size(1)}), drawn}, 1);
-      });
+  return in_sequence_blocks(asked, observer, [&](std::int64_t first, std::int64_t cases) {
+    const Rows begun = first_rows_of(Dataset::block(split, first, cases, rng.fork({1})), rows, first);
+    model.check_data(begun.x, split.name);
+    Rng own = rng.fork({0, static_cast<std::uint64_t>(first)});
+    const Tensor drawn = sequences.continue_sequences(begun, length, own);
+    return at::cat({begun.x.view({cases, rows, begun.x.size(1)}), drawn}, 1);
+  });
 }
 
 }  // namespace deepgen

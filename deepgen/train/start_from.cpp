@@ -55,6 +55,54 @@ std::map<std::string, Tensor> weights_of(const Checkpoint& from) {
   return weights;
 }
 
+// What one of ours is filled with; undefined: the other run has nothing for it.
+struct Source {
+  std::string name;
+  Tensor value;
+  std::string problem = {};
+  bool upward = false;  // the other way of the same machine has the transposed shape
+};
+
+// A dense layer's weight [in, out] and bias [out] of a restricted machine's weights [V, H] and biases:
+//
+//   NAME        upwards:    weights,               hidden_bias
+//   NAME.down   downwards:  weights transposed,    visible_bias
+Source layer_of_machine(const std::map<std::string, Tensor>& theirs, const std::string& name) {
+  const std::size_t after_dot = name.rfind('.') + 1;  // 0 where there is none
+  const std::string last = name.substr(after_dot), way_down = "down.";
+  if (last != "weight" && last != "bias") return {};
+  std::string machine = name.substr(0, after_dot);
+  const bool down = machine == way_down || machine.ends_with("." + way_down);
+  if (down) machine.resize(machine.size() - way_down.size());
+  const std::string weights = machine + "weights", bias = machine + (down ? "visible_bias" : "hidden_bias");
+  for (const char* needed : {"weights", "hidden_bias", "visible_bias"})
+    if (!theirs.contains(machine + needed)) return {};
+  if (theirs.at(weights).dim() != 2) return {};
+  Source source{bias, theirs.at(bias)};
+  if (last == "weight")
+    source = {weights, down ? theirs.at(weights).t().contiguous() : theirs.at(weights), {}, !down};
+  if (theirs.contains(machine + "data_variance"))
+    source.problem = weights + " is of scaled columns (real values or counts), expected bits or categories";
+  return source;
+}
+
+// By the same name, else as a layer of a machine.
+Source source_for(const std::map<std::string, Tensor>& theirs, const std::string& name) {
+  const auto found = theirs.find(name);
+  return found == theirs.end() ? layer_of_machine(theirs, name) : Source{name, found->second};
+}
+
+// Why it may not fill `tensor`, our `name`; empty: it may.
+std::string problem_of(const Source& source, const Tensor& tensor, const std::string& name) {
+  if (!source.problem.empty()) return source.problem;
+  if (shape_text(source.value) != shape_text(tensor)) {
+    const bool turned = source.upward && shape_text(source.value.t()) == shape_text(tensor);
+    return fmt::format("{} is {}, expected {} for {}{}", source.name, shape_text(source.value),
+                       shape_text(tensor), name, turned ? " (its way down, PART=NAME.down, fits)" : "");
+  }
+  return all_finite(source.value) ? "" : source.name + " holds values that are not finite";
+}
+
 std::string names_of(const std::map<std::string, Tensor>& tensors) {
   std::vector<std::string> names;
   for (const auto& [name, tensor] : tensors)
@@ -94,19 +142,16 @@ StartReport start_from(Model& model, const Checkpoint& from, const std::string& 
   std::vector<std::string> problems;
   std::vector<std::pair<Tensor, Tensor>> copies;
   for (const auto& [name, tensor] : ours) {
-    const std::optional<std::string> source = their_name(name, wanted);
-    if (!source) continue;
-    const auto found = theirs.find(*source);
-    if (found == theirs.end()) {
+    const std::optional<std::string> wanted_name = their_name(name, wanted);
+    if (!wanted_name) continue;
+    const Source source = source_for(theirs, *wanted_name);
+    if (!source.value.defined()) {
       report.left.push_back(name);
-    } else if (shape_text(found->second) != shape_text(tensor)) {
-      problems.push_back(fmt::format("{} is {}, expected {} for {}", *source, shape_text(found->second),
-                                     shape_text(tensor), name));
-    } else if (!all_finite(found->second)) {
-      problems.push_back(*source + " holds values that are not finite");
+    } else if (const std::string problem = problem_of(source, tensor, name); !problem.empty()) {
+      problems.push_back(problem);
     } else {
       report.names.push_back(name);
-      copies.emplace_back(tensor, found->second);
+      copies.emplace_back(tensor, source.value);
     }
   }
   if (!problems.empty())

@@ -129,8 +129,7 @@ void Trainer::State::prepare() {
   model->initialise(first_rows(), own);
   flat = std::make_unique<FlatParameters>(*model);
   const EpochCases cases{.all = data.train.cases(), .labelled = std::ssize(labelled_rows_of(data.train))};
-  plans = plan_stages(model->stages(), *flat, settings.training, cases,
-                      learner ? learner->fewest_rows() : 1);
+  plans = plan_stages(model->stages(), *flat, settings.training, cases, learner ? learner->fewest_rows() : 1);
   check_settings();
   train_probe = probe_of(data.train, probe_rows, rng);
   valid_probe = probe_of(data.valid, probe_rows, rng);
@@ -138,12 +137,13 @@ void Trainer::State::prepare() {
 }
 
 void Trainer::State::check_settings() const {
-  for (const StagePlan& each : plans) {
+  for (std::size_t s = 0; s < plans.size(); ++s) {
+    const StagePlan& each = plans[s];
     if (each.labelled && labelled_rows_of(data.train).empty())
       fail_data(data.spec, fmt::format("expected training rows with labels, from which stage {} learns; got "
                                        "none; read labels with the option labels= of the data",
                                        each.name));
-    model->check_optimiser(each.options.optimiser);
+    model->check_optimiser(each.options.optimiser, static_cast<int>(s));
     if (fit && each.options.average > 0)
       fail_usage(
           "training.average",

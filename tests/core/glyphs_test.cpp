@@ -103,5 +103,66 @@ TEST(Glyphs, TheWholeSetTakesSeconds) {
   EXPECT_LT(taken.count(), 10) << "seconds";
 }
 
+// ---------------------------------------------------------------- pairs
+
+GeneratedSet pairs(std::map<std::string, std::string> own) {
+  own.insert({{"train", "400"}, {"valid", "0"}, {"test", "0"}});
+  return generate("glyph_pairs", own);
+}
+
+// Pixel (i, j) of picture 0 or 1 of a row, paper beyond the edges.
+int pixel(const GeneratedSet& set, std::size_t row, int picture, int i, int j) {
+  if (i < 0 || j < 0 || i >= 28 || j >= 28) return 0;
+  return set.train.bytes[row * 1568 + static_cast<std::size_t>(picture * 784 + i * 28 + j)];
+}
+
+// Pixels that have no place in the other picture may have been left there.
+TEST(GlyphPairs, TheSecondGlyphIsTheFirstShiftedByTheLabel) {
+  const GeneratedSet set = pairs({{"reach", "2"}, {"step", "2"}});
+  EXPECT_EQ(set.case_shape, (std::vector<std::int64_t>{1, 56, 28}));
+  std::set<int> seen;
+  int ink = 0;
+  for (std::size_t row = 0; row < 400; ++row) {
+    const int label = set.train_labels.bytes[row];
+    const int down = 2 * (label / 5 - 2), right = 2 * (label % 5 - 2);
+    seen.insert(label);
+    for (int i = std::max(0, -down); i < std::min(28, 28 - down); ++i)
+      for (int j = std::max(0, -right); j < std::min(28, 28 - right); ++j) {
+        ASSERT_NEAR(pixel(set, row, 0, i, j), pixel(set, row, 1, i + down, j + right), 1) << row;
+        ink += pixel(set, row, 0, i, j) > 127;
+      }
+  }
+  EXPECT_EQ(seen.size(), 25U);
+  EXPECT_EQ(*seen.rbegin(), 24);
+  EXPECT_GT(ink, 400 * 50);
+}
+
+// A right angle needs no interpolation: clockwise, the pixel at (i, j) goes to (j, 27 - i).
+TEST(GlyphPairs, LabelsRunFromTurnsToTheLeftToTurnsToTheRight) {
+  const GeneratedSet set = pairs({{"reach", "0"}, {"turns", "1"}, {"angle", "90"}});
+  std::set<int> seen;
+  for (std::size_t row = 0; row < 400; ++row) {
+    const int label = set.train_labels.bytes[row];
+    seen.insert(label);
+    for (int i = 0; i < 28; ++i)
+      for (int j = 0; j < 28; ++j) {
+        const int left = pixel(set, row, 1, 27 - j, i), still = pixel(set, row, 1, i, j);
+        const int clockwise = pixel(set, row, 1, j, 27 - i);
+        ASSERT_NEAR(pixel(set, row, 0, i, j), label == 0 ? left : label == 1 ? still : clockwise, 1) << row;
+      }
+  }
+  EXPECT_EQ(seen, (std::set<int>{0, 1, 2}));
+}
+
+// Shifts vary faster than turns, and the largest set of motions fits the labels' byte.
+TEST(GlyphPairs, EveryMotionHasALabel) {
+  const GeneratedSet set =
+      pairs({{"reach", "3"}, {"step", "1"}, {"turns", "2"}, {"train", "6000"}, {"variation", "0"}});
+  std::set<int> seen(set.train_labels.bytes.begin(), set.train_labels.bytes.end());
+  EXPECT_EQ(seen.size(), 245U);  // 5 angles, 7 x 7 shifts
+  EXPECT_EQ(*seen.rbegin(), 244);
+  EXPECT_EQ(set.train_factors.columns(), 10);
+}
+
 }  // namespace
 }  // namespace deepgen::glyphs_test

@@ -53,7 +53,7 @@ class Reader {
 
 struct Heard {
   std::uint64_t division = 0, tempo = 0;
-  std::int64_t end = 0;  // ticks
+  std::int64_t end = 0;         // ticks
   std::vector<MidiNote> notes;  // begin and end in ticks
   std::vector<std::pair<std::int64_t, std::string>> marks;
 };
@@ -139,10 +139,8 @@ TEST(Midi, NotesAreRunsOfAColumn) {
 }
 
 TEST(Midi, IsReadBackByTheRulesOfTheFormat) {
-  const Heard heard = hear(encode_midi({.notes = notes_of_it,
-                                        .marks = {{0, "first"}, {4, "second"}},
-                                        .rows = 5,
-                                        .row_seconds = 0.25}));
+  const Heard heard = hear(encode_midi(
+      {.notes = notes_of_it, .marks = {{0, "first"}, {4, "second"}}, .rows = 5, .row_seconds = 0.25}));
   EXPECT_EQ(heard.tempo, 250000U);
   const auto division = static_cast<std::int64_t>(heard.division);
   EXPECT_EQ(heard.notes, in_ticks(notes_of_it, division));
@@ -162,9 +160,9 @@ TEST(Midi, NotesMayFollowEachOther) {
 // The bytes of a small piece as they stand in the standard.
 TEST(Midi, BytesAreThoseOfTheStandard) {
   const Bytes file = encode_midi({.notes = {{60, 0, 1}}, .rows = 1});
-  const Bytes wanted = join({text("MThd"), big(6, 4), big(0, 2), big(1, 2), big(480, 2), text("MTrk"),
-                             big(20, 4), big(0x00FF510307A120, 7), big(0x00903C50, 4), big(0x8360803C40, 5),
-                             big(0x00FF2F00, 4)});
+  const Bytes wanted =
+      join({text("MThd"), big(6, 4), big(0, 2), big(1, 2), big(480, 2), text("MTrk"), big(20, 4),
+            big(0x00FF510307A120, 7), big(0x00903C50, 4), big(0x8360803C40, 5), big(0x00FF2F00, 4)});
   EXPECT_EQ(file, wanted);
 }
 

@@ -31,8 +31,7 @@ TEST(Cards, EverySmallCaseFallsUnderALaw) {
       // Models of a part of a case, and of sequences: the tests of each go through its small cases. Networks
       // with a code alone: code_laws_test.cpp.
       const bool other = as<CanComplete>(*model) || as<CanContinue>(*model) || as<CanEncode>(*model);
-      EXPECT_TRUE(scored || drawn || other)
-          << card.name << " " << small.name;
+      EXPECT_TRUE(scored || drawn || other) << card.name << " " << small.name;
     }
 }
 

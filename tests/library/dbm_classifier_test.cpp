@@ -188,6 +188,18 @@ TEST(DbmClassifier, HasTheStagesOfItsMachineAndOneMore) {
   EXPECT_TRUE(classifier("4,3", 0)->judged_by_classes());
 }
 
+// Adam undoes centring, which the machine has and fine-tuning has not.
+TEST(DbmClassifier, RefusesOptimisersOfTheStagesOfItsMachineAlone) {
+  DbmClassifierLearning pretrained, alone;
+  pretrained.pretrain = true, alone.train_machine = false;
+  ASSERT_TRUE(pretrained.centring) << "the case shows nothing";
+  const auto model = classifier("4,3", 0, pretrained);
+  for (const int stage : {0, 1, 2})
+    expect_says(error_of(ErrorKind::usage, [&] { model->check_optimiser("adam", stage); }), {"centring"});
+  EXPECT_NO_THROW(model->check_optimiser("adam", 3));
+  EXPECT_NO_THROW(classifier("4,3", 0, alone)->check_optimiser("adam", 0));
+}
+
 TEST(DbmClassifier, FineTuningBeginsFromTheMachineAndLeavesIt) {
   const auto model = classifier("4,3", 0.7);
   Rng rng(37);

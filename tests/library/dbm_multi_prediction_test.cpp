@@ -190,11 +190,11 @@ TEST(DbmMultiPrediction, GradientsDoNotDependOnTheNumberOfThreads) {
 
 // Adam scales each element by itself: with this rule nothing is centred, so it may.
 TEST(DbmMultiPrediction, TakesAdamUnlessItIsPretrainedCentred) {
-  machine("4,3", 0, 3)->check_optimiser("adam");
+  machine("4,3", 0, 3)->check_optimiser("adam", 0);
   DbmLearning pretrained = predicting();
   pretrained.pretrain = true;
   const auto refused = [](const DbmLearning& learning) {
-    error_of(ErrorKind::usage, [&] { machine("4,3", 0, 3, learning)->check_optimiser("adam"); });
+    error_of(ErrorKind::usage, [&] { machine("4,3", 0, 3, learning)->check_optimiser("adam", 0); });
   };
   refused(pretrained);
   refused(learning_by("pt"));

@@ -190,9 +190,9 @@ TEST(DbmPretraining, OfManyStepsIsTheGradientOfHalfTheLogProbability) {
         moments.add(off);
       }
       // Some 23 numbers at once, and tails of 60 repeats.
-      EXPECT_LT(moments.largest_z(Doubles(size(dbm->weights[l].numel() + dbm->units(l) + dbm->units(l + 1))),
-                                  1e-6),
-                6.5)
+      EXPECT_LT(
+          moments.largest_z(Doubles(size(dbm->weights[l].numel() + dbm->units(l) + dbm->units(l + 1))), 1e-6),
+          6.5)
           << "machine " << l << " centred " << centring;
     }
   }
@@ -293,10 +293,11 @@ TEST(DbmPretraining, LearnsTheMachinesOneAfterTheOther) {
 // Stopped in each of the stages, and between them.
 TEST(DbmPretraining, RunsAreTheSameInSittings) {
   const Dataset data = runs::random_bits(60, columns);
-  const runs::Assignments settings = {
-      "model.hidden=4,3",   "model.weight_scale=0.3", "training.pretrain=true", "training.pretrain_share=0.5",
-      "training.epochs=8",  "training.batch=20",      "training.chains=20",     "training.average=0.9",
-      "training.rate=0.02", "training.schedule=linear"};
+  const runs::Assignments settings = {"model.hidden=4,3",       "model.weight_scale=0.3",
+                                      "training.pretrain=true", "training.pretrain_share=0.5",
+                                      "training.epochs=8",      "training.batch=20",
+                                      "training.chains=20",     "training.average=0.9",
+                                      "training.rate=0.02",     "training.schedule=linear"};
   const Checkpoint whole = runs::straight(settings, data, 7, "dbm");
   EXPECT_EQ(whole.stage, 2);
   for (const std::vector<std::int64_t>& stops :

@@ -220,8 +220,8 @@ TEST(DbmOptions, ThatDoNotFitAreRefused) {
   expect_says(refused("4,x", "pcd"), {"model.hidden", "4,x"});
   expect_says(refused("13,13", "exact"), {"training.learning", "12", "13", "pcd"});
   const auto centred = make_dbm("4,3", 0, 1), plain = make_dbm("4,3", 0, 1, learning_by("pcd", false));
-  expect_says(error_of(ErrorKind::usage, [&] { centred->check_optimiser("adam"); }), {"adam", "centring"});
-  EXPECT_NO_THROW(plain->check_optimiser("adam"));
+  expect_says(error_of(ErrorKind::usage, [&] { centred->check_optimiser("adam", 0); }), {"adam", "centring"});
+  EXPECT_NO_THROW(plain->check_optimiser("adam", 0));
 }
 
 TEST(DbmData, CellsThatAreMissingOrNoBitsAreRefused) {

@@ -284,6 +284,22 @@ TEST(DbnClassifierTraining, WithFewLabelsIsTheSameInSittings) {
   runs::expect_equal_runs(whole, runs::in_sittings(how, data, {4, 10, 3}, 7, "dbn_classifier"), "sittings");
 }
 
+// Adam undoes centring, which layers have and fine_tune has not.
+TEST(DbnClassifierTraining, CentredLayersBySgdGoWithFineTuningByAdam) {
+  const Dataset data = full_blocks();
+  const runs::Assignments centred = run_with({"training.epochs=4", "training.centring=true"});
+  const auto with = [&](const std::string& optimiser) {
+    runs::Assignments how = centred;
+    how.push_back("training.optimiser=" + optimiser);
+    return how;
+  };
+  EXPECT_EQ(runs::straight(with("sgd"), data, 7, "dbn_classifier").stage, 2);
+  const auto trainer = [&](const std::string& optimiser) {
+    return runs::trainer_for(with(optimiser), data, 7, "dbn_classifier");
+  };
+  expect_says(error_of(ErrorKind::usage, [&] { trainer("adam"); }), {"training.optimiser", "centring"});
+}
+
 // Before fine_tune no class is told apart from the others: a score that stands still must not end a layer.
 TEST(DbnClassifierTraining, PatienceIsForFineTuneAlone) {
   const Dataset data = full_blocks();
@@ -331,13 +347,14 @@ TEST(DbnClassifierData, OptionsThatDoNotFitAreUsageErrors) {
   options.layers = "4,2", options.hidden_units = "softmax";
   expect_says(error_of(ErrorKind::usage, [&] { DbnClassifier(options, {}, shape_of(ValueKind::binary)); }),
               {"model.hidden_units", "softmax"});
-  new_classifier({}, shape_of(ValueKind::binary))->check_optimiser("adam");
+  new_classifier({}, shape_of(ValueKind::binary))->check_optimiser("adam", 0);
   DbnClassifierLearning centred;
   centred.centring = true;
-  expect_says(
-      error_of(ErrorKind::usage,
-               [&] { new_classifier(centred, shape_of(ValueKind::binary))->check_optimiser("adam"); }),
-      {"centring"});
+  const auto model_of_centred = new_classifier(centred, shape_of(ValueKind::binary));
+  for (const int layer : {0, 1})
+    expect_says(error_of(ErrorKind::usage, [&] { model_of_centred->check_optimiser("adam", layer); }),
+                {"centring"});
+  EXPECT_NO_THROW(model_of_centred->check_optimiser("adam", 2)) << "nothing is centred in fine_tune";
 }
 
 }  // namespace

@@ -200,7 +200,7 @@ TEST(Dbn, RefusesWhatItCannotTake) {
   expect_says(error_of(ErrorKind::data, [&] { dbn->check_data(x, "rows", 10); }), {"row 12", "every cell"});
   x[2][1] = 0.5;
   expect_says(error_of(ErrorKind::data, [&] { dbn->check_data(x, "rows", 10); }), {"row 12"});
-  expect_says(error_of(ErrorKind::usage, [&] { dbn->check_optimiser("adam"); }), {"centring"});
+  expect_says(error_of(ErrorKind::usage, [&] { dbn->check_optimiser("adam", 0); }), {"centring"});
 }
 
 }  // namespace

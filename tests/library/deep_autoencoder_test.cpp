@@ -3,6 +3,7 @@
 #include "deepgen/models/belief/deep_autoencoder.h"
 
 #include "deepgen/evaluate/reconstruction.h"
+#include "deepgen/evaluate/validation.h"
 #include "tests/library/machines.h"
 #include "tests/library/runs.h"
 #include "tests/library/small_cases.h"
@@ -217,6 +218,144 @@ TEST(DeepAutoencoderTraining, CodesWithoutBoundLearnSlowly) {
     EXPECT_TRUE(model.machine(2).hidden_layer().all(unit_kind(code, "test")));
     EXPECT_TRUE(model.machine(1).hidden_layer().all(UnitKind::binary));
   }
+}
+
+TEST(DeepAutoencoderTraining, LayersBelowTheCodeWithoutBoundLearnSlowlyToo) {
+  DeepAutoencoderOptions options;
+  options.layers = "5,4,3,2";
+  options.hidden_units = "rectified,binary,gaussian", options.code_units = "binary";
+  DeepAutoencoderLearning learning;
+  learning.code_rate = 0.002;
+  const std::vector<Stage> stages = DeepAutoencoder(options, learning, bits_shape(6)).stages();
+  ASSERT_EQ(stages.size(), 5U);
+  EXPECT_EQ(stages[0].training.at("rate"), "0.002");
+  EXPECT_FALSE(stages[1].training.contains("rate"));
+  EXPECT_EQ(stages[2].training.at("rate"), "0.002");
+  EXPECT_FALSE(stages[3].training.contains("rate"));
+}
+
+// ---------------------------------------------------------------- random weights
+
+std::shared_ptr<DeepAutoencoder> at_random(const std::string& hidden_units, const Tensor& sample) {
+  DeepAutoencoderOptions options;
+  options.layers = "5,4,3", options.hidden_units = hidden_units;
+  DeepAutoencoderLearning learning;
+  learning.pretrain = false;
+  auto model = std::make_shared<DeepAutoencoder>(options, learning, bits_shape(6));
+  Rng rng(3);
+  model->initialise(sample, rng);
+  return model;
+}
+
+// Gaussian units between layers count in their deviations, which are those under the weights of the start.
+TEST(DeepAutoencoderAtRandom, MomentsBetweenLayersAreThoseUnderItsWeights) {
+  Rng rng(13);
+  const Tensor x = bits_tensor(80, 6, rng);
+  for (const char* hidden_units : {"gaussian", "gaussian,binary", "binary,gaussian"}) {
+    const auto model = at_random(hidden_units, x);
+    bool measured = false;
+    Tensor h = x;
+    for (std::size_t l = 0; l < 3; ++l) {
+      const Rbm& machine = model->machine(l);
+      EXPECT_GT(machine.weights.abs().max().item<double>(), 0.3) << "far above model.weight_scale";
+      EXPECT_EQ(machine.hidden_bias.abs().max().item<double>(), 0);
+      NoGradGuard no_graph;
+      if (machine.has_moments()) {
+        const Tensor variance = h.to(at::kDouble).var(0, false);
+        measured = true;
+        const Doubles ones(size(h.size(1)), 1.0);
+        expect_near(doubles(machine.data_variance / variance), ones, 1e-4, "measured");
+        expect_near(doubles(machine.visible_log_variance.exp() / variance), ones, 1e-4, "of the energy");
+      }
+      h = machine.mean_h_given_v(h);
+    }
+    EXPECT_TRUE(measured) << hidden_units;
+  }
+}
+
+// Without such units the draws are those of the machines, then those of the weights from below.
+TEST(DeepAutoencoderAtRandom, BinaryLayersDrawTheirWeightsOnce) {
+  Rng rng(13);
+  const Tensor x = bits_tensor(80, 6, rng);
+  const auto model = at_random("binary", x);
+  DeepAutoencoderOptions options;
+  options.layers = "5,4,3";
+  DeepAutoencoderLearning learning;
+  Dbn stack(options.stack(), learning, bits_shape(6));
+  Rng own(3);
+  stack.initialise(x, own);
+  for (std::size_t l = 0; l < 3; ++l) {
+    Tensor weights = at::zeros_like(stack.machine(l).weights);
+    fill_uniform(weights, std::sqrt(6.0 / static_cast<double>(weights.size(0) + weights.size(1))), own);
+    expect_bit_equal(model->machine(l).weights, weights, "layer");
+  }
+}
+
+// ---------------------------------------------------------------- validation
+
+const runs::Assignments small_run = {"model.layers=8,3", "training.batch=10", "training.epochs=40",
+                                     "training.patience=1", "training.fine_rate=0.05"};
+
+// The error of `evaluate`, so that greater is better.
+TEST(DeepAutoencoderValidation, IsJudgedByItsReconstructions) {
+  Dataset data = runs::random_bits(40, 6);
+  const auto model = make_model(runs::settings_of(small_run, "deep_autoencoder"), data);
+  Rng rng(3);
+  model->initialise(data.train.x, rng);
+  EXPECT_TRUE(has_validation_score(*model));
+  const auto score = judge_model(*model, data, 5), watched = validation_score(data, 5)(*model);
+  ASSERT_TRUE(score && watched);
+  EXPECT_EQ(score->name, "valid_reconstruction_score");
+  const auto errors = reconstruction_scores(*model, data, data.valid, Rng(3));
+  ASSERT_EQ(errors.size(), 1U);
+  EXPECT_GT(errors[0].value, 0);
+  EXPECT_NEAR(score->value, -errors[0].value, 1e-9);
+  EXPECT_EQ(watched->value, score->value);
+  data.valid = Split{};
+  EXPECT_FALSE(judge_model(*model, data, 5)) << "no rows, no score";
+}
+
+TEST(DeepAutoencoderValidation, ErrorsOfSeveralKindsAreAddedUp) {
+  const DataShape shape = table_shape();
+  DeepAutoencoderOptions options;
+  options.layers = "5,3";
+  DeepAutoencoder model(options, {}, shape);
+  Rng rng(3);
+  Dataset data;
+  data.spec = data.name = "table";
+  data.shape = {8}, data.values = shape.values, data.groups = shape.groups, data.binarize = "none";
+  data.train.name = "train", data.valid.name = "valid";
+  data.train.x = small_cases::cells(shape, 60, rng), data.valid.x = small_cases::cells(shape, 20, rng);
+  model.initialise(data.train.x, rng);
+  const auto score = judge_model(model, data, 5);
+  ASSERT_TRUE(score);
+  const auto errors = reconstruction_scores(model, data, data.valid, Rng(3));
+  ASSERT_EQ(errors.size(), 4U);
+  double sum = 0;
+  for (const Score& each : errors) sum += each.value;
+  EXPECT_NEAR(score->value, -sum, 1e-9);
+}
+
+// Rows of noise are learnt by heart: the validation rows soon get worse, and fine_tune alone ends.
+TEST(DeepAutoencoderValidation, PatienceEndsFineTuning) {
+  const Dataset data = runs::random_bits(20, 6);
+  const auto trainer = runs::trainer_for(small_run, data, 3, "deep_autoencoder");
+  ASSERT_TRUE(trainer->has_patience());
+  trainer->validate = validation_score(data, 5);
+  runs::StopAfter curve;
+  const TrainingResult result = trainer->run(curve);
+  std::vector<int> epochs(3);
+  double best = -1e9;
+  for (const Metrics& line : curve.curve) {
+    const auto stage = static_cast<std::size_t>(runs::metric(line, "stage"));
+    ++epochs.at(stage);
+    if (stage == 2) best = std::max(best, runs::metric(line, "valid_reconstruction_score"));
+  }
+  EXPECT_EQ(epochs[0], 10);
+  EXPECT_EQ(epochs[1], 10);
+  EXPECT_LT(epochs[2], 20);
+  EXPECT_TRUE(result.stopped_early);
+  EXPECT_EQ(result.best_score, best);
 }
 
 // ---------------------------------------------------------------- what it refuses

@@ -126,6 +126,18 @@ TEST_P(EnergyLaws, ThreadsChangeNothing) {
     expect_bit_equal(one[i], four[i], "result " + std::to_string(i));
 }
 
+// One number a row: of so many rows that torch shares them out, and an odd number of them.
+TEST_P(EnergyLaws, PseudoLikelihoodsAreEqualOnAnyNumberOfThreads) {
+  const auto* pseudo = as<HasPseudoLikelihood>(*model);
+  if (!pseudo || !pseudo->pseudo_log_likelihood(rows)) GTEST_SKIP() << "no pseudo-likelihood";
+  const Tensor many = small_cases::cells(GetParam().shape(), 32771, rng);
+  auto scores = [&](int count) {
+    const Threads threads(count);
+    return *pseudo->pseudo_log_likelihood(many);
+  };
+  expect_bit_equal(scores(1), scores(4), "pseudo-likelihood");
+}
+
 // So many rows that the work is worth the wake-up of threads.
 TEST_P(EnergyLaws, GradientsAreEqualOnAnyNumberOfThreads) {
   if (!as<HasGradients>(*model)) GTEST_SKIP() << "no gradients";

@@ -166,10 +166,11 @@ TEST(KeptLabels, AreDrawnEvenlyOverTheClassesAndNested) {
 }
 
 TEST(KeptLabels, AreAnOptionOfEverySet) {
-  const Dataset set = load_dataset("glyphs:labelled=20,train=200,test=20,valid=20");
+  const Dataset set = load_dataset("glyphs:binarize=none,labelled=20,train=200,test=20,valid=20");
   EXPECT_EQ((set.train.y >= 0).sum().item<std::int64_t>(), 20);
   EXPECT_TRUE((set.test.y >= 0).all().item<bool>());
-  EXPECT_TRUE(at::equal(set.train.y, load_dataset("glyphs:labelled=20,train=200,test=20,valid=20").train.y));
+  EXPECT_TRUE(at::equal(set.train.y,
+                        load_dataset("glyphs:binarize=none,labelled=20,train=200,test=20,valid=20").train.y));
 }
 
 }  // namespace

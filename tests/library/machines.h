@@ -271,12 +271,13 @@ class Moments {
       sum_[i] += values[i], squares_[i] += values[i] * values[i];
     ++count_;
   }
-  // The largest distance of a mean from `wanted` in its standard errors; `slack` allows for float32.
-  double largest_z(const Doubles& wanted, double slack) const {
+  // The largest distance of a mean from `wanted` in its standard errors; `slack` allows for float32. `least`: the
+  // variances are at least these, where they are known: values that are rare and large may be missing among the seen.
+  double largest_z(const Doubles& wanted, double slack, const Doubles& least = {}) const {
     double largest = 0;
     for (std::size_t i = 0; i < sum_.size(); ++i) {
       const double n = static_cast<double>(count_), mean = sum_[i] / n;
-      const double variance = std::max(0.0, squares_[i] / n - mean * mean);
+      const double variance = std::max(least.empty() ? 0.0 : least[i], squares_[i] / n - mean * mean);
       const double error = std::sqrt(variance / (n - 1)) + slack;
       largest = std::max(largest, std::abs(mean - wanted[i]) / error);
     }

@@ -34,7 +34,8 @@ std::shared_ptr<RnnNade> small_model(std::int64_t columns, double scale, std::ui
 // ---------------------------------------------------------------- packing
 
 TEST(PackedSequences, RowsOfOneTimeLieTogether) {
-  const PackedSequences packed = pack_sequences(at::tensor(Numbers{0, 2, 3}, at::kLong), 7);  // 2, 1 and 4 rows
+  const PackedSequences packed =
+      pack_sequences(at::tensor(Numbers{0, 2, 3}, at::kLong), 7);  // 2, 1 and 4 rows
   EXPECT_EQ(packed.sizes, (Numbers{3, 2, 1, 1}));
   expect_near(doubles(packed.order), {3, 0, 2, 4, 1, 5, 6}, 0, "order");
   expect_near(doubles(packed.last), {4, 2, 6}, 0, "last");
@@ -43,7 +44,8 @@ TEST(PackedSequences, RowsOfOneTimeLieTogether) {
 }
 
 TEST(PackedSequences, MayBeEmptyOrSingleRows) {
-  const PackedSequences some = pack_sequences(at::tensor(Numbers{0, 0, 2, 2}, at::kLong), 2);  // 0, 2, 0, 0 rows
+  const PackedSequences some =
+      pack_sequences(at::tensor(Numbers{0, 0, 2, 2}, at::kLong), 2);  // 0, 2, 0, 0 rows
   EXPECT_EQ(some.sizes, (Numbers{1, 1}));
   expect_near(doubles(some.last), {-1, 1, -1, -1}, 0, "last");
   EXPECT_TRUE(pack_sequences(at::zeros({3}, at::kLong), 0).sizes.empty());
@@ -178,8 +180,8 @@ TEST(RnnNade, GoesOnFromWhereEachSequenceStands) {
   }
   const Tensor logs = model->log_prob(sequences(thirds, starts)).view({8, 3}).select(1, 2);
   expect_drawn_from(drawn.narrow(0, 0, cases).squeeze(1), doubles(logs.exp()), "third rows");
-  expect_drawn_from(drawn.narrow(0, cases, cases).squeeze(1),
-                    doubles(model->log_prob(all_states(3)).exp()), "first rows");
+  expect_drawn_from(drawn.narrow(0, cases, cases).squeeze(1), doubles(model->log_prob(all_states(3)).exp()),
+                    "first rows");
 }
 
 TEST(RnnNade, TheTaskDrawsAndGoesOn) {
@@ -195,7 +197,8 @@ TEST(RnnNade, TheTaskDrawsAndGoesOn) {
   split.starts = at::tensor(Numbers{0, 3, 5}, at::kLong);
   const Tensor on = continue_cases(*model, split, 10, 2, 4, Rng(1), silent);
   ASSERT_EQ(on.sizes(), at::IntArrayRef({3, 6, 3}));
-  expect_bit_equal(on[1].narrow(0, 0, 2).contiguous(), split.x.narrow(0, 3, 2).contiguous(), "what had begun");
+  expect_bit_equal(on[1].narrow(0, 0, 2).contiguous(), split.x.narrow(0, 3, 2).contiguous(),
+                   "what had begun");
   expect_says(error_of(ErrorKind::data, [&] { continue_cases(*model, split, 10, 3, 4, Rng(1), silent); }),
               {"3 rows", "sequence 1 of 2"});
   split.starts = Tensor();
@@ -221,7 +224,8 @@ Dataset rounds() {
   Array x = make_array(DType::u8, {static_cast<std::int64_t>(cells.size()) / 4, 4});
   std::copy(cells.begin(), cells.end(), x.bytes.begin());
   const Array lengths = fixtures::array<std::int32_t>(DType::i32, {24}, sizes);
-  return runs::dataset_of({{"train", x}, {"train_lengths", lengths}, {"valid", x}, {"valid_lengths", lengths}});
+  return runs::dataset_of(
+      {{"train", x}, {"train_lengths", lengths}, {"valid", x}, {"valid_lengths", lengths}});
 }
 
 const runs::Assignments how = {"model.hidden=6", "model.recurrent=8", "training.batch=6",
@@ -257,7 +261,8 @@ TEST(RnnNadeTraining, LearnsWhatFollows) {
 TEST(RnnNadeTraining, StoppedAndResumedIsTheSame) {
   const Dataset data = rounds();
   runs::expect_equal_runs(runs::straight(with("training.epochs=3"), data, 7, "rnn_nade"),
-                          runs::in_sittings(with("training.epochs=3"), data, {3, 4}, 7, "rnn_nade"), "sittings");
+                          runs::in_sittings(with("training.epochs=3"), data, {3, 4}, 7, "rnn_nade"),
+                          "sittings");
 }
 
 TEST(RnnNadeTraining, DoesNotDependOnTheNumberOfThreads) {

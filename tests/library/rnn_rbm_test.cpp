@@ -1,6 +1,10 @@
 // RNN-RBM and RTRBM: enumeration of short sequences, gradients against enumeration in double precision, the bound by
 // annealing against the exact score, runs over sequences.
 #include "deepgen/models/sequences/rnn_rbm.h"
+
+#include <map>
+
+#include "deepgen/evaluate/likelihood.h"
 #include "deepgen/models/sequences/rtrbm.h"
 #include "tests/library/data_sets.h"
 #include "tests/library/runs.h"
@@ -110,7 +114,8 @@ TEST(RecurrentRbm, DrawsFollowTheProbabilities) {
       Rows none(at::empty({0, 3}));
       none.starts = at::zeros({20000}, at::kLong);
       const Tensor drawn = model->continue_sequences(none, 2, rng).view({20000, 6});
-      expect_drawn_from(drawn, doubles(case_sums(model->log_prob_bound(rows, 1, rng), rows.starts).exp()), name);
+      expect_drawn_from(drawn, doubles(case_sums(model->log_prob_bound(rows, 1, rng), rows.starts).exp()),
+                        name);
     }
 }
 
@@ -134,12 +139,75 @@ TEST(RecurrentRbmBound, IsThatOfTheModelAsItDraws) {
 
 TEST(RecurrentRbmBound, TendsToTheExactScoreWithTheTemperatures) {
   for (const std::string& name : both) {
-    const auto exact = machine(name, 0.9), annealed = machine(name, 0.9, {.temperatures = 300, .exact_units = 0});
+    const auto exact = machine(name, 0.9),
+               annealed = machine(name, 0.9, {.temperatures = 300, .exact_units = 0});
     const Rows rows = all_pairs();
     Rng rng(7);
-    const Tensor wanted = exact->log_prob_bound(rows, 1, rng), ours = annealed->log_prob_bound(rows, 100, rng);
+    const Tensor wanted = exact->log_prob_bound(rows, 1, rng),
+                 ours = annealed->log_prob_bound(rows, 100, rng);
     EXPECT_LT((ours - wanted).abs().max().item<double>(), 0.1) << name;
     EXPECT_LT((ours - wanted).mean().item<double>(), 0.01) << name;
+  }
+}
+
+// ---------------------------------------------------------------- annealed estimates
+
+TEST(RecurrentRbmAnnealed, WeightsAreRightOnAverageAndTheirLogarithmsTooLow) {
+  for (const std::string& name : both) {
+    const auto exact = machine(name, 0.9),
+               annealed = machine(name, 0.9, {.temperatures = 3, .exact_units = 0});
+    const Rows rows = all_pairs();
+    Rng rng(17);
+    const Tensor wanted = exact->log_prob_bound(rows, 1, rng);
+    constexpr int repeats = 2000;
+    Moments moments;
+    double above = 0, below = 0;
+    for (int r = 0; r < repeats; ++r) {
+      const std::vector<ExtraScore> scores = annealed->extra_scores(rows, 1, rng);
+      ASSERT_EQ(scores.size(), 1U);
+      moments.add(doubles((wanted - scores[0].rows).exp()));  // Z as estimated in units of Z
+      above += (scores[0].rows - wanted).mean().item<double>() / repeats;
+      below += (annealed->log_prob_bound(rows, 1, rng) - wanted).mean().item<double>() / repeats;
+    }
+    EXPECT_LT(moments.largest_z(Doubles(128, 1), 1e-5), 5.9) << name;
+    EXPECT_GT(above, 0) << name;
+    EXPECT_LT(below, 0) << name;
+  }
+}
+
+TEST(RecurrentRbmAnnealed, TendsToTheExactScoreWithChainsAndTemperatures) {
+  for (const std::string& name : both) {
+    const auto exact = machine(name, 0.9),
+               annealed = machine(name, 0.9, {.temperatures = 300, .exact_units = 0});
+    const Rows rows = all_pairs();
+    Rng rng(19);
+    const Tensor wanted = exact->log_prob_bound(rows, 1, rng);
+    const std::vector<ExtraScore> scores = annealed->extra_scores(rows, 100, rng);
+    ASSERT_EQ(scores.size(), 1U);
+    EXPECT_EQ(scores[0].metric, "log_prob_annealed");
+    EXPECT_EQ(scores[0].kind, ScoreKind::estimate);
+    EXPECT_LT((scores[0].rows - wanted).abs().max().item<double>(), 0.1) << name;
+  }
+}
+
+TEST(RecurrentRbmAnnealed, StandsBesideTheBoundWhereThatIsNotExact) {
+  const Array lengths = fixtures::array<std::int32_t>(DType::i32, {4}, {5, 1, 9, 3});
+  const Dataset data =
+      runs::dataset_of({{"train", runs::random_bytes(18, 3, 1, 3)}, {"train_lengths", lengths}});
+  Observer silent;
+  for (const std::string& name : both) {
+    const auto annealed = machine(name, 0.9, {.temperatures = 20, .exact_units = 0});
+    std::map<std::string, Score> found;
+    for (const Score& score : evaluate_model(*annealed, data, "train", {}, Rng(3), silent))
+      found[score.metric] = score;
+    ASSERT_TRUE(found.contains("log_prob_annealed") && found.contains("log_prob_annealed_per_row")) << name;
+    EXPECT_EQ(found["log_prob"].kind, ScoreKind::lower_bound);
+    EXPECT_EQ(found["log_prob_annealed"].kind, ScoreKind::estimate);
+    EXPECT_EQ(found["log_prob_annealed"].rows, 4);
+    EXPECT_EQ(found["log_prob_annealed_per_row"].rows, 18);
+    EXPECT_NE(found["log_prob_annealed"].how.find("too high on average"), std::string::npos);
+    for (const Score& score : evaluate_model(*machine(name, 0.9), data, "train", {}, Rng(3), silent))
+      EXPECT_EQ(score.metric.find("annealed"), std::string::npos) << "exact: " << name;
   }
 }
 
@@ -156,7 +224,8 @@ TEST(RecurrentRbmGradient, IsThatOfTheLikelihoodAfterLongChains) {
     Tensor sum = at::zeros({}, at::kDouble);
     for (std::size_t c = 0; c < 3; ++c) {
       const std::int64_t end = c + 1 < 3 ? starts[c + 1] : 8;
-      for (const Tensor& each : twin_log_probs(name, p, x.narrow(0, starts[c], end - starts[c]))) sum = sum + each;
+      for (const Tensor& each : twin_log_probs(name, p, x.narrow(0, starts[c], end - starts[c])))
+        sum = sum + each;
     }
     std::vector<Tensor> leaves;
     for (const auto& item : model->named_parameters()) leaves.push_back(p.at(item.key()));
@@ -180,12 +249,13 @@ TEST(RecurrentRbmGradient, IsThatOfTheLikelihoodAfterLongChains) {
 
 TEST(RecurrentRbmTraining, StoppedAndResumedIsTheSameOverSequences) {
   const Array lengths = fixtures::array<std::int32_t>(DType::i32, {4}, {5, 1, 9, 3});
-  const Dataset data = runs::dataset_of({{"train", runs::random_bytes(18, 6, 1, 3)}, {"train_lengths", lengths}});
+  const Dataset data =
+      runs::dataset_of({{"train", runs::random_bytes(18, 6, 1, 3)}, {"train_lengths", lengths}});
   for (const std::string& name : both) {
     const runs::Assignments how = {"model.hidden=4", "training.batch=2", "training.epochs=4",
                                    "training.gibbs_steps=2"};
-    runs::expect_equal_runs(runs::straight(how, data, 7, name),
-                            runs::in_sittings(how, data, {3, 2}, 7, name), name);
+    runs::expect_equal_runs(runs::straight(how, data, 7, name), runs::in_sittings(how, data, {3, 2}, 7, name),
+                            name);
   }
 }
 

@@ -3,8 +3,10 @@
 
 #include "deepgen/data/dataset.h"
 #include "deepgen/data/files/npz.h"
+#include "deepgen/evaluate/frame_prediction.h"
 #include "tests/library/data_sets.h"
 #include "tests/library/runs.h"
+#include "tests/library/toy_models.h"
 
 namespace deepgen::sequences_test {
 namespace {
@@ -295,6 +297,35 @@ TEST(RowsOfSequences, AreChosenWithAllThatIsKnownOfThem) {
   EXPECT_EQ(row_numbers(rows_of(some)), (Numbers{7, 8, 9, 0, 1}));
   expect_near(doubles(some.y), {7, 8, 9, 0, 1}, 0, "labels");
   expect_near(doubles(some.starts), {0, 3}, 0, "starts");
+}
+
+// A frame is the one two before it, and 150 more.
+class TwoBefore : public toys::ToyModel, public CanContinue {
+ public:
+  std::int64_t needed_rows() const override { return 2; }
+  Tensor continue_sequences(const Rows& begun, std::int64_t steps, Rng&) const override {
+    EXPECT_EQ(steps, 1);
+    EXPECT_EQ(case_lengths(begun.starts, begun.size()).max().item<std::int64_t>(), 2);
+    return (begun.x.index_select(0, begun.starts) + 150).unsqueeze(1);
+  }
+};
+
+TEST(FramePrediction, IsOfFramesWithEnoughBeforeThemInTheirCase) {
+  const Dataset set =
+      four_sequences();  // rows are 100 apart; of 4 and 3 rows two and one have two before them
+  Observer silent;
+  const std::vector<Score> scores = frame_prediction_scores(TwoBefore(), set.train, Rng(1), silent);
+  ASSERT_EQ(scores.size(), 2U);
+  EXPECT_EQ(scores[0].metric, "frame_prediction_error");
+  EXPECT_NEAR(scores[0].value, 50 * 50, 1e-2);
+  EXPECT_NEAR(scores[1].value, 100 * 100, 1e-2);
+  for (const Score& score : scores) {
+    EXPECT_EQ(score.rows, 3);
+    EXPECT_EQ(score.kind, ScoreKind::proxy);
+    EXPECT_FALSE(score.standard_error);
+  }
+  const Dataset plain = set_of({{"train", numbered(5, 2)}});
+  EXPECT_TRUE(frame_prediction_scores(TwoBefore(), plain.train, Rng(1), silent).empty()) << "no sequences";
 }
 
 }  // namespace

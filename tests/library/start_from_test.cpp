@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "deepgen/train/norm.h"
 #include "tests/library/runs.h"
 
 namespace deepgen::start_from_test {
@@ -140,6 +141,89 @@ TEST(StartFrom, RefusesAnotherShapeAndChangesNothing) {
               {"encoder.b", "finite"});
 }
 
+// ---------------------------------------------------------------- dense layers that begin as machines
+
+Settings small_vae(const std::string& hidden) {
+  return settings_of({"model.hidden=" + hidden, "model.latent=2", "model.activation=sigmoid",
+                      "training.epochs=2", "training.batch=20"},
+                     "vae");
+}
+
+std::shared_ptr<Model> vae_of(const std::string& hidden) {
+  return make_model(small_vae(hidden), random_bits(60, 5));
+}
+
+// A machine of 5 columns and 4 units, or the layers of a stack, with names that begin so.
+Checkpoint machine_of(const std::string& prefix = "") {
+  return donor({{"model." + prefix + "weights", {5, 4}},
+                {"model." + prefix + "hidden_bias", {4}},
+                {"model." + prefix + "visible_bias", {5}}});
+}
+
+TEST(StartFrom, AnEncoderBeginsAsAMachineUpwardsAndADecoderDownwards) {
+  const Checkpoint machine = straight({"model.hidden=4", "training.epochs=2"}, random_bits(60, 5));
+  const std::shared_ptr<Model> vae = vae_of("4");
+  const Named before = tensors_of(*vae);
+  EXPECT_EQ(start_from(*vae, machine, "run", "encoder.body.layer0=").names,
+            (std::vector<std::string>{"encoder.body.layer0.bias", "encoder.body.layer0.weight"}));
+  EXPECT_EQ(start_from(*vae, machine, "run", "decoder.output=down").names,
+            (std::vector<std::string>{"decoder.output.bias", "decoder.output.weight"}));
+  Named wanted = before;
+  const Tensor weights = machine.tensors.at("model.weights");
+  wanted["encoder.body.layer0.weight"] = weights;
+  wanted["encoder.body.layer0.bias"] = machine.tensors.at("model.hidden_bias");
+  wanted["decoder.output.weight"] = weights.t().contiguous();
+  wanted["decoder.output.bias"] = machine.tensors.at("model.visible_bias");
+  for (const auto& [name, tensor] : tensors_of(*vae)) expect_bit_equal(tensor, wanted.at(name), name);
+}
+
+TEST(StartFrom, LayersOfAStackAreNamedOneByOne) {
+  Checkpoint stack = machine_of("layer1.");
+  Rng rng(6);
+  stack.tensors["model.layer2.weights"] = normal_tensor({4, 3}, 1, rng);
+  stack.tensors["model.layer2.hidden_bias"] = normal_tensor({3}, 1, rng);
+  stack.tensors["model.layer2.visible_bias"] = normal_tensor({4}, 1, rng);
+  const std::shared_ptr<Model> vae = vae_of("4,3");
+  for (const char* part : {"encoder.body.layer0=layer1", "encoder.body.layer1=layer2",
+                           "decoder.body.layer1=layer2.down", "decoder.output=layer1.down"})
+    EXPECT_EQ(start_from(*vae, stack, "run", part).names.size(), 2U) << part;
+  const Named now = tensors_of(*vae);
+  const auto expect_from = [&](const std::string& ours, const std::string& theirs) {
+    const Tensor value = stack.tensors.at("model." + theirs);
+    expect_bit_equal(now.at(ours), ours.starts_with("decoder") ? value.t().contiguous() : value, ours);
+  };
+  expect_from("encoder.body.layer0.weight", "layer1.weights");
+  expect_from("encoder.body.layer1.weight", "layer2.weights");
+  expect_from("encoder.body.layer1.bias", "layer2.hidden_bias");
+  expect_from("decoder.body.layer1.weight", "layer2.weights");
+  expect_from("decoder.body.layer1.bias", "layer2.visible_bias");
+  expect_from("decoder.output.weight", "layer1.weights");
+}
+
+TEST(StartFrom, RefusesAMachineThatDoesNotFitALayer) {
+  const std::shared_ptr<Model> vae = vae_of("3");
+  const Named before = tensors_of(*vae);
+  const auto message_of = [&](const Checkpoint& from, const std::string& part) {
+    return error_of(ErrorKind::data, [&] { start_from(*vae, from, "run/best", part); });
+  };
+  expect_says(message_of(machine_of(), "encoder.body.layer0="),
+              {"run/best", "weights", "[5, 4]", "[5, 3]", "encoder.body.layer0.weight"});
+  expect_says(message_of(machine_of(), "decoder.output=down"), {"weights", "[4, 5]", "[3, 5]"});
+  Checkpoint broken = machine_of();
+  broken.tensors["model.weights"] = at::full({5, 3}, std::nanf(""));
+  broken.tensors["model.hidden_bias"] = at::zeros({3});
+  expect_says(message_of(broken, "encoder.body.layer0="), {"weights", "finite"});
+  expect_says(message_of(broken, "decoder.output="), {"[5, 3]", "[3, 5]", "NAME.down"});
+  broken.tensors["model.weights"] = at::zeros({5, 3});
+  broken.tensors["model.data_variance"] = at::ones({5});
+  expect_says(message_of(broken, "encoder.body.layer0="), {"scaled", "bits"});
+  Checkpoint half = machine_of();
+  half.tensors.erase("model.visible_bias");
+  expect_says(error_of(ErrorKind::usage, [&] { start_from(*vae, half, "run", "encoder.body.layer0="); }),
+              {"encoder.body.layer0.weight", "weights", "new=old"});
+  for (const auto& [name, tensor] : tensors_of(*vae)) expect_bit_equal(tensor, before.at(name), name);
+}
+
 // ---------------------------------------------------------------- in a run
 
 // One layer whose weights are pulled to zero, by steps that overshoot when `strength` is high, and a bias
@@ -199,6 +283,24 @@ TEST(StartedRun, BeginsItsFirstStageWithTheOtherWeights) {
   expect_bit_equal(run.model->began_with[0], teacher().tensors.at("model.rbm.W"), "W");
   expect_says(error_of(ErrorKind::usage, [&] { run.trainer->start_from(teacher(), "other", "layer=rbm"); }),
               {"--start", "begun"});
+}
+
+TEST(StartedRun, AnAutoencoderLearnsOnFromAMachine) {
+  const Dataset data = random_bits(60, 5);
+  const std::shared_ptr<Model> vae = vae_of("4");
+  Trainer trainer(vae, data, small_vae("4"), 3);
+  trainer.start_from(machine_of(), "other", "encoder.body.layer0=");
+  trainer.start_from(machine_of(), "other", "decoder.output=down");
+  const Tensor weights = machine_of().tensors.at("model.weights");
+  expect_bit_equal(tensors_of(*vae).at("encoder.body.layer0.weight"), weights, "weights");
+  StopAfter never;
+  EXPECT_EQ(trainer.run(never).epochs, 2);
+  const Named after = tensors_of(*vae);
+  for (const auto& [name, tensor] : after) EXPECT_TRUE(all_finite(tensor)) << name;
+  const double moved = (after.at("encoder.body.layer0.weight") - weights).abs().max().item<double>();
+  EXPECT_GT(moved, 0);
+  EXPECT_LT(moved, 0.5) << "the machine is where it learns on from";
+  EXPECT_EQ(trainer.checkpoint().state.at("started_from").size(), 2U);
 }
 
 TEST(StartedRun, RemembersWhereItsPartsCameFrom) {

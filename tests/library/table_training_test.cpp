@@ -5,6 +5,7 @@
 
 #include "deepgen/runs/auto_train.h"
 #include "deepgen/runs/table_baselines.h"
+#include "deepgen/runs/train_into.h"
 #include "tests/library/runs.h"
 
 namespace deepgen::table_training_test {
@@ -58,6 +59,19 @@ TEST(TableTraining, KeepsWhatIsStated) {
   EXPECT_EQ(load_for_training(impatient, silent).valid.rows(), 0);
   TrainingPlan both = plan_for(file, {"training.epochs=7", "training.updates=100"});
   expect_says(error_of(ErrorKind::usage, [&] { load_for_training(both, silent); }), {"training.updates"});
+}
+
+// The patience that is planned is one that training takes.
+TEST(TableTraining, ModelsThatOnlyReconstructHavePatienceToo) {
+  const fixtures::Folder folder;
+  TrainingPlan plan(settings_of({"model.layers=4,2", "training.updates=60"}, "deep_autoencoder"),
+                    write_table(folder, 100));
+  Observer silent;
+  const Dataset data = load_for_training(plan, silent);
+  EXPECT_EQ(data.valid.rows(), 10);
+  EXPECT_GE(plan.settings.training.patience, 10);
+  const RunFolder run = RunFolder::create(folder.path("run"), false, true);
+  EXPECT_LT(train_into(run, plan, false, data, silent, 0, false).best_score, 0) << "minus an error";
 }
 
 TEST(TableTraining, LeavesOtherDataAlone) {

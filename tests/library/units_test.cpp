@@ -308,6 +308,24 @@ TEST(Units, ScoresOfBiasesByRowAreThoseOfEachRowAlone) {
   }
 }
 
+// So many rows that torch shares every part's elements out among threads, and an odd number of them.
+TEST(Units, LogPartitionsAreEqualOnAnyNumberOfThreads) {
+  constexpr std::int64_t rows = 32771;
+  Rng rng(14);
+  for (const auto& [name, layer] : all_layers()) {
+    const NaturalParameters p = biases_by_row(layer, rows, rng);
+    auto results = [&, &units = layer](int count) {
+      const Threads threads(count);
+      return std::vector<Tensor>{units.log_partition_terms(p.theta, p.gamma),
+                                 units.log_partition(p.theta, p.gamma), binary_mean(p.theta.to(at::kDouble))};
+    };
+    const std::vector<Tensor> one = results(1), four = results(4);
+    expect_bit_equal(one[0], four[0], name + " terms");
+    expect_bit_equal(one[1], four[1], name + " log partition");
+    expect_bit_equal(one[2], four[2], name + " sigmoid");
+  }
+}
+
 TEST(Units, MomentsAndNaturalParametersAgree) {
   for (const UnitKind kind : all_kinds()) {
     if (kind == UnitKind::softmax) continue;

@@ -49,7 +49,8 @@ std::string score_cell(const Model& model) {
   if (as<HasFreeEnergy>(model)) return "exact when small, else by annealing";
   if (const auto* bound = as<HasBound>(model))
     return (bound->bound_kind().owes_log_partition ? "bound less an annealed log Z" : "bound") + given(model);
-  if (dynamic_cast<const HasExtraScores*>(&model)) return "exact when small, else by annealing" + given(model);
+  if (dynamic_cast<const HasExtraScores*>(&model))
+    return "exact when small, else by annealing" + given(model);
   if (as<CanSample>(model) || as<CanSampleGiven>(model)) return "tests on samples";
   if (as<CanClassify>(model)) return "p(label) given a case";
   if (as<CanDecode>(model)) return "reconstruction";

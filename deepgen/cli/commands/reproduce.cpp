@@ -57,9 +57,9 @@ bool is_of_samples(const std::string& metric) {
 
 // What a score has to be compared with.
 bool stands_beside(const std::string& metric) {
-  return metric == "baseline_log_prob" || metric == "log_prob" || metric.find("elbo") != std::string::npos ||
-         metric.starts_with("conditional_") || is_of_samples(metric) || is_of_features(metric) ||
-         is_of_classes(metric);
+  return metric == "baseline_log_prob" || metric == "log_prob" || metric == "log_prob_per_row" ||
+         metric.find("elbo") != std::string::npos || metric.starts_with("conditional_") ||
+         is_of_samples(metric) || is_of_features(metric) || is_of_classes(metric);
 }
 
 // Only what the recipe's metric asks for: the others may take long.

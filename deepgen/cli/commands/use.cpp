@@ -100,13 +100,12 @@ void sample_sequences(const Arguments& arguments, const OpenRun& run, Observer& 
     part.name = arguments.begin;  // what is refused is said of it
     x = continue_cases(*run.model, part, arguments.count, arguments.rows, arguments.length, rng, observer);
   } else {
-    const std::int64_t columns = std::accumulate(run.shape.begin(), run.shape.end(), std::int64_t{1},
-                                                 std::multiplies<std::int64_t>());
+    const std::int64_t columns =
+        std::accumulate(run.shape.begin(), run.shape.end(), std::int64_t{1}, std::multiplies<std::int64_t>());
     x = draw_sequences(*run.model, columns, arguments.count, arguments.length, rng, observer);
   }
-  write_sequences(
-      run, arguments.out, x,
-      {.begun = begun ? arguments.rows : 0, .row_seconds = arguments.frame_seconds});
+  write_sequences(run, arguments.out, x,
+                  {.begun = begun ? arguments.rows : 0, .row_seconds = arguments.frame_seconds});
   observer.message(fmt::format("{} sequences of {} rows in {}", x.size(0), x.size(1), arguments.out));
 }
 

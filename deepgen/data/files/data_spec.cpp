@@ -132,7 +132,8 @@ void DataOptions::visit(OptionVisitor& v) {
   v.field({"whiten", "columns become uncorrelated with deviation 1, near to what they were (ZCA)"}, whiten);
   v.field({"labels", "column that holds the class: its name, or its number from 0; -1: none"}, labels);
   v.field({"labelled",
-           "training rows that keep their labels, as many of each class as can be, drawn by seed; the others count as "
+           "training rows that keep their labels, as many of each class as can be, drawn by seed; the others "
+           "count as "
            "unlabelled; -1: all",
            -1, 1e12},
           labelled);

@@ -29,7 +29,7 @@ struct DataOptions : Options {
   std::string binarize;
   double valid = -1, test = -1;
   bool standardise = false, dequantise = false, onehot = false, whiten = false;
-  std::string labels;  // a column by name or number; "" or -1: none
+  std::string labels;          // a column by name or number; "" or -1: none
   std::int64_t labelled = -1;  // training rows that keep their labels; -1: all
   // "": by the lengths in the file, where it has them; "lengths": by these; "none"; or the column that names
   // the sequence of each row.

@@ -190,7 +190,8 @@ const std::vector<Recipe>& recipes() {
        0,
        true},
       {{"mocap",
-        "motion capture, 49 joint values a frame, 3 sequences of 438, 260 and 3128 frames (E. Hsu; Taylor 2006)",
+        "motion capture, 49 joint values a frame, 3 sequences of 438, 260 and 3128 frames (E. Hsu; Taylor "
+        "2006)",
         "an .npz with frames, lengths, columns49",
         {"mocap/motion_mit.npz"}},
        Layout::motion,

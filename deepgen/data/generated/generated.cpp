@@ -37,11 +37,20 @@ std::vector<GeneratedOption> with_common(double train, double valid, double test
 
 std::vector<Entry> make_entries() {
   const GeneratedOption noise{"noise", 0.05, 0.01, 1, false, "standard deviation of each Gaussian"};
+  const GeneratedOption variation{"variation", 1,     0,
+                                  1,           false, "how far writing differs from the plain skeletons"};
   return {
       {{"glyphs", "grey 28x28 digits drawn as pen strokes, with known factors",
-        with_common(50000, 10000, 10000,
-                    {{"variation", 1, 0, 1, false, "how far writing differs from the plain skeletons"}})},
+        with_common(50000, 10000, 10000, {variation})},
        generated::make_glyphs},
+      {{"glyph_pairs", "glyphs above the same glyphs moved, the label is the motion",
+        with_common(20000, 2000, 2000,
+                    {variation,
+                     {"reach", 1, 0, 3, true, "longest shift in either direction, in steps"},
+                     {"step", 3, 1, 6, true, "pixels of a step"},
+                     {"turns", 0, 0, 2, true, "angles to either side, by which glyphs are turned first"},
+                     {"angle", 30, 1, 90, false, "degrees from one angle to the next"}})},
+       generated::make_glyph_pairs},
       {{"bars_and_stripes", "binary n x n images of full rows or full columns, exact log-probability",
         with_common(5000, 1000, 1000, {{"size", 4, 2, 28, true, "rows and columns n"}})},
        generated::make_bars_and_stripes},

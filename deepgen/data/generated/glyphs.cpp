@@ -183,7 +183,14 @@ void draw_strokes(const Skeleton& strokes, double pen_width, double variation, R
   paper.ink(pixels);
 }
 
-void draw_glyph(Rng& rng, double variation, const CaseOut& out) {
+// One glyph before it is inked.
+struct Written {
+  Skeleton strokes;
+  double pen_width;
+  std::size_t digit_index;
+};
+
+Written write_glyph(Rng& rng, double variation, float* factor_values) {
   const auto& digits = glyph_skeletons();
   const auto digit_index = static_cast<std::size_t>(rng.below(digits.size()));
   const auto& variants = digits[digit_index];
@@ -197,23 +204,79 @@ void draw_glyph(Rng& rng, double variation, const CaseOut& out) {
   // The wobble shrinks to nothing instead: at variation 0 the skeletons are not bent.
   value[wobble] = variation * draw_factor(rng, wobble, 1);
 
-  const Skeleton strokes = place(variants[variant_index], value, rng);
-  draw_strokes(strokes, value[thickness], variation, rng, out.bytes);
-  *out.label = static_cast<std::uint8_t>(digit_index);
-  for (std::size_t i = 0; i < factors; ++i) out.factors[i] = static_cast<float>(value[i]);
+  for (std::size_t i = 0; i < factors; ++i) factor_values[i] = static_cast<float>(value[i]);
+  return {place(variants[variant_index], value, rng), value[thickness], digit_index};
+}
+
+void draw_glyph(Rng& rng, double variation, const CaseOut& out) {
+  const Written glyph = write_glyph(rng, variation, out.factors);
+  draw_strokes(glyph.strokes, glyph.pen_width, variation, rng, out.bytes);
+  *out.label = static_cast<std::uint8_t>(glyph.digit_index);
+}
+
+// Turns about the middle of the paper by -turns .. turns times `angle`, then shifts by -reach .. reach times
+// `step` pixels down and to the right.
+struct GlyphMotions {
+  std::int64_t reach, turns;
+  double step, angle;
+
+  std::int64_t width() const { return 2 * reach + 1; }
+  std::int64_t count() const { return width() * width() * (2 * turns + 1); }
+  Skeleton moved(Skeleton strokes, std::int64_t motion) const {
+    const std::int64_t shift = motion % (width() * width());
+    const double down = step * static_cast<double>(shift / width() - reach);
+    const double right = step * static_cast<double>(shift % width() - reach);
+    const double turn = angle * static_cast<double>(motion / (width() * width()) - turns);
+    const double cosine = std::cos(turn), sine = std::sin(turn), middle = 0.5 * side;
+    for (Stroke& stroke : strokes)
+      for (Point& p : stroke) {
+        const double x = p.x - middle, y = p.y - middle;
+        p = {middle + right + cosine * x - sine * y, middle + down + sine * x + cosine * y};
+      }
+    return strokes;
+  }
+};
+
+void draw_glyph_pair(Rng& rng, double variation, const GlyphMotions& motions, const CaseOut& out) {
+  const auto motion = static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(motions.count())));
+  const Written glyph = write_glyph(rng, variation, out.factors);
+  Rng again = rng;  // the same pressure of the pen
+  draw_strokes(glyph.strokes, glyph.pen_width, variation, rng, out.bytes);
+  draw_strokes(motions.moved(glyph.strokes, motion), glyph.pen_width, variation, again,
+               out.bytes + std::size_t{side} * side);
+  *out.label = static_cast<std::uint8_t>(motion);
+}
+
+GeneratedSet set_with_factors(const std::string& name, std::int64_t pictures) {
+  GeneratedSet set = empty_set(name, ValueKind::grey, {1, pictures * side, side});
+  for (const FactorRange& range : factor_table) {
+    set.factor_names.emplace_back(range.name);
+    set.factor_ranges.push_back({range.low, range.high});
+  }
+  return set;
 }
 
 }  // namespace
 
 GeneratedSet make_glyphs(const Settings& settings) {
-  GeneratedSet set = empty_set("glyphs", ValueKind::grey, {1, side, side});
-  for (const FactorRange& range : factor_table) {
-    set.factor_names.emplace_back(range.name);
-    set.factor_ranges.push_back({range.low, range.high});
-  }
+  GeneratedSet set = set_with_factors("glyphs", 1);
   const double variation = settings.at("variation");
   glyph_skeletons();  // built before the threads start
   fill_splits(set, settings, [variation](Rng& rng, const CaseOut& out) { draw_glyph(rng, variation, out); });
+  return set;
+}
+
+// A glyph, and below it the same glyph moved.
+GeneratedSet make_glyph_pairs(const Settings& settings) {
+  const auto whole = [&](const char* name) { return static_cast<std::int64_t>(settings.at(name)); };
+  const GlyphMotions motions{whole("reach"), whole("turns"), settings.at("step"),
+                             settings.at("angle") * two_pi / 360};
+  GeneratedSet set = set_with_factors("glyph_pairs", 2);
+  const double variation = settings.at("variation");
+  glyph_skeletons();  // built before the threads start
+  fill_splits(set, settings, [variation, motions](Rng& rng, const CaseOut& out) {
+    draw_glyph_pair(rng, variation, motions, out);
+  });
   return set;
 }
 

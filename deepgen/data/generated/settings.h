@@ -34,6 +34,7 @@ void fill_splits(GeneratedSet& set, const Settings& settings, const DrawCase& dr
 GeneratedSet empty_set(const std::string& name, ValueKind values, std::vector<std::int64_t> case_shape);
 
 GeneratedSet make_glyphs(const Settings& settings);
+GeneratedSet make_glyph_pairs(const Settings& settings);
 GeneratedSet make_bars_and_stripes(const Settings& settings);
 GeneratedSet make_shifter(const Settings& settings);
 GeneratedSet make_shifts(const Settings& settings);

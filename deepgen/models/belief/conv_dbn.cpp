@@ -28,6 +28,7 @@ DataShape pooled_shape(const ConvRbm& below) {
 ConvDbn::ConvDbn(ConvDbnOptions options, ConvDbnLearning learning, const DataShape& data)
     : options_(std::move(options)), learning_(std::move(learning)) {
   options_.check();
+  options_.check_layers();
   learning_.check();
   const std::size_t layers = options_.sizes().size(),
                     shares = parse_sizes("training.shares", learning_.shares).size();

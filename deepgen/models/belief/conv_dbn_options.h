@@ -29,6 +29,11 @@ struct ConvDbnOptions : ConvRbmOptions {
   void check() const override {
     const std::size_t count = sizes().size();
     if (count == 0) fail_usage("model.layers", "expected the filters of at least one layer, as in 40,40");
+    parse_sizes("model.filter_sizes", filter_sizes), parse_sizes("model.pool_sizes", pool_sizes);
+  }
+  // Options are set one by one, so what must hold of several is asked when all are.
+  void check_layers() const {
+    const std::size_t count = sizes().size();
     refuse_others("model.filter_sizes", parse_sizes("model.filter_sizes", filter_sizes).size(), count);
     refuse_others("model.pool_sizes", parse_sizes("model.pool_sizes", pool_sizes).size(), count);
   }

@@ -52,7 +52,9 @@ void Dbn::check_data(const Tensor& x, const std::string& what, std::int64_t firs
                             "a value in every cell (rbm trains with gaps; or fill them first)");
 }
 
-void Dbn::check_optimiser(const std::string& name) const { machine(0).check_optimiser(name); }
+void Dbn::check_optimiser(const std::string& name, int stage) const {
+  machine(static_cast<std::size_t>(stage)).check_optimiser(name, 0);
+}
 
 bool Dbn::decays(const std::string& name, const Tensor& parameter) const {
   return machine(0).decays(name.substr(name.find('.') + 1), parameter);

@@ -92,7 +92,7 @@ class Dbn : public Model,
   std::string diverged(const Metrics& diagnosis) const override;
   Tensor filters() const override;  // of layer 1
   void check_data(const Tensor& x, const std::string& what, std::int64_t first_row = 0) const override;
-  void check_optimiser(const std::string& name) const override;
+  void check_optimiser(const std::string& name, int stage) const override;
   bool decays(const std::string& parameter_name, const Tensor& parameter) const override;
   Options& options() override { return options_; }
   Options& learning() override { return learning_; }

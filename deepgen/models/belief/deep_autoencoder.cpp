@@ -77,8 +77,10 @@ Tensor DeepAutoencoder::decode(const Rows& codes) const {
 
 std::vector<Stage> DeepAutoencoder::stages() {
   std::vector<Stage> all = FineTunedDbn::stages();
-  if (learning_.pretrain && options_.code_units != "binary")
-    all[layers() - 1].training["rate"] = fmt::format("{}", learning_.code_rate);
+  if (!learning_.pretrain) return all;
+  for (std::size_t l = 0; l < layers(); ++l)
+    if (!machine(l).hidden_layer().all(UnitKind::binary))
+      all[l].training["rate"] = fmt::format("{}", learning_.code_rate);
   return all;
 }
 

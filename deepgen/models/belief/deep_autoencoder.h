@@ -25,8 +25,8 @@
 //
 // added up where columns are of several kinds. x' = h'_0.
 //
-// Known to fail: a code of rectified or gaussian units has no bound, and its layer stage diverges at the
-// rates of binary ones (training.code_rate). Real columns on very different scales count by their squares:
+// Known to fail: rectified or gaussian hidden units have no bound, and the stages of their layers diverge at
+// the rates of binary ones (training.code_rate is theirs). Real columns on very different scales count by their squares:
 // standardise them. Rows with missing cells are refused, and so are counts.
 //
 // Source: Hinton and Salakhutdinov 2006, "Reducing the dimensionality of data with neural networks".

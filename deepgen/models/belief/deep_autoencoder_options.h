@@ -54,9 +54,8 @@ struct DeepAutoencoderLearning : FineTuneLearning {
 
   void visit(OptionVisitor& v) override {
     v.field({"code_rate",
-             "learning rate of the layer stage of a code that is not binary; such units have no bound, and "
-             "learn ten "
-             "to a hundred times slower",
+             "learning rate of the stages of layers whose hidden units are not binary, the code among them; "
+             "such units have no bound, and learn ten to a hundred times slower",
              0, 1e3},
             code_rate);
     FineTuneLearning::visit(v);

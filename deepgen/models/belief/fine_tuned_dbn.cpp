@@ -37,8 +37,8 @@ void FineTunedDbn::check_data(const Tensor& x, const std::string& what, std::int
   likelihood_checks::refuse(x, x.isnan(), what, {first_row, 0}, "a value in every cell (fill them first)");
 }
 
-void FineTunedDbn::check_optimiser(const std::string& name) const {
-  if (learning_.pretrain) stack_->check_optimiser(name);
+void FineTunedDbn::check_optimiser(const std::string& name, int stage) const {
+  if (!fine_tunes({.stage = stage})) stack_->check_optimiser(name, stage);
 }
 
 bool FineTunedDbn::decays(const std::string& name, const Tensor& parameter) const {
@@ -104,12 +104,16 @@ bool FineTunedDbn::fine_tunes(const Turn& turn) const {
 void FineTunedDbn::initialise(const Rows& sample, Rng& rng) {
   NoGradGuard no_graph;
   stack_->initialise(sample, rng);
-  if (!learning_.pretrain) begin_at_random(rng);
+  if (!learning_.pretrain) begin_at_random(sample, rng);
   fine_tune_.zero_();
 }
 
-void FineTunedDbn::begin_at_random(Rng& rng) {
+void FineTunedDbn::begin_at_random(const Rows& sample, Rng& rng) {
+  bool upper_moments = false;
+  for (std::size_t l = 1; l < layers_; ++l) upper_moments |= machine(l).has_moments();
   for (std::size_t l = 0; l < layers_; ++l) {
+    // Moments are those of the units below under the weights that these have now.
+    if (l > 0 && upper_moments) stack_->begin_stage({.stage = static_cast<int>(l)}, sample, rng);
     Tensor weights = machine(l).weights, bias = machine(l).hidden_bias;
     fill_uniform(weights, std::sqrt(6.0 / static_cast<double>(weights.size(0) + weights.size(1))), rng);
     bias.zero_();

@@ -46,7 +46,7 @@ class FineTunedDbn : public Model, public HasGradients, public CanEncode {
   std::string diverged(const Metrics& diagnosis) const override;
   Tensor filters() const override { return stack_->filters().detach(); }
   void check_data(const Tensor& x, const std::string& what, std::int64_t first_row = 0) const override;
-  void check_optimiser(const std::string& name) const override;
+  void check_optimiser(const std::string& name, int stage) const override;
   bool decays(const std::string& parameter_name, const Tensor& parameter) const override;
 
   // h_L; before fine_tune has begun the network's code, that of the uppermost layer that has.
@@ -78,7 +78,7 @@ class FineTunedDbn : public Model, public HasGradients, public CanEncode {
 
  private:
   bool fine_tunes(const Turn& turn) const;
-  void begin_at_random(Rng& rng);
+  void begin_at_random(const Rows& sample, Rng& rng);
 
   std::string name_;
   FineTuneLearning learning_;

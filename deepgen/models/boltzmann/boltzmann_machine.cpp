@@ -14,6 +14,7 @@
 #include "deepgen/ops/binary_units.h"
 #include "deepgen/ops/products64.h"
 #include "deepgen/parts/couplings/fast_weights.h"
+#include "deepgen/parts/nets/nets.h"
 
 namespace deepgen {
 
@@ -235,7 +236,7 @@ Metrics BoltzmannMachine::diagnose(const Rows& train, const Rows& valid, Rng& rn
   constexpr std::int64_t most_rows = 50;  // of a score that costs a sum over hidden states a column
   torch::NoGradGuard no_graph;
   const Tensor& probe = valid.size() > 0 ? valid.x : train.x;
-  Metrics metrics = {{"weight_norm", pair_weights.norm().item<double>()}};
+  Metrics metrics = {{"weight_norm", ordered_norm(pair_weights)}};
   const Tensor few = fill_gaps(probe.narrow(0, 0, std::min(probe.size(0), most_rows)), rng);
   if (const auto pseudo = pseudo_log_likelihood(few))
     metrics.emplace_back("pseudo_log_likelihood_proxy", pseudo->mean().item<double>());

@@ -1,6 +1,6 @@
 // Scores of the general Boltzmann machine: sums over hidden states, free energies, log Z, pseudo-likelihood.
 #include <algorithm>
-#include <limits>
+#include <vector>
 
 #include "deepgen/models/boltzmann/boltzmann_machine.h"
 #include "deepgen/ops/binary_units.h"
@@ -33,11 +33,11 @@ void BoltzmannMachine::for_each_hidden_block(const Tensor& input, double beta, c
 
 Tensor BoltzmannMachine::log_hidden_sum(const Tensor& input, double beta) const {
   if (hidden() == 0) return at::zeros({input.size(0)}, at::kDouble);
-  Tensor total = at::full({input.size(0)}, -std::numeric_limits<double>::infinity(), at::kDouble);
+  std::vector<Tensor> sums;
   for_each_hidden_block(input, beta, [&](std::int64_t, const Tensor&, const Tensor& exponents) {
-    total = at::logaddexp(total, at::logsumexp(exponents, 1));
+    sums.push_back(at::logsumexp(exponents, 1));
   });
-  return total;
+  return at::logsumexp(at::stack(sums, 1), 1);
 }
 
 // The number of the state is how many cumulative probabilities do not exceed u.
@@ -136,7 +136,7 @@ std::optional<Tensor> BoltzmannMachine::pseudo_log_likelihood(const Rows& rows) 
     for (std::int64_t i = 0; i < visible(); ++i)
       gains.select(1, i).add_(log_hidden_sum(at::addr(input, signs.select(1, i), across[i])) - now);
   }
-  return -at::softplus(gains, 1, 40).sum(1);
+  return -softplus_row_sum64(gains);
 }
 
 }  // namespace deepgen

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "deepgen/models/boltzmann/conv_rbm.h"
+#include "deepgen/ops/binary_units.h"
 #include "deepgen/ops/products64.h"
 #include "deepgen/parts/checks/enumeration.h"
 
@@ -146,7 +147,7 @@ std::optional<Tensor> ConvRbm::pseudo_log_likelihood(const Rows& rows) const {
         a.narrow(1, lines.first, lines.count).narrow(2, places.first, places.count).contiguous();
     const Tensor flipped = now + sign.view({-1, 1, 1, 1}) * moved;
     const Tensor gain = blocks_.log_sums(flipped) - blocks_.log_sums(now) + (sign * theta[i]).to(at::kDouble);
-    total.sub_(at::softplus(gain, 1, 40));
+    total.sub_(softplus64(gain));
   }
   return total;
 }

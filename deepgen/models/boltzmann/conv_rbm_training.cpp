@@ -7,6 +7,7 @@
 #include "deepgen/models/boltzmann/conv_rbm.h"
 #include "deepgen/ops/binary_units.h"
 #include "deepgen/ops/picture_layers.h"
+#include "deepgen/parts/nets/nets.h"
 
 namespace deepgen {
 
@@ -123,7 +124,7 @@ Metrics ConvRbm::diagnose(const Rows& train, const Rows& valid, Rng& rng) {
       channel_sums(mean_h_given_v(some)) / static_cast<double>(some.size(0) * window_.out_pixels());  // [K]
   metrics.emplace_back("hidden_activity", activity.mean().item<double>());
   metrics.emplace_back("dead_filters", (activity < 1e-4).to(at::kDouble).mean().item<double>());
-  metrics.emplace_back("weight_norm", weights.norm().item<double>());
+  metrics.emplace_back("weight_norm", ordered_norm(weights));
   if (!chains.defined()) return metrics;
   const Tensor h = chains.view({chains.size(0), window_.out_height, window_.out_width, blocks_.maps()});
   const Tensor v = sample_v_given_h(h, rng);

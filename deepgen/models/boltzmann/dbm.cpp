@@ -12,6 +12,7 @@
 #include "deepgen/ops/binary_units.h"
 #include "deepgen/ops/layers.h"
 #include "deepgen/parts/likelihoods/likelihood_checks.h"
+#include "deepgen/parts/nets/nets.h"
 
 namespace deepgen {
 
@@ -78,7 +79,7 @@ void Dbm::check_data(const Tensor& x, const std::string& what, std::int64_t firs
                             "a value in every cell (rbm trains with gaps; or fill them first)");
 }
 
-void Dbm::check_optimiser(const std::string& name) const {
+void Dbm::check_optimiser(const std::string& name, int) const {
   const bool centred = learning_.pretrain || learning_.learning != "multi_prediction";
   if (name == "adam" && learning_.centring && centred)
     fail_usage("training.optimiser",
@@ -124,7 +125,7 @@ Metrics Dbm::diagnose(const Rows& train, const Rows& valid, Rng&) {
   const DbmMeanField q = mean_field(x);
   Metrics metrics = {{"mean_field_steps", static_cast<double>(q.steps)}};
   for (std::size_t l = 0; l < weights.size(); ++l)
-    metrics.emplace_back(fmt::format("weight_norm{}", l + 1), weights[l].norm().item<double>());
+    metrics.emplace_back(fmt::format("weight_norm{}", l + 1), ordered_norm(weights[l]));
   DbmLayers up = q.means;
   up[0] = Tensor();
   add_means(0, up);

@@ -161,7 +161,7 @@ class DbmAnnealedChains : public AnnealedChains {
 double DbmHalf::log_base_partition() const {
   double sum = 0;
   for (std::size_t l = 0; l < dbm_.layers(); ++l)
-    sum += at::softplus(dbm_.base_activation(l).to(at::kDouble), 1, 40).sum().item<double>();
+    sum += softplus_row_sum64(dbm_.base_activation(l).unsqueeze(0)).item<double>();
   return sum;
 }
 
@@ -170,7 +170,7 @@ Tensor DbmHalf::log_base_partition_given(const Tensor& x) const {
   Tensor sum = at::full({x.size(0)}, log_base_partition(), at::kDouble);
   for (auto l = static_cast<std::size_t>(dbm_.kept()); l < dbm_.layers(); l += 2) {
     const Tensor a = dbm_.base_activation(l).to(at::kDouble), s = cells[l].to(at::kDouble);
-    sum += at::where(s.isnan(), at::zeros_like(s), s * a - at::softplus(a, 1, 40)).sum(1);
+    sum += at::where(s.isnan(), at::zeros_like(s), s * a - softplus64(a)).sum(1);
   }
   return sum;
 }

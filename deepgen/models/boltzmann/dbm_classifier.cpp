@@ -28,9 +28,9 @@ DbmClassifier::DbmClassifier(DbmOptions options, DbmClassifierLearning learning,
   const std::size_t uppermost = machine_->layers() - 1;
   for (std::size_t l = 1; l <= uppermost; ++l) {
     const std::int64_t above = l < uppermost ? machine_->units(l + 1) : 0;
-    layers_.push_back(register_module(
-        fmt::format("layer{}", l), std::make_shared<DenseLayer>(machine_->units(l - 1) + above,
-                                                                machine_->units(l), Activation::sigmoid)));
+    layers_.push_back(register_module(fmt::format("layer{}", l),
+                                      std::make_shared<DenseLayer>(machine_->units(l - 1) + above,
+                                                                   machine_->units(l), Activation::sigmoid)));
   }
   output_ = register_module("output", std::make_shared<DenseLayer>(machine_->units(uppermost), classes_));
 }
@@ -39,8 +39,8 @@ void DbmClassifier::check_data(const Tensor& x, const std::string& what, std::in
   machine_->check_data(x, what, first_row);
 }
 
-void DbmClassifier::check_optimiser(const std::string& name) const {
-  if (learning_.train_machine) machine_->check_optimiser(name);
+void DbmClassifier::check_optimiser(const std::string& name, int stage) const {
+  if (stage < machine_stages()) machine_->check_optimiser(name, stage);
 }
 
 // ---------------------------------------------------------------- stages

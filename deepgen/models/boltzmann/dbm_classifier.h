@@ -57,7 +57,7 @@ class DbmClassifier : public Model,
   Metrics diagnose(const Rows& train, const Rows& valid, Rng& rng) override;
   Tensor filters() const override { return machine_->filters(); }
   void check_data(const Tensor& x, const std::string& what, std::int64_t first_row = 0) const override;
-  void check_optimiser(const std::string& name) const override;
+  void check_optimiser(const std::string& name, int stage) const override;
   Options& options() override { return options_; }
   Options& learning() override { return learning_; }
 

@@ -45,11 +45,10 @@ struct DbmClassifierCard {
             .takes = {ColumnKind::binary},
             .needs_labels = true,
             .recipe = "dbm-classify",
-            .small_cases = {
-                {.name = "", .settings = {"model.hidden=4,3", large, few}},
-                {.name = "pretrained",
-                 .settings = {"model.hidden=5,4,3", large, few, "training.pretrain=true",
-                              "training.input_dropout=0.2", "training.hidden_dropout=0.5"}}}};
+            .small_cases = {{.name = "", .settings = {"model.hidden=4,3", large, few}},
+                            {.name = "pretrained",
+                             .settings = {"model.hidden=5,4,3", large, few, "training.pretrain=true",
+                                          "training.input_dropout=0.2", "training.hidden_dropout=0.5"}}}};
   }
 };
 

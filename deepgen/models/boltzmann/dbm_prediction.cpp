@@ -66,8 +66,7 @@ class RememberedMeanField {
     Tensor mean = dbm_.input_of(l, s_);
     Rng unused(0);
     binary_layer(mean, dbm_.biases[l], 1, unused.next(), {.mean = mean});
-    moves_.push_back(
-        {l, l > 0 ? s_[l - 1] : Tensor(), l + 1 < dbm_.layers() ? s_[l + 1] : Tensor(), mean});
+    moves_.push_back({l, l > 0 ? s_[l - 1] : Tensor(), l + 1 < dbm_.layers() ? s_[l + 1] : Tensor(), mean});
     s_[l] = l == 0 ? at::where(masked_, mean, x_) : mean;
   }
 

@@ -12,6 +12,7 @@
 #include "deepgen/ops/products.h"
 #include "deepgen/parts/checks/categories.h"
 #include "deepgen/parts/checks/check_cells.h"
+#include "deepgen/parts/nets/nets.h"
 
 namespace deepgen {
 namespace {
@@ -190,17 +191,12 @@ void DiscriminativeRbm::add_discriminative(const Tensor& x, const Tensor& y, dou
   column_sums(residuals, share, true, dd);
 }
 
-namespace {
-
-// Of the rows whose label is known: the share told wrong, in percent, and the mean of log p(y | x).
-}  // namespace
-
 Metrics DiscriminativeRbm::diagnose(const Rows& train, const Rows& valid, Rng&) {
   NoGradGuard no_graph;
   Metrics metrics;
   add_class_metrics(*this, train, "train", metrics);
   if (valid.size() > 0) add_class_metrics(*this, valid, "valid", metrics);
-  metrics.emplace_back("weight_norm", joint_->weights.norm().item<double>());
+  metrics.emplace_back("weight_norm", ordered_norm(joint_->weights));
   return metrics;
 }
 

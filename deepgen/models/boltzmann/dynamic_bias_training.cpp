@@ -4,6 +4,7 @@
 #include "deepgen/models/boltzmann/dynamic_bias_rbm.h"
 #include "deepgen/ops/binary_units.h"
 #include "deepgen/ops/products.h"
+#include "deepgen/parts/nets/nets.h"
 
 namespace deepgen {
 namespace {
@@ -120,7 +121,7 @@ Metrics DynamicBiasRbm::diagnose(const Rows& train, const Rows& valid, Rng& rng)
   Metrics metrics;
   add_metrics(pairs_of(train), "train", metrics, rng);
   if (valid.size() > 0) add_metrics(pairs_of(valid), "valid", metrics, rng);
-  metrics.emplace_back("weight_norm", machine_->weights.norm().item<double>());
+  metrics.emplace_back("weight_norm", ordered_norm(machine_->weights));
   return metrics;
 }
 

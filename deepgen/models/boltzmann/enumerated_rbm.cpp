@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "deepgen/core/error.h"
+#include "deepgen/ops/binary_units.h"
 #include "deepgen/ops/products64.h"
 #include "deepgen/parts/checks/enumeration.h"
 
@@ -28,7 +29,7 @@ Tensor product_of(const Tensor& a, const Tensor& b) {
 // The probability of each state of independent units with activations a [R, n]: [R, 2^n]. Of products alone, so
 // that its bits do not depend on the number of threads.
 Tensor state_table(const Tensor& a) {
-  const Tensor on = a.sigmoid(), off = (-a).sigmoid();
+  const Tensor on = sigmoid64(a), off = sigmoid64(-a);
   Tensor table = at::ones({a.size(0), 1}, at::kDouble);
   for (std::int64_t i = 0; i < a.size(1); ++i)
     table = at::cat({table * off.narrow(1, i, 1), table * on.narrow(1, i, 1)}, 1);
@@ -55,10 +56,10 @@ EnumeratedRbm::EnumeratedRbm(const Tensor& weights, const Tensor& visible_bias, 
   hidden_states_ = binary_states(0, std::int64_t{1} << m, m);
   const Tensor to_hidden = product_of(visible_states_, weights_) + hidden_bias_;
   const Tensor to_visible = product_of(hidden_states_, weights_.t()) + visible_bias_;
-  hidden_means_ = to_hidden.sigmoid(), visible_means_ = to_visible.sigmoid();
+  hidden_means_ = sigmoid64(to_hidden), visible_means_ = sigmoid64(to_visible);
   up_ = state_table(to_hidden), down_ = state_table(to_visible);
   const Tensor minus_free_energy =
-      row_times(visible_bias_, visible_states_.t()) + at::softplus(to_hidden, 1, 40).sum(1);
+      row_times(visible_bias_, visible_states_.t()) + softplus_row_sum64(to_hidden);
   log_p_visible_ = minus_free_energy - at::logsumexp(minus_free_energy, 0);
 }
 

@@ -185,8 +185,8 @@ void GatedRbm::add_statistics(const Tensor& v, double share) {
 void GatedRbm::project(const Turn&) {
   NoGradGuard no_graph;
   constexpr double least = 1e-6;
-  const Tensor u = input_factors.square().sum(0).sqrt(), v = output_factors.square().sum(0).sqrt(),
-               w = mapping_factors.square().sum(1).sqrt();
+  const Tensor u = column_sums(input_factors.square()).sqrt(),
+               v = column_sums(output_factors.square()).sqrt(), w = mapping_factors.square().sum(1).sqrt();
   const Tensor length = (u * v * w).to(at::kDouble).pow(1.0 / 3).to(at::kFloat);
   const Tensor sound = at::minimum(at::minimum(u, v), w) > least;
   auto factor = [&](const Tensor& own) { return at::where(sound, length / own, at::ones_like(own)); };
@@ -200,7 +200,7 @@ Metrics GatedRbm::diagnose(const Rows& train, const Rows& valid, Rng& rng) {
   auto filled = [&](const Rows& rows) { return gaps_filled(*this, rows.x, learning_.gap_steps, rng); };
   const Tensor rows = filled(train);
   Metrics metrics = energy_metrics(*this, rows, filled(valid), chains);
-  const Tensor activity = encode({rows, {}}).mean(0);
+  const Tensor activity = column_sums(encode({rows, {}}), 1.0 / static_cast<double>(rows.size(0)));
   metrics.emplace_back("mean_activity", activity.mean().item<double>());
   metrics.emplace_back("dead_units", (activity < 0.001).to(at::kDouble).mean().item<double>());
   // How far y is from its mean given x and the mapping units that see both.

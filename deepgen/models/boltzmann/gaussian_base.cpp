@@ -6,6 +6,7 @@
 
 #include "deepgen/core/constants.h"
 #include "deepgen/ops/unit_layers.h"
+#include "deepgen/parts/nets/nets.h"
 
 namespace deepgen {
 namespace {
@@ -37,7 +38,7 @@ Tensor GaussianBase::log_partition_given(const Tensor& x) const {
 
 Metrics energy_metrics(const HasFreeEnergy& model, const Tensor& train, const Tensor& valid,
                        const Tensor& chains) {
-  auto mean = [&](const Tensor& rows) { return model.free_energy(rows).mean().item<double>(); };
+  auto mean = [&](const Tensor& rows) { return ordered_mean(model.free_energy(rows)).item<double>(); };
   const double train_energy = mean(train);
   Metrics metrics = {{"train_free_energy", train_energy}};
   if (valid.defined() && valid.size(0) > 0) {

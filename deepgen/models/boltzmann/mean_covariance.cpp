@@ -192,7 +192,7 @@ void MeanCovarianceMachine::project(const Turn&) {
   NoGradGuard no_graph;
   pooling.clamp_min_(0);
   const Tensor squares =
-      (factors * factors * data_variance.unsqueeze(1)).sum(0).clamp_min(1e-12);  // of lengths
+      column_sums(factors * factors * data_variance.unsqueeze(1)).clamp_min(1e-12);  // of lengths
   factors.div_(squares.sqrt());
   pooling.mul_(squares.unsqueeze(1));
   log_precision.copy_(at::max(log_precision, (least_precision / data_variance).log()));
@@ -206,7 +206,7 @@ Metrics MeanCovarianceMachine::diagnose(const Rows& train, const Rows& valid, Rn
   Metrics metrics = energy_metrics(*this, rows, filled(valid), chains);
   metrics.emplace_back("step_length", step_length[0].item<double>());
   metrics.emplace_back("acceptance", step_length[1].item<double>());
-  const Tensor code = encode({rows, {}}).mean(0);
+  const Tensor code = column_sums(encode({rows, {}}), 1.0 / static_cast<double>(rows.size(0)));
   metrics.emplace_back("mean_units_activity", code.narrow(0, 0, weights.size(1)).mean().item<double>());
   metrics.emplace_back("covariance_units_activity",
                        code.narrow(0, weights.size(1), pooling.size(1)).mean().item<double>());

@@ -189,7 +189,7 @@ void Rbm::initialise_visible(const Tensor& sample) {
   visible_bias.copy_(at::where(gaussian, data_mean, visible_bias));
 }
 
-void Rbm::check_optimiser(const std::string& name) const {
+void Rbm::check_optimiser(const std::string& name, int) const {
   if (name == "adam" && learning_.centring)
     fail_usage("training.optimiser",
                "adam scales each element of the gradient by itself, which undoes centring and can go "

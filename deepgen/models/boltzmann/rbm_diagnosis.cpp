@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "deepgen/ops/binary_units.h"
+#include "deepgen/parts/nets/nets.h"
+
 namespace deepgen {
 namespace {
 
@@ -29,9 +32,11 @@ NaturalParameters without_weights(const Rbm& rbm, bool fixed_variance) {
                                                    rbm.visible_log_variance.exp(), rbm.data_variance));
 }
 
+Tensor mean_row(const Tensor& rows) { return column_sums(rows, 1.0 / static_cast<double>(rows.size(0))); }
+
 void add_unit_metrics(const Rbm& rbm, const Tensor& rows, Metrics& metrics) {
   const Tensor activity = rbm.mean_h_given_v(rows);
-  const Tensor mean = activity.mean(0), spread = activity.std(0, false);
+  const Tensor mean = mean_row(activity), spread = activity.std(0, false);
   auto share = [](const Tensor& flags) { return flags.to(at::kDouble).mean().item<double>(); };
   if (rbm.hidden_layer().all(UnitKind::binary)) {
     metrics.emplace_back("dead_units", share(mean < 0.01));
@@ -39,7 +44,7 @@ void add_unit_metrics(const Rbm& rbm, const Tensor& rows, Metrics& metrics) {
   } else {
     metrics.emplace_back("dead_units", share(spread < 1e-3));
   }
-  metrics.emplace_back("weight_norm", rbm.weights.norm().item<double>());
+  metrics.emplace_back("weight_norm", ordered_norm(rbm.weights));
   if (!rbm.visible_log_variance.defined()) return;
   const Tensor z = rbm.visible_log_variance.masked_select(rbm.visible_layer().columns_of(UnitKind::gaussian));
   metrics.emplace_back("deviation_least", std::exp(z.min().item<double>() / 2));
@@ -51,13 +56,13 @@ void add_chain_metrics(const Rbm& rbm, std::int64_t count, double train_energy, 
   if (!rbm.chains.defined()) return;
   const Tensor h = rbm.chains.narrow(0, rbm.chains.size(0) - count, count);  // pt: those at temperature 1
   const Tensor v = rbm.sample_v_given_h(h, rng);
-  metrics.emplace_back("chain_free_energy_gap", rbm.free_energy(v).mean().item<double>() - train_energy);
+  auto mean_of = [](const Tensor& x) { return ordered_mean(x).item<double>(); };
+  metrics.emplace_back("chain_free_energy_gap", mean_of(rbm.free_energy(v)) - train_energy);
   constexpr std::int64_t lag = 10;
   if (count >= 10) {  // correlation over the chains of each unit with itself, lag steps later
     const Tensor later = rbm.sample_h_given_v(rbm.chain_steps(v, lag, rng), rng);
-    const Tensor a = h - h.mean(0), b = later - later.mean(0);
-    const double both = (a * b).sum().item<double>();
-    const double scale = std::sqrt(a.square().sum().item<double>() * b.square().sum().item<double>());
+    const Tensor a = h - mean_row(h), b = later - mean_row(later);
+    const double both = mean_of(a * b), scale = std::sqrt(mean_of(a.square()) * mean_of(b.square()));
     metrics.emplace_back("chain_autocorrelation", scale > 0 ? both / scale : 1.0);
   }
   if (!rbm.swap_rates.defined()) return;

@@ -5,6 +5,7 @@
 #include "deepgen/core/constants.h"
 #include "deepgen/models/boltzmann/rbm.h"
 #include "deepgen/ops/binary_units.h"
+#include "deepgen/ops/products.h"
 #include "deepgen/ops/products64.h"
 #include "deepgen/parts/checks/enumeration.h"
 
@@ -115,16 +116,18 @@ class PseudoLikelihood {
     const Tensor sign = 1 - 2 * v_.select(1, i);  // +1 when the flip turns the unit on
     const Tensor gain = hidden_part(at::addr(input_, sign, rbm_.weights[i])) - now_ +
                         (sign * rbm_.visible_bias[i]).to(at::kDouble);  // F(x) - F(flipped)
-    total_.sub_(at::softplus(gain, 1, 40));
+    total_.sub_(softplus64(gain));
   }
   void add_group(const UnitGroup& group) {
     const Tensor cells = v_.narrow(1, group.first, group.size);
     const Tensor rows = rbm_.weights.narrow(0, group.first, group.size);
     const Tensor biases = rbm_.visible_bias.narrow(0, group.first, group.size);
-    const Tensor without = input_ - cells.mm(rows);
+    const Tensor own = (cells * biases).sum(1);
+    Tensor without = input_.clone();
+    multiply(without, cells, rows, -1, 1);
     std::vector<Tensor> gains;
     for (std::int64_t k = 0; k < group.size; ++k)
-      gains.push_back(hidden_part(without + rows[k]) - now_ + (biases[k] - cells.mv(biases)).to(at::kDouble));
+      gains.push_back(hidden_part(without + rows[k]) - now_ + (biases[k] - own).to(at::kDouble));
     total_.sub_(at::logsumexp(at::stack(gains, 1), 1));
   }
 

@@ -9,6 +9,7 @@
 #include "deepgen/ops/products.h"
 #include "deepgen/ops/unit_layers.h"
 #include "deepgen/parts/likelihoods/mixture_components.h"
+#include "deepgen/parts/nets/nets.h"
 
 namespace deepgen {
 
@@ -134,7 +135,7 @@ void SpikeSlabRbm::project(const Turn&) {
   constexpr double most = 0.99, rounding = 1e-4;
   NoGradGuard no_graph;
   const Tensor share = log_precision.exp().unsqueeze(1) * (most / static_cast<double>(hidden()));
-  const Tensor gain = (weights * weights / (contraction * contraction + share)).sum(0);
+  const Tensor gain = column_sums(weights * weights / (contraction * contraction + share));
   weights.div_((gain / (1 - rounding)).clamp_min(1).sqrt());
 }
 
@@ -143,10 +144,10 @@ Metrics SpikeSlabRbm::diagnose(const Rows& train, const Rows& valid, Rng& rng) {
   const Tensor rows = gaps_filled(*this, train.x, learning_.gap_steps, rng);
   Metrics metrics =
       energy_metrics(*this, rows, gaps_filled(*this, valid.x, learning_.gap_steps, rng), chains);
-  const Tensor activity = encode({rows, {}}).mean(0);
+  const Tensor activity = column_sums(encode({rows, {}}), 1.0 / static_cast<double>(rows.size(0)));
   metrics.emplace_back("mean_activity", activity.mean().item<double>());
   metrics.emplace_back("dead_units", (activity < 0.001).to(at::kDouble).mean().item<double>());
-  metrics.emplace_back("weight_norm", weights.norm().item<double>());
+  metrics.emplace_back("weight_norm", ordered_norm(weights));
   return metrics;
 }
 

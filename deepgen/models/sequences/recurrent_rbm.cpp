@@ -55,7 +55,7 @@ Tensor RecurrentRbm::log_unnormalised(const Rows& rows) const {
 // ---------------------------------------------------------------- learning
 
 Metrics RecurrentRbm::row_gradients(const Tensor& x, const RowBiases& biases, RowBiases& slopes, const Turn&,
-                                   Rng& rng) {
+                                    Rng& rng) {
   const Tensor own_input = hidden_input(x);
   Tensor own = at::empty_like(own_input), h = at::empty_like(own_input);
   hidden_.activate(own_input, {biases.hidden, {}, {}}, 1, rng, {.mean = own, .sample = h});

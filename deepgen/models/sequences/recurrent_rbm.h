@@ -30,25 +30,33 @@
 //
 // x_k being one Gibbs step of p_(beta_k) from x_(k+1), x itself at first. The mean of log w is a lower bound of
 // log p_n(x), the better the more chains are averaged: of the model as it draws, and no more than it. An estimate of
-// Z_t by chains that start at the base would make log-probabilities too high on average.
+// Z_t by chains that start at the base makes log-probabilities too high on average:
 //
-// Sources: Hinton 2002 (contrastive divergence); Burda, Grosse, Salakhutdinov 2015, "Accurate and conservative
+//   w = Z_0 prod_(k=1..n) exp(F_(beta_(k-1))(x_(k-1)) - F_(beta_k)(x_(k-1))),  E[w] = Z_t,
+//
+// with the draws x_0, x_1, .. from above. The sources of these models report it, so it stands beside the bound, as
+// log_prob_annealed, and says what it is.
+//
+// Sources: Hinton 2002 (contrastive divergence); Neal 2001, "Annealed importance sampling"; Burda, Grosse, Salakhutdinov 2015, "Accurate and conservative
 // estimates of MRF log-likelihood using reverse annealing", section 3.
 #pragma once
 
 #include <memory>
 #include <vector>
 
+#include "deepgen/model/extra_scores.h"
 #include "deepgen/models/sequences/recurrent_model.h"
 #include "deepgen/models/sequences/rnn_rbm_options.h"
 
 namespace deepgen {
 
-class RecurrentRbm : public RecurrentModel, public HasBound {
+class RecurrentRbm : public RecurrentModel, public HasBound, public HasExtraScores {
  public:
   // A lower bound of each row given those before it, or exact ([B] float64).
   Tensor log_prob_bound(const Rows& rows, std::int64_t samples, Rng& rng) const override;
   RowScoreKind bound_kind() const override;
+  // Where that is no exact score: log_prob_annealed, log Z of each row from `samples` annealed chains.
+  std::vector<ExtraScore> extra_scores(const Rows& rows, std::int64_t samples, Rng& rng) const override;
   Tensor filters() const override { return weights.detach().t(); }  // [H, D]
 
   // -F_t(x) of each row, [B] float64.
@@ -72,14 +80,13 @@ class RecurrentRbm : public RecurrentModel, public HasBound {
  private:
   struct Annealed;
   struct Enumerated;
-  Tensor hidden_input(const Tensor& x) const;         // x W
-  Tensor visible_input(const Tensor& h) const;        // h W'
+  Tensor hidden_input(const Tensor& x) const;   // x W
+  Tensor visible_input(const Tensor& h) const;  // h W'
   Tensor minus_free_energy(const Tensor& x, const RowBiases& biases) const;
   Annealed annealed(const RowBiases& biases) const;
   Tensor visible_draw(const Tensor& h, const Annealed& path, double beta, Rng& rng) const;
   Tensor annealed_log_weights(const Tensor& x, const RowBiases& biases, Rng& rng) const;
-  Tensor annealed_rows(const RowBiases& biases, Rng& rng) const;
-  Tensor bound_of_block(const Tensor& x, const RowBiases& biases, std::int64_t samples, Rng& rng) const;
+  Tensor annealed_rows(const RowBiases& biases, Rng& rng, Tensor* log_weights = nullptr) const;
   Enumerated enumerated() const;
   Tensor exact_log_prob_of(const Tensor& x, const RowBiases& biases) const;
   Tensor exact_rows(const RowBiases& biases, Rng& rng) const;

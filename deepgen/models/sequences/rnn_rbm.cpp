@@ -8,7 +8,9 @@
 namespace deepgen {
 
 RnnRbm::RnnRbm(RnnRbmOptions options, RecurrentRbmLearning learning, const DataShape& data)
-    : RecurrentRbm("rnn_rbm", data, options.hidden), options_(std::move(options)), learning_(std::move(learning)) {
+    : RecurrentRbm("rnn_rbm", data, options.hidden),
+      options_(std::move(options)),
+      learning_(std::move(learning)) {
   const std::int64_t state = options_.recurrent;
   register_biases(options_.hidden, state);
   recurrent_.input = register_parameter("input", at::zeros({data.columns, state}));

@@ -10,8 +10,8 @@
 // Learning, scores and draws are those of recurrent_rbm.h.
 //
 // Differs from the paper: Adam in place of stochastic gradient descent; u_0 is zero and not learnt; the recurrent net
-// is not trained beforehand; rows of large machines are scored by a lower bound (the paper's estimates by annealed
-// importance sampling err to the high side).
+// is not trained beforehand; rows of large machines are scored by a lower bound, beside which stands the paper's
+// estimate by annealed importance sampling (log_prob_annealed), which errs to the high side.
 //
 // Known to fail: contrastive divergence has the faults that rbm.h says; with few temperatures the bound is loose.
 //
@@ -33,9 +33,7 @@ class RnnRbm : public RecurrentRbm {
   Options& learning() override { return learning_; }
 
  protected:
-  Plan plan() const override {
-    return {options_.temperatures, options_.exact_units, learning_.gibbs_steps};
-  }
+  Plan plan() const override { return {options_.temperatures, options_.exact_units, learning_.gibbs_steps}; }
 
  private:
   RnnRbmOptions options_;

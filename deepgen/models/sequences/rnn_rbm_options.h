@@ -15,11 +15,12 @@ struct RtrbmOptions : Options {
              "more make the bound tighter and take as much longer",
              1, 1e6},
             temperatures);
-    v.field({"exact_units",
-             "rows are drawn and scored exactly, over all states of its smaller layer, where that has at most "
-             "so many units",
-             0, 20},
-            exact_units);
+    v.field(
+        {"exact_units",
+         "rows are drawn and scored exactly, over all states of its smaller layer, where that has at most "
+         "so many units",
+         0, 20},
+        exact_units);
   }
 };
 

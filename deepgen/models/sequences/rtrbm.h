@@ -37,9 +37,7 @@ class Rtrbm : public RecurrentRbm {
   Options& learning() override { return learning_; }
 
  protected:
-  Plan plan() const override {
-    return {options_.temperatures, options_.exact_units, learning_.gibbs_steps};
-  }
+  Plan plan() const override { return {options_.temperatures, options_.exact_units, learning_.gibbs_steps}; }
 
  private:
   RtrbmOptions options_;

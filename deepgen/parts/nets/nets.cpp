@@ -73,6 +73,11 @@ Tensor ordered_mean(const Tensor& values) {
   return sum / static_cast<double>(all.size(0));
 }
 
+double ordered_norm(const Tensor& values) {
+  const double mean = ordered_mean(values.detach().to(at::kDouble).square()).item<double>();
+  return std::sqrt(mean * static_cast<double>(values.numel()));
+}
+
 void fill_gradients(const Tensor& loss, const std::vector<Tensor>& parameters) {
   const auto gradients = torch::autograd::grad({loss}, parameters, {}, false, false, /*allow_unused=*/true);
   NoGradGuard no_graph;

@@ -66,6 +66,8 @@ void fill_gradients(const Tensor& loss, const std::vector<Tensor>& parameters);
 
 // The mean of all values, a scalar: what losses end in. Its bits do not depend on the number of threads.
 Tensor ordered_mean(const Tensor& values);
+// The root of the sum of the squares of all values; of equal bits likewise.
+double ordered_norm(const Tensor& values);
 
 // Uniform in [-limit, limit], in place.
 void fill_uniform(Tensor& parameter, double limit, Rng& rng);

@@ -27,8 +27,8 @@ Tensor recurrent_input(const Tensor& x, const RecurrentWeights& weights) {
 PackedSequences pack_sequences(const Tensor& starts, std::int64_t rows) {
   const Tensor begins = starts.defined() ? starts.contiguous() : at::arange(rows, at::kLong);
   const std::int64_t cases = begins.size(0);
-  PackedSequences packed{at::empty({rows}, at::kLong), at::empty({rows}, at::kLong),
-                         at::full({cases}, -1, at::kLong), {}};
+  PackedSequences packed{
+      at::empty({rows}, at::kLong), at::empty({rows}, at::kLong), at::full({cases}, -1, at::kLong), {}};
   if (cases == 0) return packed;
   const Tensor lengths = case_lengths(begins, rows).contiguous();
   const auto *begin = begins.data_ptr<std::int64_t>(), *length = lengths.data_ptr<std::int64_t>();

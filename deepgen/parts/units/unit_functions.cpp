@@ -10,14 +10,12 @@
 namespace deepgen {
 namespace {
 
-Tensor stable_softplus(const Tensor& x) { return at::softplus(x, 1, 40); }
-
 constexpr std::int64_t tail = 40;  // copies beyond the activation that matter: e^-40 is below double rounding
 
-// sum over j = 0, 1, ... of stable_softplus(start - j), start at most 1.
+// sum over j = 0, 1, ... of softplus(start - j), start at most 1.
 Tensor falling_tail(const Tensor& start) {
   Tensor sum = at::zeros_like(start);
-  for (std::int64_t j = 0; j < tail; ++j) sum.add_(stable_softplus(start - j));
+  for (std::int64_t j = 0; j < tail; ++j) sum.add_(softplus64(start - j));
   return sum;
 }
 
@@ -25,7 +23,7 @@ Tensor falling_tail(const Tensor& start) {
 
 Tensor binary_mean(const Tensor& a) {
   const bool has_kernel = a.scalar_type() == at::kFloat && a.device().is_cpu();
-  return has_kernel ? activate(a, Activation::sigmoid) : a.sigmoid();
+  return has_kernel ? activate(a, Activation::sigmoid) : sigmoid64(a).to(a.scalar_type());
 }
 
 Tensor interval_log_partition(const Tensor& a) {
@@ -50,15 +48,14 @@ Tensor interval_activation(const Tensor& m) {
 Tensor steps_log_partition(const Tensor& a, std::int64_t copies) {
   if (copies > 0) {
     Tensor sum = at::zeros_like(a);
-    for (std::int64_t k = 1; k <= copies; ++k) sum.add_(stable_softplus(a - (static_cast<double>(k) - 0.5)));
+    for (std::int64_t k = 1; k <= copies; ++k) sum.add_(softplus64(a - (static_cast<double>(k) - 0.5)));
     return sum;
   }
-  // Copies below the activation are mostly on: stable_softplus(x) = x + stable_softplus(-x) takes out m a -
-  // m^2 / 2.
+  // Copies below the activation are mostly on: softplus(x) = x + softplus(-x) takes out m a - m^2 / 2.
   const Tensor m = a.floor().clamp_min(0), rest = a - m;
   Tensor sum = m * a - m.square() / 2 + falling_tail(rest - 0.5);
   for (std::int64_t j = 0; j < tail; ++j)
-    sum.add_(at::where(m > j, stable_softplus(-(rest + 0.5) - j), at::zeros_like(a)));
+    sum.add_(at::where(m > j, softplus64(-(rest + 0.5) - j), at::zeros_like(a)));
   return sum;
 }
 
@@ -70,8 +67,8 @@ constexpr double first_term = 1.0 / 24, third_term = 7.0 / 5760;
 
 Tensor endless_mean(const Tensor& a) {
   if (a.scalar_type() != at::kFloat || !a.device().is_cpu()) {
-    const Tensor s = a.sigmoid(), slope = s * (1 - s);
-    return stable_softplus(a) - slope * (first_term - third_term * (1 - 6 * slope));
+    const Tensor s = sigmoid64(a), slope = s * (1 - s);
+    return (softplus64(a) - slope * (first_term - third_term * (1 - 6 * slope))).to(a.scalar_type());
   }
   // In training: two kernels and one pass, where torch takes ten; equal bits on any number of threads.
   Tensor mean = activate(a, Activation::softplus);

@@ -252,7 +252,7 @@ Tensor terms_of(UnitKind kind, const Tensor& a, const Tensor& gamma, std::int64_
                 const std::vector<std::int64_t>& offsets) {
   switch (kind) {
     case UnitKind::binary:
-      return at::softplus(a, 1, 40);
+      return softplus64(a);
     case UnitKind::softmax:
       return softmax_log_partition(a, offsets);
     case UnitKind::mean_field:
