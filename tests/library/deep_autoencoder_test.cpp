@@ -301,7 +301,7 @@ TEST(DeepAutoencoderValidation, IsJudgedByItsReconstructions) {
   Dataset data = runs::random_bits(40, 6);
   const auto model = make_model(runs::settings_of(small_run, "deep_autoencoder"), data);
   Rng rng(3);
-  model->initialise(data.train.x, rng);
+  model->initialise(Dataset::rows(data.train, 0, data.train.rows(), Rng(1)), rng);
   EXPECT_TRUE(has_validation_score(*model));
   const auto score = judge_model(*model, data, 5), watched = validation_score(data, 5)(*model);
   ASSERT_TRUE(score && watched);
