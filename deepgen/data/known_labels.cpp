@@ -11,6 +11,12 @@
 
 namespace deepgen {
 
+std::vector<std::int64_t> labelled_rows(const Split& split) {
+  if (!split.y.defined()) return {};
+  const Tensor rows = (split.y >= 0).nonzero().flatten().contiguous();
+  return {rows.data_ptr<std::int64_t>(), rows.data_ptr<std::int64_t>() + rows.numel()};
+}
+
 void keep_labels(Dataset& set, std::int64_t count, std::uint64_t seed) {
   Split& train = set.train;
   const std::int64_t known = train.y.defined() ? (train.y >= 0).sum().item<std::int64_t>() : 0;

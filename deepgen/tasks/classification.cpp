@@ -50,10 +50,4 @@ Tensor classify_rows(const Model& model, const Split& split, const Rng& rng, Obs
   });
 }
 
-std::vector<std::int64_t> labelled_rows(const Split& split) {
-  if (!split.y.defined()) return {};
-  const Tensor rows = (split.y >= 0).nonzero().flatten().contiguous();
-  return {rows.data_ptr<std::int64_t>(), rows.data_ptr<std::int64_t>() + rows.numel()};
-}
-
 }  // namespace deepgen

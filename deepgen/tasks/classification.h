@@ -5,6 +5,7 @@
 
 #include "deepgen/core/observer.h"
 #include "deepgen/data/dataset.h"
+#include "deepgen/data/known_labels.h"
 #include "deepgen/model/capabilities.h"
 
 namespace deepgen {
@@ -22,8 +23,5 @@ std::int64_t classified_classes(const Model& model);
 // data error for rows that it cannot take.
 Tensor classify_rows(const Model& model, const Split& split, const Rng& rng, Observer& observer,
                      const Tensor& class_shares = {});
-
-// The rows whose label is known, in order.
-std::vector<std::int64_t> labelled_rows(const Split& split);
 
 }  // namespace deepgen

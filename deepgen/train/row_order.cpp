@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "deepgen/core/error.h"
+#include "deepgen/data/known_labels.h"
 
 namespace deepgen {
 namespace {
@@ -58,19 +59,9 @@ std::vector<std::int64_t> weighted(std::vector<std::int64_t> order, const std::v
 
 }  // namespace
 
-std::vector<std::int64_t> labelled_rows_of(const Split& split) {
-  std::vector<std::int64_t> rows;
-  if (!split.y.defined() || split.starts.defined()) return rows;
-  const Tensor labels = split.y.contiguous();
-  const auto* y = labels.data_ptr<std::int64_t>();
-  for (std::int64_t row = 0; row < labels.size(0); ++row)
-    if (y[row] >= 0) rows.push_back(row);
-  return rows;
-}
-
 std::vector<std::int64_t> row_order(const Split& split, const Rng& rng, bool labelled) {
   Rng own = rng;
-  const std::vector<std::int64_t> known = labelled ? labelled_rows_of(split) : std::vector<std::int64_t>();
+  const std::vector<std::int64_t> known = labelled ? labelled_rows(split) : std::vector<std::int64_t>();
   const auto row_at = [&](std::int64_t i) { return labelled ? known[static_cast<std::size_t>(i)] : i; };
   std::vector<std::int64_t> order = own.permutation(labelled ? std::ssize(known) : split.cases());
   if (split.weights.defined() && !order.empty()) {

@@ -15,7 +15,4 @@ namespace deepgen {
 // not all zero; sequences are not drawn by weight.
 std::vector<std::int64_t> row_order(const Split& split, const Rng& rng, bool labelled = false);
 
-// The rows with a known label, in their order: [n] int64.
-std::vector<std::int64_t> labelled_rows_of(const Split& split);
-
 }  // namespace deepgen

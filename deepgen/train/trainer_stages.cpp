@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "deepgen/data/known_labels.h"
 #include "deepgen/train/average_in_place.h"
 #include "deepgen/train/check_split.h"
 #include "deepgen/train/norm.h"
@@ -128,7 +129,7 @@ void Trainer::State::prepare() {
   Rng own = rng.fork({Purpose::start_noise, 2});
   model->initialise(first_rows(), own);
   flat = std::make_unique<FlatParameters>(*model);
-  const EpochCases cases{.all = data.train.cases(), .labelled = std::ssize(labelled_rows_of(data.train))};
+  const EpochCases cases{.all = data.train.cases(), .labelled = std::ssize(labelled_rows(data.train))};
   plans = plan_stages(model->stages(), *flat, settings.training, cases, learner ? learner->fewest_rows() : 1);
   check_settings();
   train_probe = probe_of(data.train, probe_rows, rng);
@@ -139,7 +140,7 @@ void Trainer::State::prepare() {
 void Trainer::State::check_settings() const {
   for (std::size_t s = 0; s < plans.size(); ++s) {
     const StagePlan& each = plans[s];
-    if (each.labelled && labelled_rows_of(data.train).empty())
+    if (each.labelled && (data.train.starts.defined() || labelled_rows(data.train).empty()))
       fail_data(data.spec, fmt::format("expected training rows with labels, from which stage {} learns; got "
                                        "none; read labels with the option labels= of the data",
                                        each.name));

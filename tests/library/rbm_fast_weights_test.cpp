@@ -165,7 +165,7 @@ TEST(FastWeights, DriveChainsOutOfTheirMode) {
     return on;
   };
   EXPECT_LT(modes("pcd"), 0.2);
-  EXPECT_GT(modes("fpcd"), 0.3);  // half of the data is there, no more is asked of the chains
+  EXPECT_NEAR(modes("fpcd"), 0.5, 0.15);  // the share of the data: what drives the chains ends there
 }
 
 TEST(FastWeights, AreResumedBitForBit) {

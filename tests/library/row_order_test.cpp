@@ -2,6 +2,7 @@
 // are equal.
 #include "deepgen/train/row_order.h"
 
+#include "deepgen/data/known_labels.h"
 #include "tests/library/runs.h"
 
 namespace deepgen::row_order_test {
@@ -146,13 +147,13 @@ TEST(RowWeights, HoldForBatchesStartAndProbes) {
 TEST(RowOrder, OfLabelledRowsHasThemAlone) {
   Split split = split_of(7);
   split.y = at::tensor({-1, 2, 0, -1, -1, 1, 0}, at::kLong);
-  EXPECT_EQ(labelled_rows_of(split), (Numbers{1, 2, 5, 6}));
+  EXPECT_EQ(labelled_rows(split), (Numbers{1, 2, 5, 6}));
   EXPECT_EQ(row_order(split, Rng(3)).size(), 7U);
   EXPECT_EQ(counts_of(row_order(split, Rng(3), true), 7), (Numbers{0, 1, 1, 0, 0, 1, 1}));
   EXPECT_NE(row_order(split, Rng(3), true), row_order(split, Rng(4), true));
   split.weights = at::tensor({5.0F, 1.0F, 0.0F, 5.0F, 5.0F, 3.0F, 0.0F});
   EXPECT_EQ(counts_of(row_order(split, Rng(3), true), 7), (Numbers{0, 1, 0, 0, 0, 3, 0}));
-  EXPECT_TRUE(labelled_rows_of(split_of(3)).empty());
+  EXPECT_TRUE(labelled_rows(split_of(3)).empty());
 }
 
 }  // namespace
